@@ -1,0 +1,370 @@
+// Package contract reads and checks the data contract: the tables, columns, codes, dimensions,
+// indicators, measures and roll-ups that every other part of Kvarter goes by. It does no I/O.
+package contract
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/kvarter/kvarter/internal/fault"
+)
+
+// Contract is a checked data contract. It is read-only after Parse.
+type Contract struct {
+	Hash       string // SHA-256 of the text, in hex
+	Sources    []*Source
+	Codelists  []*Codelist
+	Tables     []*Table
+	Dimensions []*Dimension
+	Indicators []*Indicator
+	Measures   []*Measure
+	Rollups    []*Rollup
+}
+
+// Text is a text in Danish and English.
+type Text struct {
+	DA string `yaml:"da"`
+	EN string `yaml:"en"`
+}
+
+// Source is where a definition comes from.
+type Source struct {
+	Name      string
+	Title     string
+	Publisher string
+}
+
+// Codelist is the set of codes a column may hold.
+type Codelist struct {
+	Name   string
+	Groups *Codelist // the codes' groups, e.g. the regions of the municipalities; or nil
+	Codes  []ListCode
+}
+
+// ListCode is one code of a Codelist.
+type ListCode struct {
+	Code    string
+	Label   Text
+	Group   string  // a code of Groups, or ""
+	Range   *[2]int // the ages a code stands for, both included; or nil
+	Unknown bool    // the register has no value: never counted as a no
+}
+
+// Position returns the place of code in the list, or -1.
+func (l *Codelist) Position(code string) int {
+	return slices.IndexFunc(l.Codes, func(c ListCode) bool { return c.Code == code })
+}
+
+// Type is the type of a column.
+type Type string
+
+// The types of columns. Decimal has four digits after the point; Texts is a list.
+const (
+	Int     Type = "int"
+	Decimal Type = "decimal"
+	Bool    Type = "bool"
+	String  Type = "text"
+	Strings Type = "texts"
+	Date    Type = "date"
+)
+
+// SQL returns the DuckDB type.
+func (t Type) SQL() string {
+	switch t {
+	case Int:
+		return "BIGINT"
+	case Decimal:
+		return "DECIMAL(18,4)"
+	case Bool:
+		return "BOOLEAN"
+	case Strings:
+		return "VARCHAR[]"
+	case Date:
+		return "DATE"
+	default:
+		return "VARCHAR"
+	}
+}
+
+// Table is a table of facts.
+type Table struct {
+	Name       string
+	Label      Text
+	Definition Text
+	Cohort     string // "children" or "residents": the root field that asks of it; or ""
+	Person     string // the column that follows a person over the years; or ""
+	Key        []string
+	Columns    []*Column
+}
+
+// Column returns the column of that name, or nil.
+func (t *Table) Column(name string) *Column {
+	for _, c := range t.Columns {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// Column is a column of a Table.
+type Column struct {
+	Name       string
+	Type       Type
+	Optional   bool      // may be null, or not there at all
+	Codes      *Codelist // the codes a text may hold; or nil
+	References string    // "table.column" whose values it must be among; or ""
+	Min, Max   float64   // both included; infinite where the contract sets none
+	Jump       float64   // a change from one year to the next above this is worth a look; 0: none
+	Unit       string
+	Secret     bool // never leaves the store
+	Label      Text
+	Definition Text
+	Source     *Source
+	Assumed    bool
+}
+
+// Dimension is a characteristic that cells are split by.
+type Dimension struct {
+	Name       string // as the API's enum Dimension has it, e.g. ORIGIN
+	Field      string // as CellKey has it, e.g. origin
+	Type       string // the API's type: an enum's name, "Area", "Municipality", or "" for an integer
+	Filter     string // the field of CohortFilter, e.g. origin or years
+	Label      Text
+	Definition Text
+	Unit       string
+	Assumed    bool
+	Codes      []Code             // in their order; empty for integers and areas
+	Columns    map[string]*Column // by table
+	tables     []string           // in the order of the contract
+}
+
+// Code is one value of a Dimension.
+type Code struct {
+	Code    string
+	Label   Text
+	from    []string
+	ranges  *[2]int
+	list    *Codelist
+	present *bool
+	missing bool
+}
+
+// IsInteger reports whether the dimension's values are the integers of the column themselves.
+func (d *Dimension) IsInteger() bool { return d.Type == "" }
+
+// IsArea reports whether the dimension's values are the areas of the data set.
+func (d *Dimension) IsArea() bool { return d.Type == "Area" }
+
+// Tables returns the names of the tables that record the dimension.
+func (d *Dimension) Tables() []string { return d.tables }
+
+// Position returns the place of code among Codes, or -1.
+func (d *Dimension) Position(code string) int {
+	return slices.IndexFunc(d.Codes, func(c Code) bool { return c.Code == code })
+}
+
+// Selection says which values of a column make up one code of a dimension. One field is set.
+type Selection struct {
+	Position int      // of the code in Dimension.Codes
+	In       []string // these codes of the column
+	Range    *[2]int  // integers from the first to the second, both included
+	Present  *bool    // true: not null; false: null
+	Missing  bool     // null
+}
+
+// Selections returns how the dimension's codes are made from the table's column, in the order of
+// the codes. Codes that the column cannot hold are left out.
+func (d *Dimension) Selections(table string) []Selection {
+	column := d.Columns[table]
+	if column == nil {
+		return nil
+	}
+	var out []Selection
+	for i, c := range d.Codes {
+		s := Selection{Position: i}
+		switch {
+		case c.present != nil:
+			s.Present = c.present
+		case c.missing:
+			s.Missing = true
+		case column.Type == Int && c.ranges != nil && c.list == nil:
+			s.Range = c.ranges
+		case column.Codes != nil && len(c.from) > 0 && (c.list == nil || c.list == column.Codes):
+			s.In = c.from
+		default:
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Refines reports whether d tells at least as much as e where both are made from the same column
+// of the table: an age tells the age group, a municipality the region, an area the setting.
+func (d *Dimension) Refines(e *Dimension, table string) bool {
+	c := d.Columns[table]
+	if c == nil || e.Columns[table] != c {
+		return false
+	}
+	if d == e || d.IsInteger() || d.IsArea() {
+		return true
+	}
+	// A coded dimension tells the column itself where each of the column's codes has its own.
+	seen := 0
+	for _, s := range d.Selections(table) {
+		if len(s.In) > 1 || s.Range != nil || s.Present != nil {
+			return false
+		}
+		seen += len(s.In)
+	}
+	return c.Codes != nil && seen == len(c.Codes.Codes)
+}
+
+// Condition is a condition on the columns of a table, with SQL's three-valued logic: it is
+// unknown where the column is null or holds a code marked unknown.
+type Condition struct {
+	Column string       `yaml:"column"`
+	Is     *bool        `yaml:"is"`
+	In     []string     `yaml:"in"`
+	From   *int         `yaml:"from"`
+	To     *int         `yaml:"to"`
+	All    []*Condition `yaml:"all"`
+	Any    []*Condition `yaml:"any"`
+}
+
+// Columns returns the columns the condition reads, without repeats.
+func (c *Condition) Columns() []string {
+	if c == nil {
+		return nil
+	}
+	var out []string
+	if c.Column != "" {
+		out = append(out, c.Column)
+	}
+	for _, part := range slices.Concat(c.All, c.Any) {
+		for _, name := range part.Columns() {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// Indicator is a yes-or-no characteristic whose share is asked for.
+type Indicator struct {
+	Name       string
+	Label      Text
+	Definition Text
+	Tables     []string
+	Among      *Condition // who is in the denominator; nil: everyone
+	When       *Condition
+	Source     *Source
+	Assumed    bool
+}
+
+// Columns returns the columns the indicator reads.
+func (i *Indicator) Columns() []string {
+	out := i.When.Columns()
+	for _, name := range i.Among.Columns() {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Measure is a number whose mean is asked for.
+type Measure struct {
+	Name       string
+	Label      Text
+	Definition Text
+	Unit       string
+	Tables     []string
+	Column     string
+	Deviation  string // the column with the standard deviation within a row of many; or ""
+	Source     *Source
+	Assumed    bool
+}
+
+// Rollup is a stored set of cells of a table.
+type Rollup struct {
+	Name  string
+	Table *Table
+	By    []*Dimension
+}
+
+// Table returns the table of that name, or nil.
+func (c *Contract) Table(name string) *Table { return find(c.Tables, name, (*Table).name) }
+
+// Dimension returns the dimension of that name, or an error that suggests one.
+func (c *Contract) Dimension(name string) (*Dimension, error) {
+	return lookup(c.Dimensions, "dimension", name, (*Dimension).name)
+}
+
+// Indicator returns the indicator of that name, or an error that suggests one.
+func (c *Contract) Indicator(name string) (*Indicator, error) {
+	return lookup(c.Indicators, "indicator", name, (*Indicator).name)
+}
+
+// Measure returns the measure of that name, or an error that suggests one.
+func (c *Contract) Measure(name string) (*Measure, error) {
+	return lookup(c.Measures, "measure", name, (*Measure).name)
+}
+
+// Codelist returns the code list of that name, or nil.
+func (c *Contract) Codelist(name string) *Codelist { return find(c.Codelists, name, (*Codelist).name) }
+
+// CohortTable returns the table whose rows the root field of that name asks of, or nil.
+func (c *Contract) CohortTable(cohort string) *Table {
+	i := slices.IndexFunc(c.Tables, func(t *Table) bool { return t.Cohort == cohort })
+	if i < 0 {
+		return nil
+	}
+	return c.Tables[i]
+}
+
+func (t *Table) name() string     { return t.Name }
+func (d *Dimension) name() string { return d.Name }
+func (i *Indicator) name() string { return i.Name }
+func (m *Measure) name() string   { return m.Name }
+func (l *Codelist) name() string  { return l.Name }
+func (s *Source) name() string    { return s.Name }
+
+func find[T any](list []*T, name string, nameOf func(*T) string) *T {
+	for _, x := range list {
+		if nameOf(x) == name {
+			return x
+		}
+	}
+	return nil
+}
+
+func lookup[T any](list []*T, what, name string, nameOf func(*T) string) (*T, error) {
+	if x := find(list, name, nameOf); x != nil {
+		return x, nil
+	}
+	return nil, fault.Invalidf("no %s %q%s", what, name, fault.Suggest(name, names(list, nameOf)))
+}
+
+func names[T any](list []*T, nameOf func(*T) string) []string {
+	out := make([]string, len(list))
+	for i, x := range list {
+		out[i] = nameOf(x)
+	}
+	return out
+}
+
+// Bounds returns the column's bounds in words, e.g. "from 0 to 6", or "" where it has none.
+func (c *Column) Bounds() string {
+	var parts []string
+	if !math.IsInf(c.Min, 0) {
+		parts = append(parts, "from "+formatNumber(c.Min))
+	}
+	if !math.IsInf(c.Max, 0) {
+		parts = append(parts, "to "+formatNumber(c.Max))
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kvarter/kvarter/internal/contract"
+)
+
+// codebook writes data/README.md.
+func codebook(c *contract.Contract) string {
+	var b strings.Builder
+	b.WriteString(`<!-- Generated from contract.yaml by go generate ./...; edit that file instead. -->
+# Codebook
+
+What Kvarter's data hold: every table, column, code, indicator, measure and dimension, in English
+and Danish, with where the definition comes from. The same is asked of the API with ` + "`variables`" + `.
+**A** marks what was assumed because nothing published settles it.
+
+The folder ` + "`snapshots`" + ` (made by ` + "`go run .`" + ` and by ` + "`import`" + `, not in git) holds one folder per
+snapshot: a Parquet file per table below, the stored cells, and ` + "`snapshot.json`" + `; the file
+` + "`current`" + ` names the one that is served.
+How to bring your own data is told in [example/README.md](example/README.md).
+
+`)
+	b.WriteString("## Indicators\n\nA share is asked of these. Observations where it is unknown leave the denominator and are counted.\n\n| Indicator | Label | Definition | Tables | Source | |\n|---|---|---|---|---|---|\n")
+	for _, i := range c.Indicators {
+		row(&b, code(i.Name), both(i.Label), both(i.Definition), codes(i.Tables), i.Source.Name, mark(i.Assumed))
+	}
+	b.WriteString("\n## Measures\n\nA mean is asked of these.\n\n| Measure | Label | Definition | Unit | Tables | Source | |\n|---|---|---|---|---|---|---|\n")
+	for _, m := range c.Measures {
+		row(&b, code(m.Name), both(m.Label), both(m.Definition), m.Unit, codes(m.Tables), m.Source.Name, mark(m.Assumed))
+	}
+	b.WriteString("\n## Dimensions\n\nCells are split by these.\n\n| Dimension | Label | Definition | Codes | Tables | |\n|---|---|---|---|---|---|\n")
+	for _, d := range c.Dimensions {
+		var values []string
+		for _, v := range d.Codes {
+			values = append(values, v.Code)
+		}
+		list := codes(values)
+		switch {
+		case d.IsInteger():
+			list = "integers"
+		case d.IsArea():
+			list = "the areas of the data set"
+		case len(values) > 25:
+			list = fmt.Sprintf("%d codes, see the code list", len(values))
+		}
+		row(&b, code(d.Name), both(d.Label), both(d.Definition), list, codes(d.Tables()), mark(d.Assumed))
+	}
+	b.WriteString("\n## Tables\n")
+	for _, t := range c.Tables {
+		fmt.Fprintf(&b, "\n### %s\n\n%s. %s\n\nKey: %s.\n\n| Column | Type | Label | Definition | Source | |\n|---|---|---|---|---|---|\n", t.Name, both(t.Label), both(t.Definition), codes(t.Key))
+		for _, column := range t.Columns {
+			kind := string(column.Type)
+			if column.Codes != nil {
+				kind += ", codes " + column.Codes.Name
+			}
+			if bounds := column.Bounds(); bounds != "" {
+				kind += ", " + bounds
+			}
+			if column.Unit != "" {
+				kind += ", " + column.Unit
+			}
+			if column.References != "" {
+				kind += ", of " + column.References
+			}
+			if column.Optional {
+				kind += ", optional"
+			}
+			definition := ""
+			if column.Definition.EN != "" {
+				definition = both(column.Definition)
+			}
+			row(&b, code(column.Name), kind, both(column.Label), definition, column.Source.Name, mark(column.Assumed))
+		}
+	}
+	b.WriteString("\n## Code lists\n")
+	for _, l := range c.Codelists {
+		fmt.Fprintf(&b, "\n### %s\n\n| Code | Label |\n|---|---|\n", l.Name)
+		for _, v := range l.Codes {
+			row(&b, code(v.Code), both(v.Label))
+		}
+	}
+	b.WriteString("\n## Stored roll-ups\n\nA question is answered from the smallest that covers it, else from the facts.\n\n| Roll-up | Table | Dimensions |\n|---|---|---|\n")
+	for _, r := range c.Rollups {
+		var by []string
+		for _, d := range r.By {
+			by = append(by, d.Name)
+		}
+		row(&b, code(r.Name), code(r.Table.Name), codes(by))
+	}
+	b.WriteString("\n## Sources\n\n| Source | Title | Publisher |\n|---|---|---|\n")
+	for _, s := range c.Sources {
+		row(&b, s.Name, s.Title, s.Publisher)
+	}
+	return b.String()
+}
+
+func row(b *strings.Builder, cells ...string) {
+	for i, c := range cells {
+		cells[i] = strings.ReplaceAll(c, "|", `\|`)
+	}
+	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+}
+
+func both(t contract.Text) string { return t.EN + " / *" + t.DA + "*" }
+
+func code(s string) string { return "`" + s + "`" }
+
+func codes(list []string) string {
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = code(s)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+func mark(assumed bool) string {
+	if assumed {
+		return "**A**"
+	}
+	return ""
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kvarter/kvarter/internal/contract"
+)
+
+// enum is an enum of the API that the contract defines.
+type enum struct {
+	name        string
+	description string
+	values      []value
+}
+
+type value struct{ name, description string }
+
+// enums returns the enums in the order in which the schema lists them.
+func enums(c *contract.Contract) []enum {
+	indicators := enum{name: "Indicator", description: "A yes-or-no characteristic whose share can be asked for."}
+	for _, i := range c.Indicators {
+		indicators.values = append(indicators.values, value{i.Name, i.Definition.EN + note(i.Assumed)})
+	}
+	measures := enum{name: "Measure", description: "A number whose mean can be asked for."}
+	for _, m := range c.Measures {
+		measures.values = append(measures.values, value{m.Name, fmt.Sprintf("%s Unit: %s.", m.Definition.EN, m.Unit) + note(m.Assumed)})
+	}
+	dimensions := enum{name: "Dimension", description: "A characteristic that cells are split by."}
+	for _, d := range c.Dimensions {
+		dimensions.values = append(dimensions.values, value{d.Name, d.Definition.EN + note(d.Assumed)})
+	}
+	out := []enum{indicators, measures, dimensions}
+	seen := map[string]bool{}
+	for _, d := range c.Dimensions {
+		if !isEnum(d) || seen[d.Type] {
+			continue
+		}
+		seen[d.Type] = true
+		e := enum{name: d.Type, description: d.Definition.EN}
+		for _, code := range d.Codes {
+			e.values = append(e.values, value{code.Code, code.Label.EN + "."})
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func isEnum(d *contract.Dimension) bool {
+	return !d.IsInteger() && !d.IsArea() && d.Type != "Municipality"
+}
+
+func note(assumed bool) string {
+	if assumed {
+		return " ASSUMED: what was published does not settle it."
+	}
+	return ""
+}
+
+// schema writes the part of the GraphQL schema that follows from the contract.
+func schema(c *contract.Contract) string {
+	var b strings.Builder
+	b.WriteString("# Generated from data/contract.yaml by `go generate ./...`; edit that file instead.\n")
+	for _, e := range enums(c) {
+		fmt.Fprintf(&b, "\n%s\nenum %s {\n", quote(e.description), e.name)
+		for _, v := range e.values {
+			fmt.Fprintf(&b, "  %s\n  %s\n", quote(v.description), v.name)
+		}
+		b.WriteString("}\n")
+	}
+	fmt.Fprintf(&b, "\n%s\ntype CellKey {\n", quote("Which cell it is: one field per dimension. Null where the cell is not split by the dimension, or where the split leaves the value open (no area outside the supported areas; not registered)."))
+	for _, d := range c.Dimensions {
+		kind := d.Type
+		if d.IsInteger() {
+			kind = "Int"
+		}
+		fmt.Fprintf(&b, "  %s\n  %s: %s\n", quote(d.Definition.EN), d.Field, kind)
+	}
+	fmt.Fprintf(&b, "}\n\n%s\ninput CohortFilter {\n", quote("Every field narrows the cohort; a list means any of its values; a range includes both its ends. A field that is left out, or null, does not narrow; an empty list is an error."))
+	for _, d := range c.Dimensions {
+		kind := "[" + d.Type + "!]"
+		switch {
+		case d.IsInteger():
+			kind = "IntRange"
+		case !isEnum(d):
+			kind = "[ID!]"
+		}
+		fmt.Fprintf(&b, "  %s\n  %s: %s\n", quote(d.Definition.EN), d.Filter, kind)
+	}
+	fmt.Fprintf(&b, "  %s\n  with: [Indicator!]\n", quote("Only observations known to have all of these."))
+	fmt.Fprintf(&b, "  %s\n  without: [Indicator!]\n}\n", quote("Only observations known to have none of these."))
+	return b.String()
+}
+
+// quote writes a GraphQL description.
+func quote(text string) string { return `"` + strings.ReplaceAll(text, `"`, `\"`) + `"` }
