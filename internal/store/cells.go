@@ -40,6 +40,9 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 	}
 	out := &Cells{Query: q}
 	err = s.query(ctx, text, values, func(rows *sql.Rows) error {
+		if q.MaxCells > 0 && len(out.Rows) == q.MaxCells {
+			return fault.Forbiddenf("splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions", q.Table.Cohort, strings.Join(dimensionNames(q.By), ", "), q.MaxCells)
+		}
 		cell, err := s.scan(q, rows)
 		out.Rows = append(out.Rows, cell)
 		return err

@@ -17,6 +17,7 @@ type Query struct {
 	By         []*contract.Dimension
 	Indicators []*contract.Indicator
 	Measures   []*contract.Measure
+	MaxCells   int // more cells than this are an error; 0: no limit
 }
 
 // Filter narrows a cohort. The zero Filter keeps every observation.
