@@ -249,15 +249,8 @@ func (r *Resolver) ask(ctx context.Context, c *model.Cohort, by []*contract.Dime
 // pick returns the cells of one area, if within is set, with one indicator or measure.
 func pick(cells *store.Cells, by []*contract.Dimension, within *int32, of *contract.Indicator, mean *contract.Measure) *store.Cells {
 	out := &store.Cells{Query: cells.Query}
-	out.Query.By = by
 	i, m := slices.Index(cells.Query.Indicators, of), slices.Index(cells.Query.Measures, mean)
-	out.Query.Indicators, out.Query.Measures = nil, nil
-	if i >= 0 {
-		out.Query.Indicators = cells.Query.Indicators[i : i+1]
-	}
-	if m >= 0 {
-		out.Query.Measures = cells.Query.Measures[m : m+1]
-	}
+	out.Query.By, out.Query.Indicators, out.Query.Measures = by, one(cells.Query.Indicators, i), one(cells.Query.Measures, m)
 	for _, cell := range cells.Rows {
 		if within != nil {
 			if cell.Key[0] != *within {
@@ -265,13 +258,16 @@ func pick(cells *store.Cells, by []*contract.Dimension, within *int32, of *contr
 			}
 			cell.Key = cell.Key[1:]
 		}
-		if i >= 0 {
-			cell.Indicators = cell.Indicators[i : i+1]
-		}
-		if m >= 0 {
-			cell.Measures = cell.Measures[m : m+1]
-		}
+		cell.Indicators, cell.Measures = one(cell.Indicators, i), one(cell.Measures, m)
 		out.Rows = append(out.Rows, cell)
 	}
 	return out
+}
+
+// one returns the element at i as a list, and an empty list if i is negative.
+func one[T any](list []T, i int) []T {
+	if i < 0 {
+		return nil
+	}
+	return list[i : i+1]
 }
