@@ -14,39 +14,56 @@ import (
 )
 
 func (r *areaResolver) Municipality(ctx context.Context, obj *model.Area) (*model.Municipality, error) {
-	panic(fmt.Errorf("not implemented: Municipality - municipality"))
+	if m := r.municipality(obj.Municipality); m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("area %s has the municipality %q, which the contract has not", obj.GetID(), obj.Municipality)
 }
 
 func (r *areaResolver) Region(ctx context.Context, obj *model.Area) (string, error) {
-	panic(fmt.Errorf("not implemented: Region - region"))
+	m, err := r.Municipality(ctx, obj)
+	if err != nil {
+		return "", err
+	}
+	return m.Region, nil
 }
 
 func (r *areaResolver) Plans(ctx context.Context, obj *model.Area) ([]*model.Plan, error) {
-	panic(fmt.Errorf("not implemented: Plans - plans"))
+	out := []*model.Plan{}
+	for _, id := range obj.PlanIDs {
+		out = append(out, &model.Plan{Plan: r.Store.Plan(id)})
+	}
+	sortPlans(out)
+	return out, nil
 }
 
 func (r *areaResolver) KeyFigures(ctx context.Context, obj *model.Area, years *model.IntRange) ([]*model.AreaYear, error) {
-	panic(fmt.Errorf("not implemented: KeyFigures - keyFigures"))
+	return r.keyFigures(obj, years)
 }
 
 func (r *areaResolver) Children(ctx context.Context, obj *model.Area, where map[string]any) (*model.Cohort, error) {
-	panic(fmt.Errorf("not implemented: Children - children"))
+	return r.cohortOf(ctx, obj.Area, "children", where)
 }
 
 func (r *areaResolver) Residents(ctx context.Context, obj *model.Area, where map[string]any) (*model.Cohort, error) {
-	panic(fmt.Errorf("not implemented: Residents - residents"))
+	return r.cohortOf(ctx, obj.Area, "residents", where)
 }
 
 func (r *planResolver) Areas(ctx context.Context, obj *model.Plan) ([]*model.Area, error) {
-	panic(fmt.Errorf("not implemented: Areas - areas"))
+	out := []*model.Area{}
+	for _, a := range obj.Plan.Areas {
+		out = append(out, &model.Area{Area: a})
+	}
+	r.sortAreas(out, nil)
+	return out, nil
 }
 
 func (r *planResolver) Start(ctx context.Context, obj *model.Plan) (*model.Date, error) {
-	panic(fmt.Errorf("not implemented: Start - start"))
+	return (*model.Date)(obj.Plan.Start), nil
 }
 
 func (r *planResolver) End(ctx context.Context, obj *model.Plan) (*model.Date, error) {
-	panic(fmt.Errorf("not implemented: End - end"))
+	return (*model.Date)(obj.Plan.End), nil
 }
 
 func (r *Resolver) Area() graph.AreaResolver { return &areaResolver{r} }

@@ -7,38 +7,89 @@ package resolvers
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/stats"
 )
 
 func (r *cohortResolver) Description(ctx context.Context, obj *model.Cohort, language *model.Language) (string, error) {
-	panic(fmt.Errorf("not implemented: Description - description"))
+	return r.describe(obj.Table, obj.Filter, in(language)), nil
 }
 
 func (r *cohortResolver) Size(ctx context.Context, obj *model.Cohort) (*model.Count, error) {
-	panic(fmt.Errorf("not implemented: Size - size"))
+	cells, err := r.ask(ctx, obj, nil, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	n := int(cells.Total().N)
+	return &model.Count{Value: &n, Status: model.StatusObserved}, nil
 }
 
 func (r *cohortResolver) Share(ctx context.Context, obj *model.Cohort, of string, level float64) (*model.Estimate, error) {
-	panic(fmt.Errorf("not implemented: Share - share"))
+	cells, err := r.askShare(ctx, obj, "share", of, nil, level)
+	if err != nil {
+		return nil, err
+	}
+	return share(cells.Total().Indicators[0], level), nil
 }
 
 func (r *cohortResolver) Mean(ctx context.Context, obj *model.Cohort, of string, level float64) (*model.Estimate, error) {
-	panic(fmt.Errorf("not implemented: Mean - mean"))
+	if err := stats.CheckLevel(level); err != nil {
+		return nil, err
+	}
+	m, err := r.Contract.Measure(of)
+	if err != nil {
+		return nil, err
+	}
+	cells, err := r.ask(ctx, obj, nil, nil, m)
+	if err != nil {
+		return nil, err
+	}
+	return mean(cells.Total().Measures[0], level), nil
 }
 
 func (r *cohortResolver) Breakdown(ctx context.Context, obj *model.Cohort, of string, by []string, level float64, orderBy *model.CellOrder, first *int, after *string) (*model.CellConnection, error) {
-	panic(fmt.Errorf("not implemented: Breakdown - breakdown"))
+	cells, err := r.askShare(ctx, obj, "breakdown", of, by, level)
+	if err != nil {
+		return nil, err
+	}
+	total := share(cells.Total().Indicators[0], level)
+	order(cells, orderBy)
+	p, err := cut(cells.Rows, keyText, paging{first: first, after: after}, 0)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.CellConnection{PageInfo: p.info, TotalCount: len(cells.Rows), Total: total, Edges: []*model.CellEdge{}}
+	cells.Rows = p.nodes
+	out.Nodes = r.shares(cells, level)
+	for i, cell := range out.Nodes {
+		out.Edges = append(out.Edges, &model.CellEdge{Node: cell, Cursor: p.cursors[i]})
+	}
+	return out, nil
 }
 
 func (r *cohortResolver) Distribution(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error) {
-	panic(fmt.Errorf("not implemented: Distribution - distribution"))
+	if err := stats.CheckLevel(level); err != nil {
+		return nil, err
+	}
+	dimensions, err := r.by("distribution", of, by)
+	if err != nil {
+		return nil, err
+	}
+	cells, err := r.ask(ctx, obj, dimensions, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return r.spread(cells, level), nil
 }
 
 func (r *cohortResolver) Trend(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error) {
-	panic(fmt.Errorf("not implemented: Trend - trend"))
+	cells, err := r.askShare(ctx, obj, "trend", of, by, level)
+	if err != nil {
+		return nil, err
+	}
+	return r.shares(cells, level), nil
 }
 
 func (r *Resolver) Cohort() graph.CohortResolver { return &cohortResolver{r} }

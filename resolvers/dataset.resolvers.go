@@ -7,22 +7,21 @@ package resolvers
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
 )
 
 func (r *codeResolver) Label(ctx context.Context, obj *model.Code, language *model.Language) (string, error) {
-	panic(fmt.Errorf("not implemented: Label - label"))
+	return in(language)(obj.Labels), nil
 }
 
 func (r *variableResolver) Label(ctx context.Context, obj *model.Variable, language *model.Language) (string, error) {
-	panic(fmt.Errorf("not implemented: Label - label"))
+	return in(language)(obj.Labels), nil
 }
 
 func (r *variableResolver) Definition(ctx context.Context, obj *model.Variable, language *model.Language) (string, error) {
-	panic(fmt.Errorf("not implemented: Definition - definition"))
+	return in(language)(obj.Definition), nil
 }
 
 func (r *Resolver) Code() graph.CodeResolver { return &codeResolver{r} }

@@ -7,42 +7,72 @@ package resolvers
 
 import (
 	"context"
-	"fmt"
+	"strings"
 
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
 )
 
 func (r *queryResolver) Dataset(ctx context.Context) (*model.Dataset, error) {
-	panic(fmt.Errorf("not implemented: Dataset - dataset"))
+	d := r.Resolver.Dataset
+	return &d, nil
 }
 
 func (r *queryResolver) Variables(ctx context.Context, role *model.VariableRole) ([]*model.Variable, error) {
-	panic(fmt.Errorf("not implemented: Variables - variables"))
+	return r.variables(role), nil
 }
 
 func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
-	panic(fmt.Errorf("not implemented: Node - node"))
+	return r.node(id)
 }
 
 func (r *queryResolver) Areas(ctx context.Context, where *model.AreaFilter, orderBy *model.AreaOrder, first *int, after *string, last *int, before *string) (*model.AreaConnection, error) {
-	panic(fmt.Errorf("not implemented: Areas - areas"))
+	list, err := r.areas(where)
+	if err != nil {
+		return nil, err
+	}
+	r.sortAreas(list, orderBy)
+	p, err := cut(list, (*model.Area).GetID, paging{first, last, after, before}, standardPage)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.AreaConnection{Nodes: p.nodes, Edges: []*model.AreaEdge{}, PageInfo: p.info, TotalCount: len(list)}
+	for i, a := range p.nodes {
+		out.Edges = append(out.Edges, &model.AreaEdge{Node: a, Cursor: p.cursors[i]})
+	}
+	return out, nil
 }
 
 func (r *queryResolver) Area(ctx context.Context, id string) (*model.Area, error) {
-	panic(fmt.Errorf("not implemented: Area - area"))
+	if a := r.Store.Area(strings.TrimPrefix(id, "Area:")); a != nil {
+		return &model.Area{Area: a}, nil
+	}
+	return nil, nil
 }
 
 func (r *queryResolver) Plans(ctx context.Context, where *model.PlanFilter, first *int, after *string, last *int, before *string) (*model.PlanConnection, error) {
-	panic(fmt.Errorf("not implemented: Plans - plans"))
+	list, err := r.plans(where)
+	if err != nil {
+		return nil, err
+	}
+	sortPlans(list)
+	p, err := cut(list, (*model.Plan).GetID, paging{first, last, after, before}, standardPage)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.PlanConnection{Nodes: p.nodes, Edges: []*model.PlanEdge{}, PageInfo: p.info, TotalCount: len(list)}
+	for i, plan := range p.nodes {
+		out.Edges = append(out.Edges, &model.PlanEdge{Node: plan, Cursor: p.cursors[i]})
+	}
+	return out, nil
 }
 
 func (r *queryResolver) Children(ctx context.Context, where map[string]any) (*model.Cohort, error) {
-	panic(fmt.Errorf("not implemented: Children - children"))
+	return r.cohort(ctx, "children", where)
 }
 
 func (r *queryResolver) Residents(ctx context.Context, where map[string]any) (*model.Cohort, error) {
-	panic(fmt.Errorf("not implemented: Residents - residents"))
+	return r.cohort(ctx, "residents", where)
 }
 
 func (r *Resolver) Query() graph.QueryResolver { return &queryResolver{r} }

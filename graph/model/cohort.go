@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -13,43 +12,21 @@ import (
 	"github.com/kvarter/kvarter/internal/store"
 )
 
-// Cohort is a set of observations chosen by a filter, with what one request has asked of it: the
-// fields of the request that need the same cells share one statement.
+// Cohort is a set of observations chosen by a filter, with the statements that the fields of the
+// request ask of it: fields that need the same cells share one.
 type Cohort struct {
-	Table  *contract.Table
-	Filter store.Filter
-
-	mu      sync.Mutex
-	answers map[string]*Answer
+	Table   *contract.Table
+	Filter  store.Filter
+	Answers map[string]*Answer // by the dimensions that the cells are split by; not changed once made
 }
 
 // Answer is one statement's worth of cells, fetched when the first field needs it.
 type Answer struct {
 	Query store.Query
-	once  sync.Once
-	cells *store.Cells
-	err   error
-}
-
-// Answer returns the cohort's answer for the key, made with the query if there is none yet.
-func (c *Cohort) Answer(key string, query func() store.Query) *Answer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.answers == nil {
-		c.answers = map[string]*Answer{}
-	}
-	a, ok := c.answers[key]
-	if !ok {
-		a = &Answer{Query: query()}
-		c.answers[key] = a
-	}
-	return a
-}
-
-// Cells fetches the answer's cells the first time it is called.
-func (a *Answer) Cells(fetch func(store.Query) (*store.Cells, error)) (*store.Cells, error) {
-	a.once.Do(func() { a.cells, a.err = fetch(a.Query) })
-	return a.cells, a.err
+	// Within, if set, is the place of an area: the answer is that area's share of a statement
+	// that is split by AREA first and serves all areas of a list.
+	Within *int32
+	Fetch  func() (*store.Cells, error) // fetches once
 }
 
 // Variable is a dimension, an indicator or a measure of the contract.

@@ -25,7 +25,10 @@ func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Opti
 	if err != nil {
 		return err
 	}
-	s := &Store{db: db, contract: c, columns: map[string]map[string]bool{}, bounds: map[string]map[string][2]int{}}
+	s, err := newStore(db, c)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := s.openFacts(ctx, folder); err != nil {
 		return err
@@ -69,15 +72,7 @@ func (s *Store) rollupStatement(r *contract.Rollup) (string, error) {
 			measures = append(measures, m)
 		}
 	}
-	data := struct {
-		By    []grouping
-		Sums  []sum
-		From  string
-		Where []string
-	}{Sums: src.sums(indicators, measures), From: quoteName(r.Table.Name)}
-	for _, d := range r.By {
-		data.By = append(data.By, src.grouping(d))
-	}
+	data := src.cells(r.By, indicators, measures, true)
 	for i := range data.Sums {
 		// A sum of squares must stay an exact integer until the last sum is taken.
 		if data.Sums[i].Type == "DOUBLE" {

@@ -40,6 +40,9 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 	}
 	out := &Cells{Query: q}
 	err = s.query(ctx, text, values, func(rows *sql.Rows) error {
+		if q.MaxCells > 0 && len(out.Rows) == q.MaxCells {
+			return fault.Forbiddenf("splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions", q.Table.Cohort, strings.Join(dimensionNames(q.By), ", "), q.MaxCells)
+		}
 		cell, err := s.scan(q, rows)
 		out.Rows = append(out.Rows, cell)
 		return err
@@ -53,17 +56,7 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 // statement writes the one statement that answers q, and the values bound to it.
 func (s *Store) statement(q Query) (string, []any, error) {
 	src := s.source(q)
-	var data struct {
-		By    []grouping
-		Sums  []sum
-		From  string
-		Where []string
-	}
-	for _, d := range q.By {
-		data.By = append(data.By, src.grouping(d))
-	}
-	data.Sums = src.sums(q.Indicators, q.Measures)
-	data.From = quoteName(src.relation())
+	data := src.cells(q.By, q.Indicators, q.Measures, q.RecordKeys)
 	var values []any
 	for _, c := range q.Where.Conditions {
 		condition, bound := src.condition(c)
@@ -82,6 +75,27 @@ func (s *Store) statement(q Query) (string, []any, error) {
 	return text, values, err
 }
 
+// cellsData fills in cells.sql.
+type cellsData struct {
+	By    []grouping
+	Sums  []sum
+	From  string
+	Where []string
+}
+
+// Nested reports whether the keys take two steps.
+func (d cellsData) Nested() bool {
+	return slices.ContainsFunc(d.By, func(g grouping) bool { return g.Outer != g.Name })
+}
+
+func (src source) cells(by []*contract.Dimension, indicators []*contract.Indicator, measures []*contract.Measure, keys bool) cellsData {
+	data := cellsData{Sums: src.sums(indicators, measures, keys), From: quoteName(src.relation())}
+	for _, d := range by {
+		data.By = append(data.By, src.grouping(d))
+	}
+	return data
+}
+
 func (s *Store) scan(q Query, rows *sql.Rows) (Cell, error) {
 	cell := Cell{Key: make([]int32, len(q.By)), Indicators: make([]Tally, len(q.Indicators)), Measures: make([]Moments, len(q.Measures))}
 	keys := make([]sql.NullInt32, len(q.By))
@@ -94,10 +108,16 @@ func (s *Store) scan(q Query, rows *sql.Rows) (Cell, error) {
 			targets = append(targets, &keys[i])
 		}
 	}
-	targets = append(targets, &cell.N, &cell.RecordKey)
+	targets = append(targets, &cell.N)
+	if q.RecordKeys {
+		targets = append(targets, &cell.RecordKey)
+	}
 	for i := range cell.Indicators {
 		t := &cell.Indicators[i]
-		targets = append(targets, &t.N, &t.Y, &t.Unknown, &t.NKey, &t.YKey)
+		targets = append(targets, &t.N, &t.Y, &t.Unknown)
+		if q.RecordKeys {
+			targets = append(targets, &t.NKey, &t.YKey)
+		}
 	}
 	for i := range cell.Measures {
 		m := &cell.Measures[i]
@@ -326,7 +346,7 @@ func anys[T any](list []T) []any {
 type sum struct{ Name, Expression, Type string }
 
 // sums writes what is summed within a cell, in the order in which scan reads it.
-func (src source) sums(indicators []*contract.Indicator, measures []*contract.Measure) []sum {
+func (src source) sums(indicators []*contract.Indicator, measures []*contract.Measure, keys bool) []sum {
 	weight, key := "1", "0"
 	if src.columns["n"] {
 		weight = "coalesce(n, 1)"
@@ -343,7 +363,9 @@ func (src source) sums(indicators []*contract.Indicator, measures []*contract.Me
 		out = append(out, sum{Name: quoteName(name), Expression: expression, Type: kind})
 	}
 	add("n", weight, "true", "BIGINT")
-	add("record_key", key, "true", "BIGINT")
+	if keys {
+		add("record_key", key, "true", "BIGINT")
+	}
 	for _, i := range indicators {
 		name := strings.ToLower(i.Name)
 		is, unknown := known(src.table, i), "true"
@@ -354,8 +376,10 @@ func (src source) sums(indicators []*contract.Indicator, measures []*contract.Me
 		add(name+"_n", weight, is, "BIGINT")
 		add(name+"_y", weight, is+" AND "+when, "BIGINT")
 		add(name+"_u", weight, unknown+" AND NOT ("+is+")", "BIGINT")
-		add(name+"_nk", key, is, "BIGINT")
-		add(name+"_yk", key, is+" AND "+when, "BIGINT")
+		if keys {
+			add(name+"_nk", key, is, "BIGINT")
+			add(name+"_yk", key, is+" AND "+when, "BIGINT")
+		}
 	}
 	for _, m := range measures {
 		name, x := strings.ToLower(m.Name), quoteName(m.Column)

@@ -17,6 +17,8 @@ type Query struct {
 	By         []*contract.Dimension
 	Indicators []*contract.Indicator
 	Measures   []*contract.Measure
+	RecordKeys bool // also sum the record keys, from which cells are protected
+	MaxCells   int  // more cells than this are an error; 0: no limit
 }
 
 // Filter narrows a cohort. The zero Filter keeps every observation.
@@ -61,7 +63,7 @@ type Cells struct {
 type Cell struct {
 	Key        []int32   // per Query.By: an integer, the place of a code, the place of an area; None
 	N          int64     // observations
-	RecordKey  int64     // sum of their record keys
+	RecordKey  int64     // sum of their record keys, if asked for
 	Indicators []Tally   // per Query.Indicators
 	Measures   []Moments // per Query.Measures
 }
@@ -74,8 +76,8 @@ type Tally struct {
 	N       int64 // in the denominator, value known
 	Y       int64 // of them with the indicator
 	Unknown int64 // in the denominator, or perhaps in it, value unknown
-	NKey    int64 // sum of the record keys of N
-	YKey    int64 // sum of the record keys of Y
+	NKey    int64 // sum of the record keys of N, if asked for
+	YKey    int64 // sum of the record keys of Y, if asked for
 }
 
 // Moments are the sums of a measure within a cell, in the measure's unit.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
@@ -20,11 +21,12 @@ import (
 
 // Store is an open snapshot. It is safe for concurrent use.
 type Store struct {
-	db       *sql.DB
-	contract *contract.Contract
-	columns  map[string]map[string]bool   // by table: the columns that the data set has
-	bounds   map[string]map[string][2]int // by table: least and largest value of integer dimensions
-	rollups  []storedRollup
+	db         *sql.DB
+	contract   *contract.Contract
+	statements *lru.Cache[string, *sql.Stmt] // by text
+	columns    map[string]map[string]bool    // by table: the columns that the data set has
+	bounds     map[string]map[string][2]int  // by table: least and largest value of integer dimensions
+	rollups    []storedRollup
 
 	areas        []*Area
 	areaPosition map[string]int
@@ -55,7 +57,10 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, contract: c, columns: map[string]map[string]bool{}, bounds: map[string]map[string][2]int{}, areaPosition: map[string]int{}, planByID: map[string]*Plan{}}
+	s, err := newStore(db, c)
+	if err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.Close())
@@ -74,6 +79,16 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 		return nil, err
 	}
 	return s, nil
+}
+
+// cachedStatements is how many planned statements are kept: more than a page of a front end or a
+// notebook asks, and a few megabytes.
+const cachedStatements = 256
+
+func newStore(db *sql.DB, c *contract.Contract) (*Store, error) {
+	statements, err := lru.NewWithEvict(cachedStatements, func(_ string, statement *sql.Stmt) { _ = statement.Close() })
+	return &Store{db: db, contract: c, statements: statements, columns: map[string]map[string]bool{}, bounds: map[string]map[string][2]int{},
+		areaPosition: map[string]int{}, planByID: map[string]*Plan{}}, err
 }
 
 // Close closes the snapshot; a query under way ends with an error.
@@ -126,7 +141,11 @@ func lock(ctx context.Context, db *sql.DB, folder string) error {
 
 // query runs a statement and calls each for every row.
 func (s *Store) query(ctx context.Context, text string, values []any, each func(*sql.Rows) error) (err error) {
-	rows, err := s.db.QueryContext(ctx, text, values...)
+	statement, err := s.prepare(ctx, text)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	rows, err := statement.QueryContext(ctx, values...)
 	if err != nil {
 		return stopped(ctx, err)
 	}
@@ -137,6 +156,20 @@ func (s *Store) query(ctx context.Context, text string, values []any, each func(
 		}
 	}
 	return stopped(ctx, rows.Err())
+}
+
+// prepare returns the statement planned: for a question over a roll-up, planning costs more than
+// running. A statement that has fallen out of the cache is closed once no query uses it.
+func (s *Store) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if statement, ok := s.statements.Get(text); ok {
+		return statement, nil
+	}
+	statement, err := s.db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	s.statements.Add(text, statement)
+	return statement, nil
 }
 
 // stopped returns the reason ctx ended if it did, since DuckDB says only "interrupted".

@@ -1,15 +1,21 @@
--- The cells of a cohort. The inner query groups by what the source stores; the outer one turns
--- a column's own codes into places in the dimension, on the few rows that are left.
+-- The cells of a cohort. Where a key is a column of texts, the inner query groups by the texts and
+-- the outer one turns them into places in the dimension, on the few rows that are left.
+{{- if .Nested}}
 SELECT {{range .By}}{{.Outer}} AS {{.Name}},
        {{end}}{{range $i, $c := .Sums}}{{if $i}},
-       {{end}}coalesce(sum({{$c.Name}}), 0)::{{$c.Type}} AS {{$c.Name}}{{end}}
+       {{end}}sum({{$c.Name}})::{{$c.Type}} AS {{$c.Name}}{{end}}
 FROM (
-    SELECT {{range .By}}{{.Inner}} AS {{.Name}},
-           {{end}}{{range $i, $c := .Sums}}{{if $i}},
-           {{end}}{{$c.Expression}} AS {{$c.Name}}{{end}}
-    FROM {{.From}}{{range $i, $c := .Where}}
-    {{if $i}}AND{{else}}WHERE{{end}} {{$c}}{{end}}
-    GROUP BY ALL
+{{- end}}
+SELECT {{range .By}}{{.Inner}} AS {{.Name}},
+       {{end}}{{range $i, $c := .Sums}}{{if $i}},
+       {{end}}coalesce({{$c.Expression}}, 0)::{{$c.Type}} AS {{$c.Name}}{{end}}
+FROM {{.From}}{{range $i, $c := .Where}}
+{{if $i}}AND{{else}}WHERE{{end}} {{$c}}{{end}}
+GROUP BY ALL
+{{- if .Nested}}
 )
 GROUP BY ALL
-ORDER BY ALL
+{{- end}}
+{{- if .By}}
+ORDER BY {{range $i, $g := .By}}{{if $i}}, {{end}}{{$g.Name}}{{end}}
+{{- end}}

@@ -1,0 +1,128 @@
+package stats
+
+import (
+	"math"
+	"testing"
+)
+
+func TestDifferenceCase(t *testing.T) {
+	c := openCase(t, "diff_proportions_fagerland")
+	for method, f := range map[string]func(x1, n1, x2, n2, level float64) Estimate{
+		"wald": WaldDifference, "agresti_caffo": AgrestiCaffo, "newcombe": Difference, "risk_ratio_katz_log": Ratio,
+	} {
+		e := f(7, 34, 1, 34, 0.95)
+		c.check(e.Lower, method, 0)
+		c.check(e.Upper, method, 1)
+	}
+}
+
+func TestDifferenceIntervals(t *testing.T) {
+	// Newcombe 1998, Stat. Med. 17:873, table II, method 10 (hybrid score)
+	tests := []struct {
+		x1, n1, x2, n2 float64
+		hybrid         [2]float64
+	}{
+		{56, 70, 48, 80, [2]float64{0.0524, 0.3339}},
+		{9, 10, 3, 10, [2]float64{0.1705, 0.8090}},
+		{6, 7, 2, 7, [2]float64{0.0582, 0.8062}},
+		{5, 56, 0, 29, [2]float64{-0.0381, 0.1926}},
+		{0, 10, 0, 20, [2]float64{-0.1611, 0.2775}},
+		{0, 10, 0, 10, [2]float64{-0.2775, 0.2775}},
+		{10, 10, 0, 20, [2]float64{0.6791, 1}},
+		{10, 10, 0, 10, [2]float64{0.6075, 1}},
+	}
+	for _, test := range tests {
+		e := Difference(test.x1, test.n1, test.x2, test.n2, 0.95)
+		near(t, "Newcombe lower", e.Lower, test.hybrid[0], 5e-5)
+		near(t, "Newcombe upper", e.Upper, test.hybrid[1], 5e-5)
+		m := MiettinenNurminen(test.x1, test.n1, test.x2, test.n2, 0.95)
+		z := 1.959963984540054
+		correction := (test.n1 + test.n2) / (test.n1 + test.n2 - 1)
+		for _, bound := range []float64{m.Lower, m.Upper} {
+			if math.Abs(bound) == 1 {
+				continue
+			}
+			near(t, "the score at Miettinen-Nurminen's bound",
+				math.Abs(scoreStatistic(test.x1, test.n1, test.x2, test.n2, bound, correction)), z, 1e-6)
+		}
+	}
+	// Miettinen, Nurminen 1985 as in Newcombe's table II, 56/70 against 48/80
+	m := MiettinenNurminen(56, 70, 48, 80, .95)
+	near(t, "Miettinen-Nurminen lower", m.Lower, 0.0528, 5e-5)
+	near(t, "Miettinen-Nurminen upper", m.Upper, 0.3382, 5e-5)
+}
+
+func TestRatioAndOddsRatio(t *testing.T) {
+	// Closed form, 15/100 against 5/100: log 3 ± z√(1/15 - 1/100 + 1/5 - 1/100)
+	se := math.Sqrt(1./15 - .01 + 1./5 - .01)
+	e := Ratio(15, 100, 5, 100, .95)
+	near(t, "ratio", e.Value, 3, 1e-12)
+	near(t, "lower", e.Lower, 3*math.Exp(-1.959963984540054*se), 1e-12)
+	near(t, "SE", e.SE, 3*se, 1e-12)
+	// Closed form, 10/100 against 5/100
+	or := OddsRatio(10, 100, 5, 100, .95)
+	near(t, "odds ratio", or.Value, 10./90/(5./95), 1e-12)
+	near(t, "upper", or.Upper, or.Value*math.Exp(1.959963984540054*math.Sqrt(.1+1./90+.2+1./95)), 1e-12)
+
+	for name, f := range map[string]func(x1, n1, x2, n2, l float64) Estimate{"Ratio": Ratio, "OddsRatio": OddsRatio} {
+		if e := f(0, 10, 5, 10, .95); e.Value != 0 || e.Lower != 0 || !(e.Upper > 0) || len(e.Warnings) == 0 {
+			t.Errorf("%s with nobody in the first group: %+v", name, e)
+		}
+		if e := f(5, 10, 0, 10, .95); !math.IsNaN(e.Value) || !(e.Lower > 0) || !math.IsNaN(e.Upper) || len(e.Warnings) == 0 {
+			t.Errorf("%s with nobody in the second group: %+v", name, e)
+		}
+		if e := f(0, 10, 0, 10, .95); !math.IsNaN(e.Value) || !math.IsNaN(e.Lower) {
+			t.Errorf("%s with nobody at all: %+v", name, e)
+		}
+	}
+}
+
+func TestGapOfOverlappingCohorts(t *testing.T) {
+	group := Cell{N: 200, Sum: 60, SumSq: 60}
+	rest := Cell{N: 1800, Sum: 300, SumSq: 300}
+	population := Total([]Cell{group, rest})
+
+	toRest := Gap(group, rest, Cell{}, .95)
+	if d := Difference(60, 200, 300, 1800, .95); toRest.Lower != d.Lower || toRest.Value != d.Value {
+		t.Errorf("without overlap the gap is Newcombe's: %+v, %+v", toRest, d)
+	}
+	// The gap to the population is (1-s) times the gap to the rest, and so are its bounds.
+	toAll := Gap(group, population, group, .95)
+	near(t, "gap to the population", toAll.Value, group.Mean()-population.Mean(), 1e-15)
+	near(t, "gap to the population", toAll.Value, 0.9*toRest.Value, 1e-15)
+	near(t, "its lower bound", toAll.Lower, 0.9*toRest.Lower, 1e-15)
+	near(t, "its SE", toAll.SE, 0.9*toRest.SE, 1e-15)
+	swapped := Gap(population, group, group, .95)
+	near(t, "swapped", swapped.Value, -toAll.Value, 1e-15)
+	near(t, "swapped lower", swapped.Lower, -toAll.Upper, 1e-15)
+	if len(toAll.Warnings) == 0 {
+		t.Error("an overlap was not reported")
+	}
+
+	// Neither contains the other: SE from the three independent pieces a\b, b\a, shared.
+	a, b, shared := Cell{N: 300, Sum: 90, SumSq: 90}, Cell{N: 400, Sum: 80, SumSq: 80}, Cell{N: 100, Sum: 25, SumSq: 25}
+	e := Gap(a, b, shared, .95)
+	pa, pb := .3, .2
+	va, vb := pa*(1-pa)/300, pb*(1-pb)/400
+	cov := (25*(1-pa)*(1-pb) + 75*pa*pb) / (300. * 400)
+	near(t, "partial overlap SE", e.SE, math.Sqrt(va+vb-2*cov), 1e-12)
+
+	// A measure: Welch. R's sleep data, extra ~ group: t = -1.8608, df = 17.776, -3.3654832 to 0.2054832
+	one := Cell{N: 10, Sum: 7.5, SumSq: 34.43}
+	two := Cell{N: 10, Sum: 23.3, SumSq: 90.37}
+	w := Gap(one, two, Cell{}, .95)
+	near(t, "Welch lower", w.Lower, -3.3654832, 1e-6)
+	near(t, "Welch upper", w.Upper, 0.2054832, 1e-6)
+
+	for name, e := range map[string]Estimate{
+		"more shared than there are": Gap(a, b, Cell{N: 500, Sum: 25, SumSq: 25}, .95),
+		"empty":                      Gap(Cell{}, b, Cell{}, .95),
+	} {
+		if !math.IsNaN(e.Value) || len(e.Warnings) == 0 {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	if same := Gap(a, a, a, .95); same.Value != 0 || len(same.Warnings) == 0 {
+		t.Errorf("the same cohort twice: %+v", same)
+	}
+}

@@ -1,0 +1,165 @@
+package stats
+
+import (
+	"math"
+
+	"github.com/kvarter/kvarter/internal/fault"
+)
+
+// Gap estimates mean(a) - mean(b) of two cohorts given as totals, of which shared is what both
+// contain (the zero Cell if they have nothing in common).
+//
+// Independent cohorts: Newcombe's hybrid score interval for an indicator (see Difference), for a
+// measure Welch's t. If one contains the other, as the population contains the supported areas,
+// the gap is (1-s) times the gap to the rest, s = shared/N of the larger, and so is its interval:
+// the two cohorts are not independent samples, the one and the rest are. If they merely overlap,
+// the covariance of the means is Σ (x-ā)(x-b̄) over shared observations / (Na·Nb), and the
+// interval is the square-and-add one with that correlation (Zou, Donner 2008, Stat. Med. 27:1693).
+//
+// An empty cohort, or more shared than there is, gives NaN and a warning. Two cohorts that are
+// the same give 0 without an interval.
+func Gap(a, b, shared Cell, level float64) Estimate {
+	const method = "difference of means"
+	if err := CheckLevel(level); err != nil {
+		return undefined(method, level, "%v", err)
+	}
+	if !(a.N > 0 && b.N > 0) {
+		return undefined(method, level, "a cohort without observations has no gap (%g and %g observations)", a.N, b.N)
+	}
+	if shared.N < 0 || shared.N > a.N || shared.N > b.N {
+		return undefined(method, level, "%g shared observations do not fit into cohorts of %g and %g", shared.N, a.N, b.N)
+	}
+	switch {
+	case shared.N == 0:
+		return independentGap(a, b, level)
+	case shared.N == a.N && shared.N == b.N:
+		e := undefined(method, level, "the two cohorts are the same observations")
+		e.Value, e.SE, e.Numerator, e.Denominator = 0, 0, a.Sum, a.N
+		return e
+	case shared.N == a.N:
+		e := containedGap(a, b, level)
+		e.warnf("the second cohort contains the first, %.3g %% of it: the gap is smaller than the gap to the rest by that share", 100*a.N/b.N)
+		return e
+	case shared.N == b.N:
+		e := containedGap(b, a, level).scale(-1)
+		e.Numerator, e.Denominator = a.Sum, a.N
+		e.warnf("the first cohort contains the second, %.3g %% of it: the gap is smaller than the gap from the rest by that share", 100*b.N/a.N)
+		return e
+	}
+	meanA, meanB := Mean(a.N, a.Sum, a.SumSq, level), Mean(b.N, b.Sum, b.SumSq, level)
+	e := Estimate{
+		Value: meanA.Value - meanB.Value, Level: level, Numerator: a.Sum, Denominator: a.N,
+		Method: "square-and-add with overlap",
+	}
+	if a.IsIndicator() && b.IsIndicator() {
+		meanA, meanB = Wilson(a.Sum, a.N, level), Wilson(b.Sum, b.N, level)
+	}
+	covariance := (shared.SumSq - (meanA.Value+meanB.Value)*shared.Sum + meanA.Value*meanB.Value*shared.N) / (a.N * b.N)
+	e.SE = math.Sqrt(math.Max(0, meanA.SE*meanA.SE+meanB.SE*meanB.SE-2*covariance))
+	rho := 0.0
+	if meanA.SE > 0 && meanB.SE > 0 {
+		rho = math.Max(-1, math.Min(1, covariance/(meanA.SE*meanB.SE)))
+	}
+	add := func(x, y float64) float64 { return math.Sqrt(math.Max(0, x*x-2*rho*x*y+y*y)) }
+	e.Lower = e.Value - add(meanA.Value-meanA.Lower, meanB.Upper-meanB.Value)
+	e.Upper = e.Value + add(meanA.Upper-meanA.Value, meanB.Value-meanB.Lower)
+	e.warnf("%g observations are in both cohorts", shared.N)
+	return e
+}
+
+// containedGap is the gap of part to a whole that contains it.
+func containedGap(part, whole Cell, level float64) Estimate {
+	rest := Cell{N: whole.N - part.N, Sum: whole.Sum - part.Sum, SumSq: whole.SumSq - part.SumSq}
+	e := independentGap(part, rest, level).scale(rest.N / whole.N)
+	e.Method += ", scaled from the gap to the rest"
+	return e
+}
+
+func independentGap(a, b Cell, level float64) Estimate {
+	if a.IsIndicator() && b.IsIndicator() {
+		return Difference(a.Sum, a.N, b.Sum, b.N, level)
+	}
+	meanA, meanB := Mean(a.N, a.Sum, a.SumSq, level), Mean(b.N, b.Sum, b.SumSq, level)
+	va, vb := meanA.SE*meanA.SE, meanB.SE*meanB.SE
+	df := (va + vb) * (va + vb) / (va*va/(a.N-1) + vb*vb/(b.N-1))
+	q := studentQuantile(level, df)
+	if va+vb == 0 {
+		q = 0
+	}
+	e := scaledEstimate("Welch t", meanA.Value-meanB.Value, va+vb, q, level)
+	e.Numerator, e.Denominator = a.Sum, a.N
+	e.Warnings = pairWarnings(meanA, meanB)
+	return e
+}
+
+// Equivalence is the answer of two one-sided tests whether a difference lies within ±Margin.
+type Equivalence struct {
+	Gap            Estimate // at level 1 - 2α: the gap is equivalent when this interval is inside ±Margin
+	Margin         float64
+	Alpha          float64 // 1 - level
+	PLower, PUpper float64 // one-sided p values against gap <= -Margin, gap >= Margin
+	PValue         float64 // the larger of the two
+	Equivalent     bool    // PValue < Alpha
+	Warnings       []string
+}
+
+// TestEquivalence asks whether an estimated difference is smaller than margin either way, by two
+// one-sided tests (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657) at α = 1 - level:
+// z = (gap ± margin)/SE, normal. The margin must be stated before looking; not to reject is no
+// proof of a difference, as p > 0.05 is no proof of equality. A gap with a standard error of 0
+// (all or none in both groups) is undecided: the p values are NaN with a warning. For two
+// proportions of small groups EquivalenceOfProportions holds its level better.
+func TestEquivalence(gap Estimate, margin, level float64) (Equivalence, error) {
+	if err := checkMargin(margin, level); err != nil {
+		return Equivalence{}, err
+	}
+	q := Equivalence{Gap: gap, Margin: margin, Alpha: 1 - level, Warnings: gap.Warnings}
+	q.Gap = normalEstimate("normal, for two one-sided tests", gap.Value, gap.SE*gap.SE, 2*level-1)
+	q.Gap.Numerator, q.Gap.Denominator = gap.Numerator, gap.Denominator
+	q.decide((gap.Value+margin)/gap.SE, (gap.Value-margin)/gap.SE, gap.SE > 0)
+	return q, nil
+}
+
+// EquivalenceOfProportions is TestEquivalence for x1/n1 - x2/n2 with the score statistic of
+// Farrington and Manning (1990, Stat. Med. 9:1447): the variance is that under a difference of
+// exactly -margin or margin, so that groups with all or none can be decided too.
+func EquivalenceOfProportions(x1, n1, x2, n2, margin, level float64) (Equivalence, error) {
+	if err := checkMargin(margin, level); err != nil {
+		return Equivalence{}, err
+	}
+	q := Equivalence{Margin: margin, Alpha: 1 - level, Gap: MiettinenNurminen(x1, n1, x2, n2, 2*level-1)}
+	q.Warnings = q.Gap.Warnings
+	if math.IsNaN(q.Gap.Value) || margin >= 1 {
+		q.decide(math.NaN(), math.NaN(), false)
+		return q, nil
+	}
+	q.decide(scoreStatistic(x1, n1, x2, n2, -margin, 1), scoreStatistic(x1, n1, x2, n2, margin, 1), true)
+	return q, nil
+}
+
+func (q *Equivalence) decide(zLower, zUpper float64, decidable bool) {
+	if !decidable {
+		q.PLower, q.PUpper, q.PValue = math.NaN(), math.NaN(), math.NaN()
+		q.Warnings = append(q.Warnings, "the gap has no standard error: equivalence is undecided")
+		return
+	}
+	q.PLower, q.PUpper = normalTail(zLower), normalTail(-zUpper)
+	q.PValue = math.Max(q.PLower, q.PUpper)
+	q.Equivalent = q.PValue < q.Alpha
+}
+
+func checkMargin(margin, level float64) error {
+	if err := CheckLevel(level); err != nil {
+		return err
+	}
+	if level <= 0.5 {
+		return fault.Invalidf("level %g leaves two one-sided tests no interval; it must be above 0.5, 0.95 is usual", level)
+	}
+	if !(margin > 0) || math.IsInf(margin, 0) {
+		return fault.Invalidf("margin %g is not a positive difference, such as 0.02 for 2 percentage points", margin)
+	}
+	return nil
+}
+
+// normalTail is P(Z > z).
+func normalTail(z float64) float64 { return 0.5 * math.Erfc(z/math.Sqrt2) }

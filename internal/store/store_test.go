@@ -1,0 +1,276 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/store/storetest"
+)
+
+func dimension(t testing.TB, c *contract.Contract, name string) *contract.Dimension {
+	t.Helper()
+	d, err := c.Dimension(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// Whatever is asked, a stored roll-up and the facts give the same cells.
+func TestRollupsAgreeWithFacts(t *testing.T) {
+	c := storetest.Contract(t)
+	folder := storetest.Folder(t, c, storetest.World)
+	ctx := context.Background()
+	with, err := store.Open(ctx, folder, c, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer with.Close()
+	bare := *c
+	bare.Rollups = nil
+	without, err := store.Open(ctx, folder, &bare, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer without.Close()
+
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, cohort := range []string{"children", "residents"} {
+		table := c.CohortTable(cohort)
+		var dimensions []*contract.Dimension
+		for _, d := range c.Dimensions {
+			if d.Columns[table.Name] != nil {
+				dimensions = append(dimensions, d)
+			}
+		}
+		var indicators []*contract.Indicator
+		for _, i := range c.Indicators {
+			if slices.Contains(i.Tables, table.Name) {
+				indicators = append(indicators, i)
+			}
+		}
+		var measures []*contract.Measure
+		for _, m := range c.Measures {
+			if slices.Contains(m.Tables, table.Name) {
+				measures = append(measures, m)
+			}
+		}
+		for range 30 {
+			q := store.Query{Table: table, Indicators: indicators, Measures: measures, RecordKeys: true}
+			for _, i := range random.Perm(len(dimensions))[:random.IntN(4)] {
+				q.By = append(q.By, dimensions[i])
+			}
+			for _, i := range random.Perm(len(dimensions))[:random.IntN(3)] {
+				q.Where = q.Where.And(anyCondition(random, dimensions[i]))
+			}
+			a, err := with.Cells(ctx, q)
+			if err != nil {
+				t.Fatalf("%s: %v", q, err)
+			}
+			b, err := without.Cells(ctx, q)
+			if err != nil {
+				t.Fatalf("%s: %v", q, err)
+			}
+			if fmt.Sprintf("%+v", a.Rows) != fmt.Sprintf("%+v", b.Rows) {
+				t.Fatalf("%s: the roll-up gives\n%+v\nthe facts give\n%+v", q, a.Rows, b.Rows)
+			}
+			whole, err := without.Cells(ctx, store.Query{Table: table, Where: q.Where, Indicators: indicators, Measures: measures, RecordKeys: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := fmt.Sprintf("%+v", a.Total()), fmt.Sprintf("%+v", whole.Total()); got != want {
+				t.Fatalf("%s: the cells add up to\n%s\nthe cohort has\n%s", q, got, want)
+			}
+		}
+	}
+}
+
+func anyCondition(random *rand.Rand, d *contract.Dimension) store.Condition {
+	c := store.Condition{Dimension: d}
+	switch {
+	case d.IsInteger():
+		from, to := 2014, 2014+random.IntN(3)
+		if d.Name == "AGE" {
+			from, to = random.IntN(3), 3+random.IntN(3)
+		}
+		if random.IntN(3) > 0 {
+			c.From = &from
+		}
+		if random.IntN(3) > 0 {
+			c.To = &to
+		}
+	case d.IsArea():
+		c.Areas = [][]string{{"A1"}, {"A1", "A3"}, {"A2"}}[random.IntN(3)]
+	default:
+		for range 1 + random.IntN(3) {
+			c.Positions = append(c.Positions, random.IntN(len(d.Codes)))
+		}
+	}
+	return c
+}
+
+// The indicators of the contract, counted by hand-written SQL, are the oracle.
+func TestCellsCountWhatTheContractSays(t *testing.T) {
+	c := storetest.Contract(t)
+	setup := `CREATE TABLE child_year AS FROM (VALUES
+		(2016, 0, true,  true,  NULL,  true,  NULL,  'BOTH_ACTIVE', 1, 5, 100),
+		(2016, 1, NULL,  true,  true,  NULL,  false, 'UNKNOWN',     1, 6, 200),
+		(2016, 2, false, false, NULL,  NULL,  NULL,  'NONE_ACTIVE', 3, 7, 300),
+		(2015, 3, true,  NULL,  false, false, NULL,  NULL,          1, 8, NULL)
+	) t(year, age, poor, mother_present, mother_alcohol, mother_drugs, enrolled, parents_status, n, record_key, equivalised_income)`
+	s := storetest.Open(t, c, setup)
+	for _, test := range []struct {
+		indicator string
+		want      store.Tally
+	}{
+		{"POOR", store.Tally{N: 5, Y: 2, Unknown: 1, NKey: 20, YKey: 13}},
+		// Alcohol or drugs: row 1 unknown or true is true; row 2 true or unknown is true; row 3's
+		// mother is absent; row 4's presence is unknown, so whether she counts is.
+		{"MOTHER_SUBSTANCE_ABUSE", store.Tally{N: 2, Y: 2, Unknown: 1, NKey: 11, YKey: 11}},
+		// Ages 1-5 only; the second is known, the third and fourth are not.
+		{"IN_DAY_CARE", store.Tally{N: 1, Y: 0, Unknown: 4, NKey: 6, YKey: 0}},
+		// A code marked unknown and a null are both unknown.
+		{"BOTH_PARENTS_ACTIVE", store.Tally{N: 4, Y: 1, Unknown: 2, NKey: 12, YKey: 5}},
+	} {
+		i, err := c.Indicator(test.indicator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells, err := s.Cells(context.Background(), store.Query{Table: c.CohortTable("children"), Indicators: []*contract.Indicator{i}, RecordKeys: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cells.Total().Indicators[0]; got != test.want {
+			t.Errorf("%s: got %+v, want %+v", test.indicator, got, test.want)
+		}
+	}
+	m, err := c.Measure("EQUIVALISED_INCOME")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, err := s.Cells(context.Background(), store.Query{Table: c.CohortTable("children"), Measures: []*contract.Measure{m}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := cells.Total().Measures[0], (store.Moments{N: 5, Sum: 1200, SumSq: 320000, Unknown: 1}); got != want {
+		t.Errorf("income: got %+v, want %+v", got, want)
+	}
+}
+
+func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
+	c := storetest.Contract(t)
+	s := storetest.Open(t, c, `CREATE TABLE child_year AS SELECT 2016 AS year, 3 AS age, 'A1' AS area_id; CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported, 'test' AS source`)
+	children, residents := c.CohortTable("children"), c.CohortTable("residents")
+	year, age := dimension(t, c, "YEAR"), dimension(t, c, "AGE")
+	at := func(n int) *int { return &n }
+	poor, err := c.Indicator("POOR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		q    store.Query
+		kind fault.Kind
+		want string
+	}{
+		{store.Query{Table: residents}, fault.Unavailable, "this data set holds no residents (table resident_year); it holds area, child_year"},
+		{store.Query{Table: children, By: []*contract.Dimension{dimension(t, c, "SEX")}}, fault.Unavailable, "children are not recorded by SEX; they are by YEAR, AGE, AGE_GROUP, SETTING, AREA"},
+		{store.Query{Table: children, Indicators: []*contract.Indicator{poor}}, fault.Unavailable, "POOR is not recorded for children; recorded are none"},
+		{store.Query{Table: children, Where: store.Filter{With: []*contract.Indicator{poor}}}, fault.Unavailable, "POOR is not recorded for children"},
+		{store.Query{Table: children, By: []*contract.Dimension{age, age}}, fault.Invalid, "AGE stands twice"},
+		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: year, From: at(1992)})}, fault.Invalid, "year 1992 is before the data starts (2016)"},
+		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: year, To: at(2030)})}, fault.Invalid, "year 2030 is after the data ends (2016)"},
+		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: age, From: at(5), To: at(2)})}, fault.Invalid, "ages: the range from 5 to 2 is empty; from must be at most to"},
+		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: dimension(t, c, "AREA"), Areas: []string{"B7"}})}, fault.NotFound, `no area "B7" in this data set`},
+		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: dimension(t, c, "SETTING")})}, fault.Invalid, "setting is an empty list"},
+	} {
+		_, err := s.Cells(context.Background(), test.q)
+		if err == nil || fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v (%s), want …%s… (%s)", test.q, err, fault.KindOf(err), test.want, test.kind)
+		}
+	}
+}
+
+func TestOpenIsLockedDown(t *testing.T) {
+	c := storetest.Contract(t)
+	folder := storetest.Folder(t, c, storetest.World)
+	outside := filepath.Join(t.TempDir(), "secret.csv")
+	if err := os.WriteFile(outside, []byte("a\n1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(context.Background(), folder, c, store.Options{Threads: 2, MemoryLimit: "1GB"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, text := range []string{
+		"SELECT * FROM read_csv('" + outside + "')",
+		"SET threads=1",
+		"COPY (SELECT 1) TO '" + outside + "'",
+		"ATTACH '" + outside + "'",
+		"INSTALL httpfs",
+	} {
+		if err := store.Exec(s, text); err == nil {
+			t.Errorf("%s went through", text)
+		}
+	}
+}
+
+func TestCancelStopsTheQuery(t *testing.T) {
+	c := storetest.Contract(t)
+	s := storetest.Open(t, c, storetest.World)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- store.ExecContext(ctx, s, "SELECT count(*) FROM range(100000000) a, range(100000) b WHERE a.range * b.range % 7 = 3")
+	}()
+	cancel()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the query went on for a minute after it was cancelled")
+	}
+}
+
+func TestMissingAndBrokenSnapshots(t *testing.T) {
+	c := storetest.Contract(t)
+	ctx := context.Background()
+	if _, err := store.Open(ctx, t.TempDir(), c, store.Options{}); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("an empty folder gave %v", err)
+	}
+	folder := storetest.Folder(t, c, storetest.World)
+	if err := os.Remove(filepath.Join(folder, "cells", "child_place.parquet")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(ctx, folder, c, store.Options{}); err == nil || !strings.Contains(err.Error(), "child_place.parquet is missing") {
+		t.Errorf("a missing roll-up gave %v", err)
+	}
+	folder = storetest.Folder(t, c, storetest.World)
+	if err := os.WriteFile(filepath.Join(folder, "child_year.parquet"), []byte("PAR1 no more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(ctx, folder, c, store.Options{}); err == nil || !strings.Contains(err.Error(), "child_year") {
+		t.Errorf("a broken file gave %v", err)
+	}
+}
+
+func TestTotalOfNothing(t *testing.T) {
+	total := (&store.Cells{}).Total()
+	if total.N != 0 || len(total.Indicators) != 0 || math.Signbit(float64(total.N)) {
+		t.Errorf("the total of no cells is %+v", total)
+	}
+}

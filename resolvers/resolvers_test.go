@@ -1,0 +1,125 @@
+package resolvers_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"golang.org/x/tools/txtar"
+
+	"github.com/kvarter/kvarter/graph"
+	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/store/storetest"
+	"github.com/kvarter/kvarter/resolvers"
+)
+
+var update = flag.Bool("update", false, "write what the server answers into testdata; a person reads the diff")
+
+// serve answers GraphQL over HTTP from a snapshot.
+func serve(t testing.TB, c *contract.Contract, s *store.Store) *httptest.Server {
+	t.Helper()
+	r := &resolvers.Resolver{Contract: c, Store: s, Dataset: model.Dataset{
+		Name: "test", Title: "A small invented world", Synthetic: true, Fingerprint: "0123", Years: []int{2014, 2015, 2016},
+		Rows: []*model.TableRows{}, Sources: []*model.Source{}, Disclosure: &model.DisclosurePolicy{Method: model.DisclosureMethodNone},
+		Limits: &model.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 1000, Tokens: 1000, Bytes: 100000},
+	}}
+	h := handler.New(resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r})))
+	h.AddTransport(transport.POST{})
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// problem is an error of an answer.
+type problem struct {
+	Message string `json:"message"`
+	Path    []any  `json:"path"`
+}
+
+func ask(t testing.TB, server *httptest.Server, query string, variables json.RawMessage) []byte {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Post(server.URL, "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Fields are answered side by side, so that errors come in any order.
+	var parsed struct {
+		Errors []problem       `json:"errors,omitempty"`
+		Data   json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(answer, &parsed); err != nil {
+		t.Fatalf("%v: %s", err, answer)
+	}
+	slices.SortFunc(parsed.Errors, func(a, b problem) int {
+		return strings.Compare(fmt.Sprint(a.Path), fmt.Sprint(b.Path))
+	})
+	pretty, err := json.MarshalIndent(parsed, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(pretty, '\n')
+}
+
+// Each file of testdata is one behaviour: a question and its answer. Where it has no setup.sql
+// the world of package storetest is asked.
+func TestAnswers(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no test cases: %v", err)
+	}
+	c := storetest.Contract(t)
+	world := serve(t, c, storetest.Open(t, c, storetest.World))
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts := map[string][]byte{}
+			for _, f := range archive.Files {
+				parts[f.Name] = f.Data
+			}
+			server := world
+			if setup, ok := parts["setup.sql"]; ok {
+				server = serve(t, c, storetest.Open(t, c, string(setup)))
+			}
+			got := ask(t, server, string(parts["query.graphql"]), parts["vars.json"])
+			if *update {
+				for i, f := range archive.Files {
+					if f.Name == "want.json" {
+						archive.Files[i].Data = got
+					}
+				}
+				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if want := parts["want.json"]; !bytes.Equal(got, want) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
