@@ -21,6 +21,13 @@ var may = map[string][]string{
 	"internal/stats":             {"internal/fault"},
 	"internal/store":             {"internal/contract", "internal/fault"},
 	"internal/store/storetest":   {"data", "internal/contract", "internal/fault", "internal/store"},
+	"internal/progress":          {},
+	"internal/synth":             {"internal/fault"},
+	"internal/snapshot":          {"internal/contract", "internal/fault", "internal/progress", "internal/store", "internal/synth"},
+	"internal/rerun":             {"internal/fault"},
+	"internal/web":               {"internal/fault"},
+	"internal/endtoend":          {},
+	"notebooks/nb":               {},
 	"data":                       {},
 	"graph":                      {"graph/model", "internal/contract", "internal/fault", "internal/store"},
 	"graph/model":                {"internal/contract", "internal/fault", "internal/store"},
@@ -62,13 +69,17 @@ func TestLinesBetweenPackages(t *testing.T) {
 		duckDB := slices.Contains(p.Deps, "github.com/duckdb/duckdb-go/v2")
 		graphQL := slices.ContainsFunc(p.Deps, func(d string) bool { return strings.HasPrefix(d, "github.com/99designs/gqlgen") })
 		switch name {
-		case "internal/fault", "internal/contract", "internal/stats", "data", "notebooks/nb", "internal/synth", "internal/rerun":
+		case "internal/fault", "internal/contract", "internal/stats", "internal/synth", "internal/rerun", "data", "notebooks/nb":
 			if duckDB || graphQL {
 				t.Errorf("%s sees DuckDB (%t) or GraphQL (%t)", name, duckDB, graphQL)
 			}
 		case "internal/store", "internal/snapshot":
 			if graphQL {
 				t.Errorf("%s sees GraphQL", name)
+			}
+		case "internal/web":
+			if duckDB {
+				t.Errorf("%s sees DuckDB", name)
 			}
 		}
 	}

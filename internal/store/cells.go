@@ -147,17 +147,26 @@ type source struct {
 	table   *contract.Table
 	columns map[string]bool  // the table's columns that the data set has
 	rollup  *contract.Rollup // nil: the facts
+	// complete holds the indicators without an unknown value in the table, each with the first
+	// of them among the same observations.
+	complete map[*contract.Indicator]*contract.Indicator
+}
+
+// facts returns the table itself as a source.
+func (s *Store) facts(t *contract.Table) source {
+	return source{table: t, columns: s.columns[t.Name], complete: s.complete[t.Name]}
 }
 
 // source returns the smallest roll-up that covers q, else the facts.
 func (s *Store) source(q Query) source {
-	best := source{table: q.Table, columns: s.columns[q.Table.Name]}
+	best := s.facts(q.Table)
 	if len(q.Where.With)+len(q.Where.Without) > 0 {
 		return best // roll-ups are not split by indicators
 	}
 	rows := int64(-1)
 	for _, r := range s.rollups {
-		candidate := source{table: q.Table, columns: best.columns, rollup: r.Rollup}
+		candidate := best
+		candidate.rollup = r.Rollup
 		if r.Table == q.Table && (rows < 0 || r.rows < rows) && candidate.covers(slices.Concat(q.By, q.Where.Dimensions())) {
 			best, rows = candidate, r.rows
 		}
@@ -345,7 +354,9 @@ func anys[T any](list []T) []any {
 // sum is one additive column of cells.
 type sum struct{ Name, Expression, Type string }
 
-// sums writes what is summed within a cell, in the order in which scan reads it.
+// sums writes what is summed within a cell, in the order in which scan reads it. Where the data
+// set has no unknown value of an indicator, its denominator is written like that of any other
+// such indicator among the same observations, so that DuckDB sums it once.
 func (src source) sums(indicators []*contract.Indicator, measures []*contract.Measure, keys bool) []sum {
 	weight, key := "1", "0"
 	if src.columns["n"] {
@@ -355,30 +366,41 @@ func (src source) sums(indicators []*contract.Indicator, measures []*contract.Me
 		key = "coalesce(record_key, 0)"
 	}
 	var out []sum
-	add := func(name, value, where, kind string) {
-		expression := fmt.Sprintf("sum(%s) FILTER (%s)", value, where)
+	add := func(name, stored, value, where, kind string) {
+		expression := "sum(CASE WHEN " + where + " THEN " + value + " ELSE 0 END)"
 		if src.rollup != nil {
-			expression = "sum(" + quoteName(name) + ")"
+			expression = "sum(" + quoteName(stored) + ")"
 		}
 		out = append(out, sum{Name: quoteName(name), Expression: expression, Type: kind})
 	}
-	add("n", weight, "true", "BIGINT")
+	add("n", "n", weight, "true", "BIGINT")
 	if keys {
-		add("record_key", key, "true", "BIGINT")
+		add("record_key", "record_key", key, "true", "BIGINT")
 	}
 	for _, i := range indicators {
 		name := strings.ToLower(i.Name)
+		denominator := name
 		is, unknown := known(src.table, i), "true"
 		if i.Among != nil {
 			unknown = "(" + boolean(src.table, i.Among) + ") IS NOT FALSE"
 		}
 		when := boolean(src.table, i.When)
-		add(name+"_n", weight, is, "BIGINT")
-		add(name+"_y", weight, is+" AND "+when, "BIGINT")
-		add(name+"_u", weight, unknown+" AND NOT ("+is+")", "BIGINT")
+		if first := src.complete[i]; first != nil {
+			denominator, is = strings.ToLower(first.Name), "true"
+			if i.Among != nil {
+				is = "(" + boolean(src.table, i.Among) + ")"
+			}
+		}
+		add(name+"_n", denominator+"_n", weight, is, "BIGINT")
+		add(name+"_y", name+"_y", weight, is+" AND "+when, "BIGINT")
+		if src.complete[i] != nil {
+			out = append(out, sum{Name: quoteName(name + "_u"), Expression: "0", Type: "BIGINT"})
+		} else {
+			add(name+"_u", name+"_u", weight, unknown+" AND NOT ("+is+")", "BIGINT")
+		}
 		if keys {
-			add(name+"_nk", key, is, "BIGINT")
-			add(name+"_yk", key, is+" AND "+when, "BIGINT")
+			add(name+"_nk", denominator+"_nk", key, is, "BIGINT")
+			add(name+"_yk", name+"_yk", key, is+" AND "+when, "BIGINT")
 		}
 	}
 	for _, m := range measures {
@@ -387,10 +409,10 @@ func (src source) sums(indicators []*contract.Indicator, measures []*contract.Me
 		if m.Deviation != "" && src.columns[m.Deviation] {
 			square += fmt.Sprintf(" + coalesce((%s - 1) * %s::HUGEINT * %s, 0)", weight, quoteName(m.Deviation), quoteName(m.Deviation))
 		}
-		add(name+"_n", weight, x+" IS NOT NULL", "BIGINT")
-		add(name+"_s", weight+" * "+x, "true", "BIGINT")
-		add(name+"_q", square, x+" IS NOT NULL", "DOUBLE")
-		add(name+"_u", weight, x+" IS NULL", "BIGINT")
+		add(name+"_n", name+"_n", weight, x+" IS NOT NULL", "BIGINT")
+		add(name+"_s", name+"_s", weight+" * "+x, "true", "BIGINT")
+		add(name+"_q", name+"_q", square, x+" IS NOT NULL", "DOUBLE")
+		add(name+"_u", name+"_u", weight, x+" IS NULL", "BIGINT")
 	}
 	return out
 }
