@@ -47,12 +47,11 @@ type lattice struct {
 	sizes   []int // categories by dimension
 	strides []int
 	length  int
-	offset  []int // by set of dimensions that are kept: index with all kept ones at 0
 }
 
 func newLattice(levels [][]int) (lattice, error) {
 	k := len(levels)
-	l := lattice{sizes: make([]int, k), strides: make([]int, k), length: 1, offset: make([]int, 1<<k)}
+	l := lattice{sizes: make([]int, k), strides: make([]int, k), length: 1}
 	for d := k - 1; d >= 0; d-- {
 		l.sizes[d], l.strides[d] = len(levels[d]), l.length
 		if l.length > maxCombinations/(l.sizes[d]+1) {
@@ -60,31 +59,14 @@ func newLattice(levels [][]int) (lattice, error) {
 		}
 		l.length *= l.sizes[d] + 1
 	}
-	for set := range l.offset {
-		for d := range k {
-			if set>>d&1 == 0 {
-				l.offset[set] += l.sizes[d] * l.strides[d]
-			}
-		}
-	}
 	return l, nil
 }
 
-// indices fills at with the index, by set of kept dimensions, of the margin that a stratum is in.
-func (l *lattice) indices(level []int32, at []int) {
-	for set := range at {
-		at[set] = l.offset[set]
-	}
+// steps fills delta with what keeping a dimension adds to an index that has it summed out, so that
+// the index of the margin of a set of kept dimensions is that of the set without one plus its step.
+func (l *lattice) steps(level []int32, delta []int) {
 	for d, x := range level {
-		step := int(x) * l.strides[d]
-		if step == 0 {
-			continue
-		}
-		for set := range at {
-			if set>>d&1 == 1 {
-				at[set] += step
-			}
-		}
+		delta[d] = (int(x) - l.sizes[d]) * l.strides[d]
 	}
 }
 
@@ -145,11 +127,11 @@ func (d *Decomposition) attribute(e estimator) error {
 		return err
 	}
 	a := &attribution{estimator: e, lattice: l, mix: d.mix, gradient: newGradient(len(s.in))}
-	a.work = newInfluence(t.strata())
-	a.cellIndex = make([]int, len(s.in))
+	a.cellIndex, a.levels = make([]int, len(s.in)), make([]int32, k*len(s.in))
 	for at, i := range s.in {
 		for d, x := range t.level[i*k : (i+1)*k] {
 			a.cellIndex[at] += int(x) * l.strides[d]
+			a.levels[d*len(s.in)+at] = x
 		}
 	}
 	if e.opts.Attribution == OrderFree {
@@ -165,7 +147,8 @@ type attribution struct {
 	lattice   lattice
 	mix       float64
 	gradient  *gradient
-	cellIndex []int // by supported stratum: its place in the lattice
+	cellIndex []int   // by supported stratum: its place in the lattice
+	levels    []int32 // by dimension and supported stratum: position of its category
 }
 
 // commonRate is the rate at which composition is evaluated, in supported stratum at.
@@ -173,9 +156,10 @@ func (a *attribution) commonRate(at int) float64 {
 	return a.mix*a.sup.rA[at] + (1-a.mix)*a.sup.rB[at]
 }
 
-// levelOf is the position of dimension d's category in supported stratum at.
-func (a *attribution) levelOf(at, d int) int {
-	return int(a.tab.level[a.sup.in[at]*a.tab.dims+d])
+// levelsOf is the position of dimension d's category in every supported stratum.
+func (a *attribution) levelsOf(d int) []int32 {
+	n := len(a.sup.in)
+	return a.levels[d*n : (d+1)*n]
 }
 
 // margins is the composition of one cohort, in every margin.
@@ -200,26 +184,27 @@ func (a *attribution) side(w []float64) side {
 	out := side{w: w, margins: a.margins(w), factors: make([]float64, len(w)*k)}
 	// log factor k = Σ over sets S without k of weight(|S|)·(log P(S and k) - log P(S))
 	//              = Σ over T with k of (weight(|T|-1) + weight(|T|)) log P(T) - Σ over T of weight(|T|) log P(T)
-	weight := append(shapleyWeights(k), 0)
 	logs := make([]float64, l.length)
 	for i, m := range out.margins {
 		if m > 0 {
 			logs[i] = math.Log(m)
 		}
 	}
-	at := make([]int, 1<<k)
+	sets := makeSets(k)
+	at, delta := make([]int, 1<<k), make([]int, k)
+	at[0] = l.length - 1
 	sum := make([]float64, k)
 	for c, i := range a.sup.in {
-		l.indices(a.tab.level[i*k:(i+1)*k], at)
+		l.steps(a.tab.level[i*k:(i+1)*k], delta)
 		clear(sum)
 		var base float64
 		for set := 1; set < len(at); set++ {
+			at[set] = at[set&(set-1)] + delta[sets[set].lowest]
 			v := logs[at[set]]
-			size := bits.OnesCount(uint(set))
-			base += weight[size] * v
-			v *= weight[size-1] + weight[size]
+			base += sets[set].outside * v
+			v *= sets[set].inside
 			for rest := set; rest != 0; rest &= rest - 1 {
-				sum[bits.TrailingZeros(uint(rest))] += v
+				sum[sets[rest].lowest] += v
 			}
 		}
 		for f := range sum {
@@ -227,6 +212,24 @@ func (a *attribution) side(w []float64) side {
 		}
 	}
 	return out
+}
+
+// A dimensionSet is a set of dimensions, by its bits, with the weights of its log margin in the log
+// of a structure factor.
+type dimensionSet struct {
+	lowest  int     // dimension
+	inside  float64 // weight for a dimension in the set, plus outside
+	outside float64 // minus the weight for one that is not
+}
+
+func makeSets(k int) []dimensionSet {
+	weight := append(shapleyWeights(k), 0)
+	sets := make([]dimensionSet, 1<<k)
+	for set := 1; set < len(sets); set++ {
+		size := bits.OnesCount(uint(set))
+		sets[set] = dimensionSet{bits.TrailingZeros(uint(set)), weight[size-1] + weight[size], weight[size]}
+	}
+	return sets
 }
 
 // gaussNodes returns the nodes and weights on [0, 1] that integrate polynomials of degree 2n-1
@@ -264,9 +267,9 @@ func (a *attribution) crossClassified() []Contribution {
 	nodes, weights := gaussNodes((k + 1) / 2)
 
 	effect := make([]float64, n*k)   // of factor k in the cell, at rate 1
-	pull := make([]float64, n*k*k*2) // d effect k / d log factor j of A, then of B
+	pull := make([]float64, n*k*k*2) // rate × d effect f / d log factor j of A, then of B
 	standard := make([]float64, k*2) // Σ common rate × factor × mean of the others
-	point := make([]float64, k)
+	point, inverse := make([]float64, k), make([]float64, k)
 	for c := range n {
 		alpha, beta := A.factors[c*k:(c+1)*k], B.factors[c*k:(c+1)*k]
 		rate := a.commonRate(c)
@@ -275,70 +278,103 @@ func (a *attribution) crossClassified() []Contribution {
 			product := weights[q]
 			for j := range k {
 				point[j] = beta[j] + node*(alpha[j]-beta[j])
+				inverse[j] = 1 / point[j]
 				product *= point[j]
 			}
 			for f := range k {
-				others := product / point[f]
+				others := product * inverse[f]
 				difference := alpha[f] - beta[f]
 				effect[c*k+f] += difference * others
 				standard[2*f] += rate * alpha[f] * others
 				standard[2*f+1] += rate * beta[f] * others
 				gradA, gradB := row[f*2*k:f*2*k+k], row[f*2*k+k:(f+1)*2*k]
-				gradA[f] += alpha[f] * others
-				gradB[f] -= beta[f] * others
+				others *= rate
 				for j := range k {
-					if j != f {
-						twice := difference * others / point[j]
-						gradA[j] += twice * node * alpha[j]
-						gradB[j] += twice * (1 - node) * beta[j]
-					}
+					twice := difference * others * inverse[j]
+					gradA[j] += twice * node * alpha[j]
+					gradB[j] += twice * (1 - node) * beta[j]
 				}
+				twice := difference * others * inverse[f]
+				gradA[f] += alpha[f] * (others - twice*node)
+				gradB[f] -= beta[f] * (others + twice*(1-node))
 			}
 		}
 	}
 
 	var out []Contribution
-	at := make([]int, 1<<k)
-	weight := append(shapleyWeights(k), 0)
-	gain := [2][2][]float64{} // by cohort; [0] margins with f, [1] margins without f kept apart by f
+	sets := makeSets(k)
+	at, delta := make([]int, 1<<k), make([]int, k)
+	at[0] = a.lattice.length - 1
+	moves := make([]float64, 1<<k) // Σ over the set of what the log factors move
+	gain := [2][2][]float64{}      // by cohort; [0] margins with f, [1] margins without f kept apart by f
 	for cohort := range gain {
 		gain[cohort] = [2][]float64{make([]float64, a.lattice.length), make([]float64, a.lattice.length)}
 	}
-	moves := make([]float64, 1<<k)
 	for f := range k {
-		for cohort, margins := range [2][]float64{A.margins, B.margins} {
-			with, without := gain[cohort][0], gain[cohort][1]
-			clear(with)
-			clear(without)
-			for c, i := range s.in {
-				a.lattice.indices(a.tab.level[i*k:(i+1)*k], at)
-				h := pull[c*k*k*2+f*2*k+cohort*k:]
-				h = h[:k]
-				rate := a.commonRate(c)
-				// moves[T] = Σ of h over T
-				var total float64
-				moves[0] = 0
-				for set := 1; set < len(moves); set++ {
-					low := bits.TrailingZeros(uint(set))
-					moves[set] = moves[set&(set-1)] + h[low]
-				}
-				total = moves[len(moves)-1]
-				for set := 1; set < len(moves); set++ {
-					size := bits.OnesCount(uint(set))
-					v := rate * ((weight[size-1]+weight[size])*moves[set] - weight[size]*total)
-					if set>>f&1 == 1 {
-						with[at[set]] += v / margins[at[set]]
-					} else {
-						without[at[set|1<<f]] += v / margins[at[set]]
-					}
+		var having, lacking []int // sets with f, other sets but the empty one
+		for set := 1; set < len(sets); set++ {
+			if set>>f&1 == 1 {
+				having = append(having, set)
+			} else {
+				lacking = append(lacking, set)
+			}
+		}
+		for cohort := range gain {
+			clear(gain[cohort][0])
+			clear(gain[cohort][1])
+		}
+		for c, i := range s.in {
+			a.lattice.steps(a.tab.level[i*k:(i+1)*k], delta)
+			for d, step := range delta {
+				from, to := at[:1<<d], at[1<<d:2<<d]
+				for rest, index := range from {
+					to[rest] = index + step
 				}
 			}
+			for cohort := range gain {
+				h := pull[c*k*k*2+f*2*k+cohort*k:]
+				h = h[:k]
+				for d, v := range h {
+					from, to := moves[:1<<d], moves[1<<d:2<<d]
+					for rest, move := range from {
+						to[rest] = move + v
+					}
+				}
+				total := moves[len(moves)-1]
+				with, without := gain[cohort][0], gain[cohort][1]
+				for _, set := range having {
+					with[at[set]] += sets[set].inside*moves[set] - sets[set].outside*total
+				}
+				for _, set := range lacking {
+					without[at[set]+delta[f]] += sets[set].inside*moves[set] - sets[set].outside*total
+				}
+			}
+		}
+		for cohort, margins := range [2][]float64{A.margins, B.margins} {
+			with, without := gain[cohort][0], gain[cohort][1]
+			a.lattice.divide(with, without, margins, f)
 			a.lattice.spread(with, f)
 			a.lattice.spread(without, f)
 		}
 		out = append(out, a.crossClassifiedDimension(f, effect, gain, standard[2*f], standard[2*f+1])...)
 	}
 	return out
+}
+
+// divide divides with by the margins, and without by the margins that have f summed out.
+func (l *lattice) divide(with, without, margins []float64, f int) {
+	stride := l.strides[f]
+	l.along(f, func(start int) {
+		end := start + l.sizes[f]*stride
+		for at := start; at < end; at += stride {
+			for inner := range stride {
+				if i := at + inner; margins[i] > 0 {
+					with[i] /= margins[i]
+					without[i] /= margins[end+inner]
+				}
+			}
+		}
+	})
 }
 
 // crossClassifiedDimension makes the contributions of dimension f: effect holds the change of each
@@ -351,9 +387,10 @@ func (a *attribution) crossClassifiedDimension(f int, effect []float64, gain [2]
 	moved := make([]float64, categories+1) // effect at rate 1
 	composition := make([]float64, categories+1)
 	var meanRate float64
+	levels := a.levelsOf(f)
 	for at := range s.in {
 		e, r := effect[at*k+f], a.commonRate(at)
-		for _, into := range [2]int{0, a.levelOf(at, f) + 1} {
+		for _, into := range [2]int{0, int(levels[at]) + 1} {
 			composition[into] += e * r
 			moved[into] += e
 		}
@@ -366,7 +403,7 @@ func (a *attribution) crossClassifiedDimension(f int, effect []float64, gain [2]
 		meanShare := a.mix*o.ShareA + (1-a.mix)*o.ShareB
 		o.Relative = composition[into] - meanRate*(moved[into]-moved[0]*meanShare)
 		for at := range s.in {
-			x := a.levelOf(at, f)
+			x := int(levels[at])
 			index := a.cellIndex[at]
 			g.wA[at], g.wB[at], g.rA[at], g.rB[at] = 0, 0, 0, 0
 			if into == 0 || x == into-1 {
@@ -385,7 +422,7 @@ func (a *attribution) crossClassifiedDimension(f int, effect []float64, gain [2]
 				g.wB[at] += gain[1][1][index]
 			}
 		}
-		o.Composition = a.estimate("delta method", composition[into], g)
+		o.Composition = a.estimate(composition[into], g)
 	}
 	return occurring(out)
 }
@@ -394,10 +431,11 @@ func (a *attribution) crossClassifiedDimension(f int, effect []float64, gain [2]
 // rate part.
 func (a *attribution) describe(f int) []Contribution {
 	s := a.sup
+	levels := a.levelsOf(f)
 	out := make([]Contribution, a.lattice.sizes[f]+1)
 	rate := make([]float64, len(out))
 	for at := range s.in {
-		for _, into := range [2]int{0, a.levelOf(at, f) + 1} {
+		for _, into := range [2]int{0, int(levels[at]) + 1} {
 			o := &out[into]
 			o.ShareA += s.wA[at]
 			o.ShareB += s.wB[at]
@@ -415,15 +453,15 @@ func (a *attribution) describe(f int) []Contribution {
 		if into > 0 {
 			o.Category = a.tab.levels[f][into-1]
 		}
+		g.clear()
 		for at := range s.in {
-			g.wA[at], g.wB[at], g.rA[at], g.rB[at] = 0, 0, 0, 0
-			if into == 0 || a.levelOf(at, f) == into-1 {
+			if into == 0 || int(levels[at]) == into-1 {
 				dr, w := s.rA[at]-s.rB[at], a.mix*s.wA[at]+(1-a.mix)*s.wB[at]
 				g.wA[at], g.wB[at] = a.mix*dr, (1-a.mix)*dr
 				g.rA[at], g.rB[at] = w, -w
 			}
 		}
-		o.Rate = a.estimate("delta method", rate[into], g)
+		o.Rate = a.estimate(rate[into], g)
 	}
 	return out
 }
@@ -512,13 +550,14 @@ func (a *attribution) orderFree() []Contribution {
 		}
 
 		contributions := a.describe(f)
+		levels := a.levelsOf(f)
 		g := a.gradient
 		mix := [2]float64{a.mix, 1 - a.mix}
 		for into := range contributions {
 			o := &contributions[into]
 			o.Relative = composition[into]
 			for at := range s.in {
-				x := a.levelOf(at, f)
+				x := int(levels[at])
 				index := a.cellIndex[at]
 				var byShare, byRate [2]float64
 				for cohort := range byShare {
@@ -545,7 +584,7 @@ func (a *attribution) orderFree() []Contribution {
 				}
 				g.wA[at], g.wB[at], g.rA[at], g.rB[at] = byShare[0], byShare[1], byRate[0], byRate[1]
 			}
-			o.Composition = a.estimate("delta method", composition[into], g)
+			o.Composition = a.estimate(composition[into], g)
 		}
 		out = append(out, occurring(contributions)...)
 	}

@@ -14,17 +14,22 @@ const maxCombinations = 1 << 22
 // A crossTab lines up the strata of two cohorts, in ascending order of key, with the observations
 // that both contain. Strata that neither has are not in it.
 type crossTab struct {
+	sample
 	dimensions []Dimension
 	dims       int
 	levels     [][]int // by dimension: categories that occur, ascending
 	level      []int32 // strata × dims: index into levels
-	a, b       []sums
-	shared     []sums
 	totalA     sums
 	totalB     sums
-	// of the cells given, for clustered standard errors
+}
+
+// A sample holds the sums of two cohorts by stratum.
+type sample struct {
+	a, b           []sums
+	shared         []sums // observations in both; nil if there are none
 	cellsA, cellsB []clusteredCell
 	clusters       int
+	nA, nB         float64
 }
 
 type sums struct{ n, y, q float64 }
@@ -49,8 +54,9 @@ func (t *crossTab) key(stratum int) []int {
 }
 
 // crossTabulate adds up the cells of a and b by key. It is an error if a cohort is empty, keys
-// differ in length, sums are not finite, or more is shared than there is.
-func crossTabulate(a, b, shared []Cell, dimensions []Dimension) (*crossTab, error) {
+// differ in length, sums are not finite, or more is shared than there is. Cells keep their
+// clusters only if clustered.
+func crossTabulate(a, b, shared []Cell, dimensions []Dimension, clustered bool) (*crossTab, error) {
 	dims, err := checkCells(a, b, shared)
 	if err != nil {
 		return nil, err
@@ -58,43 +64,60 @@ func crossTabulate(a, b, shared []Cell, dimensions []Dimension) (*crossTab, erro
 	if dims == 0 {
 		return nil, fault.Invalidf("no dimension to compare by; name at least one")
 	}
-	t := &crossTab{dims: dims, dimensions: dimensions, levels: make([][]int, dims)}
+	t := &crossTab{dims: dims, dimensions: dimensions}
 	sides := [][]Cell{a, b, shared}
-	index := make([]levelIndex, dims)
-	for d := range dims {
-		index[d], t.levels[d] = indexLevels(sides, d)
-	}
+	index := indexLevels(sides, dims)
 	product := 1.0
-	for d := range dims {
-		product *= float64(len(t.levels[d]))
+	for d := range index {
+		t.levels = append(t.levels, index[d].levels)
+		product *= float64(len(index[d].levels))
 	}
 	if product > math.MaxInt64/2 {
 		return nil, fault.Forbiddenf("%d dimensions span %g combinations of categories; use fewer dimensions", dims, product)
 	}
-	slotOf := t.slots(sides, index, int64(product))
+	codes := make([]int64, 0, len(a)+len(b)+len(shared))
+	for _, cells := range sides {
+		for i := range cells {
+			if cells[i].N == 0 {
+				continue
+			}
+			var code int64
+			for d, category := range cells[i].Key {
+				code = code*int64(len(index[d].levels)) + int64(index[d].of(category))
+			}
+			codes = append(codes, code)
+		}
+	}
+	stratumOf := t.number(codes, int64(product))
 
 	strata := len(t.level) / dims
 	t.a, t.b = make([]sums, strata), make([]sums, strata)
-	clusterIndex, clusterLevels := indexClusters(sides)
-	t.clusters = len(clusterLevels)
-	place := func(cells []Cell, into []sums, total *sums) []clusteredCell {
-		placed := make([]clusteredCell, 0, len(cells))
+	var cluster levelIndex
+	if clustered {
+		cluster = indexClusters(sides)
+		t.clusters = len(cluster.levels)
+	}
+	next := 0
+	place := func(cells []Cell, into []sums, total *sums) (placed []clusteredCell) {
 		for i := range cells {
 			c := &cells[i]
 			if c.N == 0 {
 				continue
 			}
-			s := slotOf(c.Key)
+			s := stratumOf(codes[next])
+			next++
 			v := sums{c.N, c.Sum, c.SumSq}
 			into[s].add(v)
 			total.add(v)
-			placed = append(placed, clusteredCell{int32(s), int32(clusterIndex.of(c.Cluster)), v})
+			if clustered {
+				placed = append(placed, clusteredCell{int32(s), int32(cluster.of(c.Cluster)), v})
+			}
 		}
 		return placed
 	}
 	t.cellsA = place(a, t.a, &t.totalA)
 	t.cellsB = place(b, t.b, &t.totalB)
-	if len(shared) > 0 {
+	if next < len(codes) {
 		var total sums
 		t.shared = make([]sums, strata)
 		place(shared, t.shared, &total)
@@ -104,24 +127,21 @@ func crossTabulate(a, b, shared []Cell, dimensions []Dimension) (*crossTab, erro
 			}
 		}
 	}
-	if t.totalA.n == 0 || t.totalB.n == 0 {
-		return nil, fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)", formatCount(t.totalA.n), formatCount(t.totalB.n))
+	t.nA, t.nB = t.totalA.n, t.totalB.n
+	if t.nA == 0 || t.nB == 0 {
+		return nil, fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)", formatCount(t.nA), formatCount(t.nB))
 	}
 	return t, nil
 }
 
-// slots fills t.level with the strata that occur and returns a function from keys to strata.
-func (t *crossTab) slots(sides [][]Cell, index []levelIndex, product int64) func(key []int) int {
-	code := func(key []int) int64 {
-		var at int64
-		for d, category := range key {
-			at = at*int64(len(t.levels[d])) + int64(index[d].of(category))
-		}
-		return at
-	}
+// number gives the codes that occur consecutive numbers in ascending order, fills t.level, and
+// returns the function from code to number.
+func (t *crossTab) number(codes []int64, product int64) func(code int64) int {
 	appendLevels := func(code int64) {
 		start := len(t.level)
-		t.level = append(t.level, make([]int32, t.dims)...)
+		for range t.dims {
+			t.level = append(t.level, 0)
+		}
 		for d := t.dims - 1; d >= 0; d-- {
 			n := int64(len(t.levels[d]))
 			t.level[start+d] = int32(code % n)
@@ -129,112 +149,140 @@ func (t *crossTab) slots(sides [][]Cell, index []levelIndex, product int64) func
 		}
 	}
 	if product <= maxCombinations {
-		slot := make([]int32, product)
-		for _, cells := range sides {
-			for i := range cells {
-				if cells[i].N > 0 {
-					slot[code(cells[i].Key)] = 1
-				}
-			}
+		number := make([]int32, product)
+		for _, code := range codes {
+			number[code] = 1
 		}
 		strata := int32(0)
-		for at := range slot {
-			if slot[at] == 1 {
-				slot[at] = strata
+		for code := range number {
+			if number[code] == 1 {
+				number[code] = strata
 				strata++
-				appendLevels(int64(at))
+				appendLevels(int64(code))
 			}
 		}
-		return func(key []int) int { return int(slot[code(key)]) }
+		return func(code int64) int { return int(number[code]) }
 	}
-	var codes []int64
-	for _, cells := range sides {
-		for i := range cells {
-			if cells[i].N > 0 {
-				codes = append(codes, code(cells[i].Key))
-			}
-		}
+	sorted := slices.Clone(codes)
+	slices.Sort(sorted)
+	sorted = slices.Compact(sorted)
+	for _, code := range sorted {
+		appendLevels(code)
 	}
-	slices.Sort(codes)
-	codes = slices.Compact(codes)
-	for _, c := range codes {
-		appendLevels(c)
-	}
-	return func(key []int) int {
-		at, _ := slices.BinarySearch(codes, code(key))
+	return func(code int64) int {
+		at, _ := slices.BinarySearch(sorted, code)
 		return at
 	}
 }
 
-// A levelIndex finds the position of a category among those that occur.
+// A levelIndex finds the position of a value among those that occur.
 type levelIndex struct {
-	low    int
-	dense  []int32 // by category - low; used where the range is small
-	levels []int
+	low, high int
+	position  []int32 // by value - low; nil where the range is large
+	levels    []int
 }
 
-func (x levelIndex) of(category int) int {
-	if x.dense != nil {
-		return int(x.dense[category-x.low])
+// denseRange is the range of category codes up to which positions are looked up in a table.
+const denseRange = 1 << 16
+
+func (x *levelIndex) of(value int) int {
+	if x.position != nil {
+		return int(x.position[value-x.low])
 	}
-	at, _ := slices.BinarySearch(x.levels, category)
+	at, _ := slices.BinarySearch(x.levels, value)
 	return at
 }
 
-func indexLevels(sides [][]Cell, d int) (levelIndex, []int) {
-	return indexValues(sides, func(c *Cell) int { return c.Key[d] })
+func (x *levelIndex) widen(value int, first bool) {
+	if first {
+		x.low, x.high = value, value
+	}
+	x.low, x.high = min(x.low, value), max(x.high, value)
 }
 
-func indexClusters(sides [][]Cell) (levelIndex, []int) {
-	return indexValues(sides, func(c *Cell) int { return c.Cluster })
+func (x *levelIndex) open() {
+	if uint64(x.high-x.low) < denseRange {
+		x.position = make([]int32, x.high-x.low+1)
+	}
 }
 
-func indexValues(sides [][]Cell, value func(c *Cell) int) (levelIndex, []int) {
-	low, high, any := 0, 0, false
+func (x *levelIndex) mark(value int) {
+	if x.position != nil {
+		x.position[value-x.low] = 1
+	} else {
+		x.levels = append(x.levels, value)
+	}
+}
+
+func (x *levelIndex) close() {
+	if x.position == nil {
+		slices.Sort(x.levels)
+		x.levels = slices.Compact(x.levels)
+		return
+	}
+	for at, present := range x.position {
+		if present == 1 {
+			x.position[at] = int32(len(x.levels))
+			x.levels = append(x.levels, x.low+at)
+		}
+	}
+}
+
+// indexLevels indexes the categories of every dimension that have observations.
+func indexLevels(sides [][]Cell, dims int) []levelIndex {
+	index := make([]levelIndex, dims)
+	first := true
 	for _, cells := range sides {
 		for i := range cells {
 			if cells[i].N == 0 {
 				continue
 			}
-			v := value(&cells[i])
-			if !any {
-				low, high, any = v, v, true
+			for d, category := range cells[i].Key {
+				index[d].widen(category, first)
 			}
-			low, high = min(low, v), max(high, v)
+			first = false
 		}
 	}
-	if !any {
-		return levelIndex{}, nil
+	if first {
+		return index
 	}
-	const denseRange = 1 << 16
-	if uint64(high-low) < denseRange {
-		x := levelIndex{low: low, dense: make([]int32, high-low+1)}
-		for _, cells := range sides {
-			for i := range cells {
-				if cells[i].N > 0 {
-					x.dense[value(&cells[i])-low] = 1
-				}
+	for d := range index {
+		index[d].open()
+	}
+	for _, cells := range sides {
+		for i := range cells {
+			if cells[i].N == 0 {
+				continue
+			}
+			for d, category := range cells[i].Key {
+				index[d].mark(category)
 			}
 		}
-		for at, present := range x.dense {
-			if present == 1 {
-				x.dense[at] = int32(len(x.levels))
-				x.levels = append(x.levels, low+at)
-			}
-		}
-		return x, x.levels
 	}
-	var x levelIndex
+	for d := range index {
+		index[d].close()
+	}
+	return index
+}
+
+func indexClusters(sides [][]Cell) (x levelIndex) {
+	first := true
+	for _, cells := range sides {
+		for i := range cells {
+			x.widen(cells[i].Cluster, first)
+			first = false
+		}
+	}
+	x.open()
 	for _, cells := range sides {
 		for i := range cells {
 			if cells[i].N > 0 {
-				x.levels = append(x.levels, value(&cells[i]))
+				x.mark(cells[i].Cluster)
 			}
 		}
 	}
-	slices.Sort(x.levels)
-	x.levels = slices.Compact(x.levels)
-	return x, x.levels
+	x.close()
+	return x
 }
 
 // An influence says how single observations move an estimate: an observation y in stratum s of a
@@ -250,25 +298,17 @@ func newInfluence(strata int) *influence {
 	return &influence{backing[:strata], backing[strata : 2*strata], backing[2*strata : 3*strata], backing[3*strata:]}
 }
 
-func (f *influence) clear() {
-	clear(f.constantA)
-	clear(f.slopeA)
-	clear(f.constantB)
-	clear(f.slopeB)
-}
-
 // variance of the estimate with this influence. Clustered: the squared sums of clusters, times
 // G/(G-1). Else every observation is independent, and those in both cohorts count once, with
 // their influence through either.
-func (t *crossTab) variance(f *influence, clustered bool) float64 {
-	na, nb := t.totalA.n, t.totalB.n
+func (t *sample) variance(f *influence, clustered bool) float64 {
 	if clustered {
 		moved := make([]float64, t.clusters)
 		for _, c := range t.cellsA {
-			moved[c.cluster] += (c.n*f.constantA[c.stratum] + c.y*f.slopeA[c.stratum]) / na
+			moved[c.cluster] += (c.n*f.constantA[c.stratum] + c.y*f.slopeA[c.stratum]) / t.nA
 		}
 		for _, c := range t.cellsB {
-			moved[c.cluster] += (c.n*f.constantB[c.stratum] + c.y*f.slopeB[c.stratum]) / nb
+			moved[c.cluster] += (c.n*f.constantB[c.stratum] + c.y*f.slopeB[c.stratum]) / t.nB
 		}
 		var v float64
 		for _, m := range moved {
@@ -288,5 +328,5 @@ func (t *crossTab) variance(f *influence, clustered bool) float64 {
 		ca, sa, cb, sb := f.constantA[s], f.slopeA[s], f.constantB[s], f.slopeB[s]
 		cov += ca*cb*v.n + (ca*sb+cb*sa)*v.y + sa*sb*v.q
 	}
-	return va/(na*na) + vb/(nb*nb) + 2*cov/(na*nb)
+	return va/(t.nA*t.nA) + vb/(t.nB*t.nB) + 2*cov/(t.nA*t.nB)
 }

@@ -80,11 +80,14 @@ type Stratum struct {
 	InSupport      bool
 }
 
-// A support is the part of a crossTab that two cohorts are compared on: composition w and rates r.
+// A support is the part of a crossTab that two cohorts are compared on, as a sample of its own:
+// composition w and rates r, by position in the list of strata.
 type support struct {
-	in             []int // strata
+	sample
+	in             []int // strata of the crossTab
 	wA, wB, rA, rB []float64
-	nA, nB         float64
+	spreadA        []float64 // variance within the stratum over w; 0 without observations
+	spreadB        []float64
 	borrowed       bool
 }
 
@@ -128,7 +131,7 @@ func Kitagawa(a, b []Cell, opts KitagawaOptions) (*Decomposition, error) {
 			return nil, err
 		}
 	}
-	t, err := crossTabulate(a, b, shared, opts.Dimensions)
+	t, err := crossTabulate(a, b, shared, opts.Dimensions, opts.Clustered)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +150,7 @@ func Kitagawa(a, b []Cell, opts KitagawaOptions) (*Decomposition, error) {
 	if opts.Clustered {
 		q = studentQuantile(level, float64(t.clusters-1))
 	}
-	e := estimator{tab: t, sup: sup, opts: opts, level: level, q: q, work: newInfluence(t.strata())}
+	e := estimator{tab: t, sup: sup, opts: opts, level: level, q: q}
 
 	d.crude(e, a, b, shared)
 	d.parts(e)
@@ -179,16 +182,23 @@ func (t *crossTab) support(borrow bool) *support {
 			s.nB += t.b[i].n
 		}
 	}
-	backing := make([]float64, 4*len(s.in))
-	take := func() []float64 {
-		v := backing[:len(s.in):len(s.in)]
-		backing = backing[len(s.in):]
-		return v
+	n := len(s.in)
+	s.clusters = t.clusters
+	s.a, s.b = make([]sums, n), make([]sums, n)
+	if t.shared != nil {
+		s.shared = make([]sums, n)
 	}
-	s.wA, s.wB, s.rA, s.rB = take(), take(), take(), take()
+	backing := make([]float64, 6*n)
+	for i, v := range []*[]float64{&s.wA, &s.wB, &s.rA, &s.rB, &s.spreadA, &s.spreadB} {
+		*v = backing[i*n : (i+1)*n : (i+1)*n]
+	}
 	for at, i := range s.in {
-		s.wA[at], s.wB[at] = t.a[i].n/s.nA, t.b[i].n/s.nB
-		s.rA[at], s.rB[at] = t.a[i].mean(), t.b[i].mean()
+		s.a[at], s.b[at] = t.a[i], t.b[i]
+		if t.shared != nil {
+			s.shared[at] = t.shared[i]
+		}
+		s.wA[at], s.rA[at], s.spreadA[at] = describeStratum(t.a[i], s.nA)
+		s.wB[at], s.rB[at], s.spreadB[at] = describeStratum(t.b[i], s.nB)
 		if t.a[i].n == 0 {
 			s.rA[at] = s.rB[at]
 		}
@@ -196,7 +206,35 @@ func (t *crossTab) support(borrow bool) *support {
 			s.rB[at] = s.rA[at]
 		}
 	}
+	if t.cellsA != nil {
+		position := make([]int32, t.strata())
+		for i := range position {
+			position[i] = -1
+		}
+		for at, i := range s.in {
+			position[i] = int32(at)
+		}
+		s.cellsA, s.cellsB = inSupport(t.cellsA, position), inSupport(t.cellsB, position)
+	}
 	return s
+}
+
+func inSupport(cells []clusteredCell, position []int32) (out []clusteredCell) {
+	for _, c := range cells {
+		if at := position[c.stratum]; at >= 0 {
+			c.stratum = at
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func describeStratum(v sums, total float64) (share, mean, spread float64) {
+	if v.n == 0 {
+		return 0, 0, 0
+	}
+	share, mean = v.n/total, v.mean()
+	return share, mean, math.Max(0, v.q/v.n-mean*mean) / share
 }
 
 // An estimator turns values and gradients into estimates.
@@ -206,7 +244,7 @@ type estimator struct {
 	opts  KitagawaOptions
 	level float64
 	q     float64
-	work  *influence
+	work  *influence // of strata in support
 }
 
 // A gradient holds the derivatives of a quantity by composition and rate of each supported stratum.
@@ -218,53 +256,81 @@ func newGradient(n int) *gradient {
 	return &gradient{backing[:n], backing[n : 2*n], backing[2*n : 3*n], backing[3*n:]}
 }
 
+func (g *gradient) clear() {
+	clear(g.wA)
+	clear(g.rA)
+	clear(g.wB)
+	clear(g.rB)
+}
+
 // estimate is value with the delta-method variance of its gradient.
-func (e *estimator) estimate(method string, value float64, g *gradient) Estimate {
-	e.influenceOf(g)
-	return e.fromInfluence(method, value)
+func (e *estimator) estimate(value float64, g *gradient) Estimate {
+	s := e.sup
+	if s.borrowed {
+		s.passOnBorrowed(g)
+	}
+	var variance float64
+	if s.shared == nil && !e.opts.Clustered {
+		variance = cohortVariance(s.wA, s.spreadA, g.wA, g.rA, e.opts.FixedWeights)/s.nA +
+			cohortVariance(s.wB, s.spreadB, g.wB, g.rB, e.opts.FixedWeights)/s.nB
+	} else {
+		if e.work == nil {
+			e.work = newInfluence(len(s.in))
+		}
+		e.opts.influence(s.wA, s.rA, g.wA, g.rA, e.work.constantA, e.work.slopeA)
+		e.opts.influence(s.wB, s.rB, g.wB, g.rB, e.work.constantB, e.work.slopeB)
+		variance = s.variance(e.work, e.opts.Clustered)
+	}
+	return scaledEstimate("delta method", value, variance, e.q, e.level)
 }
 
-func (e *estimator) fromInfluence(method string, value float64) Estimate {
-	return scaledEstimate(method, value, e.tab.variance(e.work, e.opts.Clustered), e.q, e.level)
+// cohortVariance is n times the variance that one cohort of n independent observations adds:
+// Σ w dw² - (Σ w dw)² for its composition, Σ dr² s²/w for its rates.
+func cohortVariance(w, spread, dw, dr []float64, fixedWeights bool) float64 {
+	var mean, square, rates float64
+	for at, x := range dw {
+		mean += w[at] * x
+		square += w[at] * x * x
+		rates += dr[at] * dr[at] * spread[at]
+	}
+	if fixedWeights {
+		return rates
+	}
+	return math.Max(0, square-mean*mean) + rates
 }
 
-// influenceOf fills e.work from a gradient.
-func (e *estimator) influenceOf(g *gradient) {
-	t, s, f := e.tab, e.sup, e.work
-	var meanA, meanB float64
-	if !e.opts.FixedWeights {
-		meanA, meanB = dot(s.wA, g.wA), dot(s.wB, g.wB)
+// influence turns one cohort's derivatives into its influence.
+func (o *KitagawaOptions) influence(w, r, dw, dr, constant, slope []float64) {
+	mean := dot(w, dw)
+	for at := range w {
+		slope[at] = 0
+		if w[at] > 0 {
+			slope[at] = dr[at] / w[at]
+		}
+		constant[at] = -slope[at] * r[at]
+		if !o.FixedWeights {
+			constant[at] += dw[at] - mean
+		}
 	}
-	// An observation among N moves what is computed from the n in support by 1/n, as N/n in N.
-	scaleA, scaleB := t.totalA.n/s.nA, t.totalB.n/s.nB
-	for at, i := range s.in {
-		drA, drB := g.rA[at], g.rB[at]
-		if s.borrowed {
-			// a borrowed rate moves with the rate it was borrowed from
-			if t.a[i].n == 0 {
-				drB += drA
-				drA = 0
-			}
-			if t.b[i].n == 0 {
-				drA += drB
-				drB = 0
-			}
+}
+
+// passOnBorrowed gives the derivative by a borrowed rate to the rate that it was borrowed from.
+func (s *support) passOnBorrowed(g *gradient) {
+	for at := range s.in {
+		if s.a[at].n == 0 {
+			g.rB[at] += g.rA[at]
+			g.rA[at] = 0
 		}
-		var slopeA, slopeB float64
-		if s.wA[at] > 0 {
-			slopeA = drA / s.wA[at]
+		if s.b[at].n == 0 {
+			g.rA[at] += g.rB[at]
+			g.rB[at] = 0
 		}
-		if s.wB[at] > 0 {
-			slopeB = drB / s.wB[at]
-		}
-		constantA, constantB := -slopeA*s.rA[at], -slopeB*s.rB[at]
-		if !e.opts.FixedWeights {
-			constantA += g.wA[at] - meanA
-			constantB += g.wB[at] - meanB
-		}
-		f.constantA[i], f.slopeA[i] = scaleA*constantA, scaleA*slopeA
-		f.constantB[i], f.slopeB[i] = scaleB*constantB, scaleB*slopeB
 	}
+}
+
+// ofAll is an estimate from an influence over all strata, in support or not.
+func (e *estimator) ofAll(method string, value float64, f *influence) Estimate {
+	return scaledEstimate(method, value, e.tab.variance(f, e.opts.Clustered), e.q, e.level)
 }
 
 // crude fills in both rates and the gap.
@@ -273,15 +339,14 @@ func (d *Decomposition) crude(e estimator, a, b, shared []Cell) {
 	d.RateA, d.RateB = meanEstimate(totalA, e.level), meanEstimate(totalB, e.level)
 	d.Gap = Gap(totalA, totalB, both, e.level)
 	if e.opts.Clustered {
-		f := e.work
+		f := newInfluence(e.tab.strata())
 		for i := range f.constantA {
 			f.constantA[i], f.slopeA[i] = -totalA.Mean(), 1
 			f.constantB[i], f.slopeB[i] = totalB.Mean(), -1
 		}
-		gap := e.fromInfluence("difference of means, cluster-robust", d.Gap.Value)
+		gap := e.ofAll("difference of means, cluster-robust", d.Gap.Value, f)
 		gap.Numerator, gap.Denominator, gap.Warnings = d.Gap.Numerator, d.Gap.Denominator, d.Gap.Warnings
 		d.Gap = gap
-		f.clear()
 	}
 }
 
@@ -317,13 +382,12 @@ func (d *Decomposition) parts(e estimator) {
 		interaction.wA[at], interaction.wB[at] = (1-2*m)*dr, -(1-2*m)*dr
 		interaction.rA[at], interaction.rB[at] = (1-2*m)*dw, -(1-2*m)*dw
 	}
-	const delta = "delta method"
-	d.Composition = e.estimate(delta, c, composition)
-	d.Rate = e.estimate(delta, r, rate)
+	d.Composition = e.estimate(c, composition)
+	d.Rate = e.estimate(r, rate)
 	if m == 0.5 {
-		d.Interaction = undefined(delta, e.level, "two components have no interaction")
+		d.Interaction = undefined("delta method", e.level, "two components have no interaction")
 	} else {
-		d.Interaction = e.estimate(delta, i, interaction)
+		d.Interaction = e.estimate(i, interaction)
 	}
 	d.CompositionPercent, d.RatePercent = 100*c/d.Gap.Value, 100*r/d.Gap.Value
 	if d.Gap.Value == 0 {
@@ -336,7 +400,7 @@ func (d *Decomposition) parts(e estimator) {
 
 // outOfSupport fills in the shares in support and Ñopo's two terms.
 func (d *Decomposition) outOfSupport(e estimator) {
-	t, s, f := e.tab, e.sup, e.work
+	t, s := e.tab, e.sup
 	na, nb := t.totalA.n, t.totalB.n
 	inA, inB := s.nA, s.nB
 	if s.borrowed {
@@ -350,43 +414,30 @@ func (d *Decomposition) outOfSupport(e estimator) {
 	d.SupportA, d.SupportB = Wilson(inA, na, e.level), Wilson(inB, nb, e.level)
 	d.CommonSupport = Wilson(inA+inB, na+nb, e.level)
 
+	d.OutOfSupportA = Estimate{Level: e.level, Numerator: math.NaN(), Denominator: math.NaN(), Method: "no observations out of support"}
+	d.OutOfSupportB = d.OutOfSupportA
+	if s.nA == na && s.nB == nb {
+		return
+	}
 	meanA, meanB := t.totalA.mean(), t.totalB.mean()
-	var insideA, insideB float64
-	for at := range s.in {
-		insideA += s.wA[at] * s.rA[at]
-		insideB += s.wB[at] * s.rB[at]
-	}
-	inside := make([]bool, t.strata())
-	for _, i := range s.in {
-		inside[i] = true
-	}
-	f.clear()
+	insideA, insideB := dot(s.wA, s.rA), dot(s.wB, s.rB)
+	f, g := newInfluence(t.strata()), newInfluence(t.strata())
 	for i := range t.a {
 		f.constantA[i], f.slopeA[i] = -meanA, 1
-		if inside[i] {
-			f.constantA[i] += insideA * na / s.nA
-			f.slopeA[i] -= na / s.nA
-		}
+		g.constantB[i], g.slopeB[i] = meanB, -1
 	}
-	const delta = "delta method"
-	d.OutOfSupportA = e.fromInfluence(delta, meanA-insideA)
-	f.clear()
-	for i := range t.b {
-		f.constantB[i], f.slopeB[i] = meanB, -1
-		if inside[i] {
-			f.constantB[i] -= insideB * nb / s.nB
-			f.slopeB[i] += nb / s.nB
-		}
+	for _, i := range s.in {
+		f.constantA[i] += insideA * na / s.nA
+		f.slopeA[i] -= na / s.nA
+		g.constantB[i] -= insideB * nb / s.nB
+		g.slopeB[i] += nb / s.nB
 	}
-	d.OutOfSupportB = e.fromInfluence(delta, insideB-meanB)
-	f.clear()
-	exact := func(e *Estimate, all bool) {
-		if all {
-			e.Value, e.Lower, e.Upper, e.SE = 0, 0, 0, 0
-		}
+	if s.nA < na {
+		d.OutOfSupportA = e.ofAll("delta method", meanA-insideA, f)
 	}
-	exact(&d.OutOfSupportA, s.nA == na)
-	exact(&d.OutOfSupportB, s.nB == nb)
+	if s.nB < nb {
+		d.OutOfSupportB = e.ofAll("delta method", insideB-meanB, g)
+	}
 }
 
 func (d *Decomposition) warn(e estimator, collapsed bool) {
@@ -408,8 +459,8 @@ func (d *Decomposition) warn(e estimator, collapsed bool) {
 		warnf("cells of one cohort only were merged with their neighbours; contributions by dimension are left out")
 	}
 	var thin float64
-	for at, i := range s.in {
-		if t.a[i].n < 5 || t.b[i].n < 5 {
+	for at := range s.in {
+		if s.a[at].n < 5 || s.b[at].n < 5 {
 			thin += s.wA[at]/2 + s.wB[at]/2
 		}
 	}
@@ -465,7 +516,7 @@ func collapse(a, b, shared []Cell) (outA, outB, outShared []Cell, changed bool, 
 	}
 	outA, outB, outShared = clone(a), clone(b), clone(shared)
 	for d := dims - 1; d >= 0; d-- {
-		t, err := crossTabulate(outA, outB, outShared, nil)
+		t, err := crossTabulate(outA, outB, outShared, nil, false)
 		if err != nil {
 			return nil, nil, nil, false, err
 		}
