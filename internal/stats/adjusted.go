@@ -36,7 +36,7 @@ type AdjustedGap struct {
 	Support      Estimate // share of observations in cells of the controls that both cohorts have
 	Coefficients []Coefficient
 	Observations float64
-	Clusters     int
+	Clusters     int // 0 unless the standard errors are clustered
 	Fit          *Regression
 	Warnings     []string
 }
@@ -86,7 +86,11 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 		}
 	}
 	out.Crude = Gap(totalA, totalB, Cell{}, level)
-
+	if dims > 0 && opts.Covariance != Clustered {
+		if a, b, err = mergeCells(a, b); err != nil {
+			return nil, err
+		}
+	}
 	both, all := commonSupport(a, b)
 	out.Support = Wilson(both, all, level)
 	out.Support.Method = "share of observations in cells of both cohorts"
@@ -116,7 +120,10 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 	if fit.Model == Linear && fit.leavesNothing() {
 		return nil, fault.Invalidf("the controls determine the outcome: nothing of it is left to compare; leave out the control that is the outcome")
 	}
-	out.Fit, out.Observations, out.Clusters = fit, fit.Observations, fit.Clusters
+	out.Fit, out.Observations = fit, fit.Observations
+	if opts.Covariance == Clustered {
+		out.Clusters = fit.Clusters
+	}
 	out.Warnings = append(out.Warnings, fit.Warnings...)
 	const group = 1
 	out.Adjusted = fit.MarginalEffect(group, level)

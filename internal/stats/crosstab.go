@@ -330,3 +330,21 @@ func (t *sample) variance(f *influence, clustered bool) float64 {
 	}
 	return va/(t.nA*t.nA) + vb/(t.nB*t.nB) + 2*cov/(t.nA*t.nB)
 }
+
+// mergeCells adds up the cells of each cohort by key, for what does not read clusters.
+func mergeCells(a, b []Cell) (mergedA, mergedB []Cell, err error) {
+	t, err := crossTabulate(a, b, nil, nil, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range t.a {
+		key := t.key(i)
+		if v := t.a[i]; v.n > 0 {
+			mergedA = append(mergedA, Cell{Key: key, N: v.n, Sum: v.y, SumSq: v.q})
+		}
+		if v := t.b[i]; v.n > 0 {
+			mergedB = append(mergedB, Cell{Key: key, N: v.n, Sum: v.y, SumSq: v.q})
+		}
+	}
+	return mergedA, mergedB, nil
+}

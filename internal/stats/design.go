@@ -49,7 +49,7 @@ type Design struct {
 	dimensions []Dimension
 	levels     [][]int // by dimension: categories in ascending order, the base first
 	columns    [][]int // by dimension and level: its column, -1 for the base
-	group      int     // column of the group indicator, -1 if there is none
+	group      int     // column of the group indicator, 0 if there is none
 }
 
 // name returns how to speak of dimension d.
@@ -106,7 +106,7 @@ func NewDesign(dimensions []Dimension, group bool, sides ...[]Cell) (Design, err
 	if err != nil {
 		return Design{}, err
 	}
-	d := Design{Terms: []Term{{Name: "(constant)", Dimension: -1, Category: -1}}, dimensions: dimensions, group: -1}
+	d := Design{Terms: []Term{{Name: "(constant)", Dimension: -1, Category: -1}}, dimensions: dimensions}
 	if group {
 		d.group = 1
 		d.Terms = append(d.Terms, Term{Name: "(group)", Dimension: -1, Category: -1})
@@ -154,7 +154,7 @@ func (d Design) Patterns(cells []Cell, inGroup bool) ([]Pattern, error) {
 		x := backing[:k:k]
 		backing = backing[k:]
 		x[0] = 1
-		if d.group >= 0 && inGroup {
+		if d.group > 0 && inGroup {
 			x[d.group] = 1
 		}
 		for dim, category := range c.Key {

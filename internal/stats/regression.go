@@ -301,7 +301,7 @@ func (r *Regression) leaveOutSeparated(direction []float64) error {
 	switch {
 	case len(left) == 0:
 		return fault.Invalidf("the covariates predict the outcome perfectly (%s): a logit has no finite estimate; leave out what determines the outcome", strings.Join(what, "; "))
-	case r.Design.group >= 0 && math.Abs(direction[r.Design.group]) > 0.1*slices.Max(absolutes(direction)):
+	case r.Design.group > 0 && math.Abs(direction[r.Design.group]) > 0.1*slices.Max(absolutes(direction)):
 		constant := true
 		for _, p := range left {
 			constant = constant && p.X[r.Design.group] == left[0].X[r.Design.group]

@@ -13,7 +13,7 @@ import (
 
 // freeDesign is a constant and one free column per name.
 func freeDesign(names ...string) Design {
-	d := Design{Terms: []Term{{Name: "(constant)", Dimension: -1, Category: -1}}, group: -1}
+	d := Design{Terms: []Term{{Name: "(constant)", Dimension: -1, Category: -1}}}
 	for _, name := range names {
 		d.Terms = append(d.Terms, Term{Name: name, Dimension: -1, Category: -1})
 	}
@@ -197,7 +197,7 @@ func TestWildBootstrapAgainstDefinition(t *testing.T) {
 		t.Fatal(err)
 	}
 	// restricted fit: drop the column of the null
-	restricted := Design{Terms: slices.Delete(slices.Clone(design.Terms), term, term+1), group: -1}
+	restricted := Design{Terms: slices.Delete(slices.Clone(design.Terms), term, term+1)}
 	var short []Pattern
 	for _, p := range rows {
 		q := p
