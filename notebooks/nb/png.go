@@ -7,10 +7,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
+	"codeberg.org/go-fonts/liberation/liberationsansbold"
+	"codeberg.org/go-fonts/liberation/liberationsansitalic"
+	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	stdfont "golang.org/x/image/font"
+	"golang.org/x/image/font/opentype"
 	"gonum.org/v1/plot/font"
-	"gonum.org/v1/plot/font/liberation"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -35,7 +39,18 @@ var (
 	noticeFace = face(8, true, false)
 )
 
-var fonts = font.NewCache(liberation.Collection())
+// fonts are read when the first chart is drawn, since most cells draw none.
+var fonts = sync.OnceValue(func() *font.Cache {
+	var all font.Collection
+	for f, file := range map[font.Font][]byte{face(0, false, false): liberationsansregular.TTF, face(0, true, false): liberationsansbold.TTF, face(0, false, true): liberationsansitalic.TTF} {
+		read, err := opentype.Parse(file)
+		if err != nil {
+			panic(err) // the font is part of the program
+		}
+		all = append(all, font.Face{Font: f, Face: read})
+	}
+	return font.NewCache(all)
+})
 
 func face(size vg.Length, bold, italic bool) font.Font {
 	f := font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
@@ -56,7 +71,7 @@ type pen struct {
 
 // measure is the width of s in the font f.
 func measure(f font.Font, s string) vg.Length {
-	face := fonts.Lookup(f, f.Size)
+	face := fonts().Lookup(f, f.Size)
 	return face.Width(s)
 }
 
@@ -64,7 +79,7 @@ func measure(f font.Font, s string) vg.Length {
 // of the line, which lies about a third of the font's size above the baseline.
 func (p pen) write(f font.Font, colour, s string, x, y vg.Length, align vg.Length) {
 	p.canvas.SetColor(rgb(colour))
-	p.canvas.FillString(fonts.Lookup(f, f.Size), vg.Point{X: x + align*measure(f, s), Y: p.height - y - 0.34*f.Size}, s)
+	p.canvas.FillString(fonts().Lookup(f, f.Size), vg.Point{X: x + align*measure(f, s), Y: p.height - y - 0.34*f.Size}, s)
 }
 
 func (p pen) line(colour string, width vg.Length, dashes []vg.Length, points ...vg.Point) {
@@ -533,7 +548,7 @@ func ticks(low, high float64, f Format, n int) []float64 {
 	}
 	var out []float64
 	for i := math.Ceil(low/step - 1e-9); i*step <= high*(1+1e-12)+1e-12 && len(out) <= 2*n; i++ {
-		out = append(out, i*step/unit)
+		out = append(out, i*step/unit+0) // adding 0 makes a zero of -0
 	}
 	return out
 }
