@@ -26,6 +26,7 @@ import (
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/progress"
+	"github.com/kvarter/kvarter/internal/rerun"
 	"github.com/kvarter/kvarter/internal/snapshot"
 	"github.com/kvarter/kvarter/internal/store"
 	"github.com/kvarter/kvarter/internal/synth"
@@ -99,6 +100,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}{
 		"serve":    {serve, "addr data log allow-origin"},
 		"generate": {generate, "data seed scale world"},
+		"verify":   {verify, "data report update"},
+		"jupyter":  {jupyter, ""},
 		"schema":   {schema, ""},
 	}
 	command, ok := commands[name]
@@ -307,6 +310,44 @@ func cells(c *contract.Contract) func(context.Context, string) error {
 	return func(ctx context.Context, folder string) error {
 		return store.BuildCells(ctx, folder, c, store.Options{MemoryLimit: "1GB"})
 	}
+}
+
+func verify(ctx context.Context, o options, notebooks []string, out io.Writer) (code int, err error) {
+	limits := web.DefaultLimits()
+	d, err := open(ctx, o, limits, out)
+	if err != nil {
+		return trouble, err
+	}
+	defer func() { err = errors.Join(err, d.store.Close()) }()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return trouble, err
+	}
+	serving, stop := context.WithCancel(ctx)
+	stopped := make(chan error, 1)
+	go func() { stopped <- serveOn(serving, listener, d.handler(o, limits, slog.New(slog.DiscardHandler))) }()
+	verdict, err := rerun.Verify(ctx, rerun.Options{Repo: ".", Notebooks: notebooks, URL: "http://" + listener.Addr().String() + "/graphql",
+		Report: o.report, Update: o.update, Out: out})
+	stop()
+	if err = errors.Join(err, <-stopped); err != nil {
+		return trouble, err
+	}
+	if !verdict.Same() && !o.update {
+		return no, nil
+	}
+	return done, nil
+}
+
+func jupyter(ctx context.Context, _ options, operands []string, out io.Writer) (int, error) {
+	if err := noOperands(operands); err != nil {
+		return trouble, err
+	}
+	told, err := rerun.InstallKernel(ctx, ".")
+	if err != nil {
+		return trouble, err
+	}
+	fmt.Fprint(out, told)
+	return done, nil
 }
 
 func schema(_ context.Context, _ options, operands []string, out io.Writer) (int, error) {
