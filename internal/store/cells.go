@@ -34,7 +34,7 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 	if err := s.check(q); err != nil {
 		return nil, err
 	}
-	text, values, err := s.statement(q)
+	text, values, places, err := s.statement(q)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 		if q.MaxCells > 0 && len(out.Rows) == q.MaxCells {
 			return fault.Forbiddenf("splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions", q.Table.Cohort, strings.Join(dimensionNames(q.By), ", "), q.MaxCells)
 		}
-		cell, err := s.scan(q, rows)
+		cell, err := s.scan(q, places, rows)
 		out.Rows = append(out.Rows, cell)
 		return err
 	})
@@ -53,10 +53,24 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 	return out, nil
 }
 
-// statement writes the one statement that answers q, and the values bound to it.
-func (s *Store) statement(q Query) (string, []any, error) {
+// statement writes the one statement that answers q, the values bound to it, and for each sum
+// that scan reads the place of its column, negative where the sum is 0.
+func (s *Store) statement(q Query) (string, []any, []int, error) {
 	src := s.source(q)
 	data := src.cells(q.By, q.Indicators, q.Measures, q.RecordKeys)
+	// For a question of a roll-up most of the time goes into columns, each planned and fetched
+	// apart, so no column is asked for twice.
+	var places []int
+	var distinct []sum
+	for _, c := range data.Sums {
+		i := slices.IndexFunc(distinct, func(d sum) bool { return d.Expression == c.Expression && d.Type == c.Type })
+		if i < 0 && c.Expression != "0" {
+			i = len(distinct)
+			distinct = append(distinct, c)
+		}
+		places = append(places, i)
+	}
+	data.Sums = distinct
 	var values []any
 	for _, c := range q.Where.Conditions {
 		condition, bound := src.condition(c)
@@ -72,7 +86,7 @@ func (s *Store) statement(q Query) (string, []any, error) {
 		data.Where = append(data.Where, "NOT "+boolean(q.Table, i.When))
 	}
 	text, err := write("cells", data)
-	return text, values, err
+	return text, values, places, err
 }
 
 // cellsData fills in cells.sql.
@@ -96,35 +110,61 @@ func (src source) cells(by []*contract.Dimension, indicators []*contract.Indicat
 	return data
 }
 
-func (s *Store) scan(q Query, rows *sql.Rows) (Cell, error) {
+func (s *Store) scan(q Query, places []int, rows *sql.Rows) (Cell, error) {
 	cell := Cell{Key: make([]int32, len(q.By)), Indicators: make([]Tally, len(q.Indicators)), Measures: make([]Moments, len(q.Measures))}
 	keys := make([]sql.NullInt32, len(q.By))
 	areas := make([]sql.NullString, len(q.By))
-	targets := make([]any, 0, len(q.By)+2+5*len(q.Indicators)+4*len(q.Measures))
+	targets := make([]any, len(q.By), len(q.By)+len(places))
 	for i, d := range q.By {
 		if d.IsArea() {
-			targets = append(targets, &areas[i])
+			targets[i] = &areas[i]
 		} else {
-			targets = append(targets, &keys[i])
+			targets[i] = &keys[i]
 		}
 	}
-	targets = append(targets, &cell.N)
+	// Each sum has a target; sums of one column share it and are copied afterwards.
+	var shared []func()
+	first := map[int]*int64{}
+	next := 0
+	whole := func(target *int64) {
+		place := places[next]
+		next++
+		switch from := first[place]; {
+		case place < 0:
+		case from != nil:
+			shared = append(shared, func() { *target = *from })
+		default:
+			first[place] = target
+			targets = append(targets, target)
+		}
+	}
+	whole(&cell.N)
 	if q.RecordKeys {
-		targets = append(targets, &cell.RecordKey)
+		whole(&cell.RecordKey)
 	}
 	for i := range cell.Indicators {
 		t := &cell.Indicators[i]
-		targets = append(targets, &t.N, &t.Y, &t.Unknown)
+		whole(&t.N)
+		whole(&t.Y)
+		whole(&t.Unknown)
 		if q.RecordKeys {
-			targets = append(targets, &t.NKey, &t.YKey)
+			whole(&t.NKey)
+			whole(&t.YKey)
 		}
 	}
 	for i := range cell.Measures {
 		m := &cell.Measures[i]
-		targets = append(targets, &m.N, &m.Sum, &m.SumSq, &m.Unknown)
+		whole(&m.N)
+		whole(&m.Sum)
+		targets = append(targets, &m.SumSq)
+		next++
+		whole(&m.Unknown)
 	}
 	if err := rows.Scan(targets...); err != nil {
 		return cell, err
+	}
+	for _, copied := range shared {
+		copied()
 	}
 	for i, d := range q.By {
 		cell.Key[i] = None
@@ -379,19 +419,21 @@ func (src source) sums(indicators []*contract.Indicator, measures []*contract.Me
 	}
 	for _, i := range indicators {
 		name := strings.ToLower(i.Name)
-		denominator := name
 		is, unknown := known(src.table, i), "true"
 		if i.Among != nil {
 			unknown = "(" + boolean(src.table, i.Among) + ") IS NOT FALSE"
 		}
 		when := boolean(src.table, i.When)
+		n, nk := name+"_n", name+"_nk" // the stored columns of the denominator
 		if first := src.complete[i]; first != nil {
-			denominator, is = strings.ToLower(first.Name), "true"
+			n, nk, is = strings.ToLower(first.Name)+"_n", strings.ToLower(first.Name)+"_nk", "true"
 			if i.Among != nil {
 				is = "(" + boolean(src.table, i.Among) + ")"
+			} else {
+				n, nk = "n", "record_key"
 			}
 		}
-		add(name+"_n", denominator+"_n", weight, is, "BIGINT")
+		add(name+"_n", n, weight, is, "BIGINT")
 		add(name+"_y", name+"_y", weight, is+" AND "+when, "BIGINT")
 		if src.complete[i] != nil {
 			out = append(out, sum{Name: quoteName(name + "_u"), Expression: "0", Type: "BIGINT"})
@@ -399,7 +441,7 @@ func (src source) sums(indicators []*contract.Indicator, measures []*contract.Me
 			add(name+"_u", name+"_u", weight, unknown+" AND NOT ("+is+")", "BIGINT")
 		}
 		if keys {
-			add(name+"_nk", denominator+"_nk", key, is, "BIGINT")
+			add(name+"_nk", nk, key, is, "BIGINT")
 			add(name+"_yk", name+"_yk", key, is+" AND "+when, "BIGINT")
 		}
 	}
