@@ -380,11 +380,13 @@ var (
 	ansi        = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
 
-// kernelDir is where the kernel's programs are kept, so that they are built once.
+// kernelDir is where the kernel's programs are kept, so that they are built once: the user's
+// cache folder, or the one for temporary files where that cannot be written.
 func kernelDir() string {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		base = os.TempDir()
+	if base, err := os.UserCacheDir(); err == nil {
+		if dir := filepath.Join(base, "kvarter", "kernel"); os.MkdirAll(dir, 0o755) == nil {
+			return dir
+		}
 	}
-	return filepath.Join(base, "kvarter", "kernel")
+	return filepath.Join(os.TempDir(), fmt.Sprintf("kvarter-%d", os.Getuid()), "kernel")
 }
