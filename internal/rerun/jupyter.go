@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,22 +13,6 @@ import (
 
 	"github.com/kvarter/kvarter/internal/fault"
 )
-
-var quiet = log.New(discard{}, "", 0)
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
-
-// freePort is a TCP port that nothing listens on.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
 
 // kernelName is the name of the kernel in Jupyter, and of its folder.
 const kernelName = "kvarter"
@@ -51,9 +33,6 @@ type kernelSpec struct {
 func InstallKernel(ctx context.Context, repo string) (told string, err error) {
 	if repo, err = filepath.Abs(repo); err != nil {
 		return "", err
-	}
-	if _, err := os.Stat(filepath.Join(repo, "go.mod")); err != nil {
-		return "", fault.Invalidf("%s is not the folder of the repository: it has no go.mod", repo)
 	}
 	data, err := jupyterDataDir()
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +30,10 @@ const (
 )
 
 // toolchain is a folder that holds the kernel and the programs it calls.
-type toolchain struct{ dir string }
+type toolchain struct {
+	dir   string
+	flags string // the user's GOFLAGS
+}
 
 // The programs of the kernel, both a `tool` in go.mod.
 var toolPackages = map[string]string{
@@ -40,6 +45,9 @@ var toolPackages = map[string]string{
 // where what is there is up to date.
 func buildKernel(ctx context.Context, repo, dir string) (_ toolchain, err error) {
 	defer fault.Wrap(&err, "building the Go kernel")
+	if _, err := os.Stat(filepath.Join(repo, "go.mod")); err != nil {
+		return toolchain{}, fault.Invalidf("%s is not the folder of the repository: it has no go.mod", repo)
+	}
 	if _, err := exec.LookPath("go"); err != nil {
 		return toolchain{}, fault.Unavailablef("the program go is not on the PATH; the notebooks are compiled with it")
 	}
@@ -59,7 +67,11 @@ func buildKernel(ctx context.Context, repo, dir string) (_ toolchain, err error)
 		}
 		return toolchain{}, fault.Unavailablef("the Go kernel cannot be built in %s: %w\n%s", repo, err, bytes.TrimSpace(output))
 	}
-	return toolchain{dir}, nil
+	flags, err := exec.CommandContext(ctx, "go", "env", "GOFLAGS").Output()
+	if err != nil {
+		return toolchain{}, err
+	}
+	return toolchain{dir, strings.TrimSpace(string(flags))}, nil
 }
 
 func (t toolchain) program(name string) string {
@@ -128,7 +140,9 @@ func startKernel(ctx context.Context, tools toolchain, repo, folder, url string)
 	k.process.Stderr = k.log
 	k.process.Env = append(withoutWorkspace(os.Environ()),
 		"PATH="+tools.dir+string(filepath.ListSeparator)+os.Getenv("PATH"),
-		"TMPDIR="+k.dir, "TMP="+k.dir, "TEMP="+k.dir)
+		"TMPDIR="+k.dir, "TMP="+k.dir, "TEMP="+k.dir,
+		// Without debug information, linking a cell takes a third less.
+		"GOFLAGS="+strings.TrimSpace(tools.flags+" -ldflags=-w"))
 	if url != "" {
 		k.process.Env = append(k.process.Env, "KVARTER_URL="+url)
 	}
@@ -151,7 +165,7 @@ func startKernel(ctx context.Context, tools toolchain, repo, folder, url string)
 
 	ctx, stopWaiting := context.WithTimeout(ctx, startTimeout)
 	defer stopWaiting()
-	options := []zmq4.Option{zmq4.WithDialerRetry(20 * time.Millisecond), zmq4.WithDialerMaxRetries(-1), zmq4.WithLogger(quiet)}
+	options := []zmq4.Option{zmq4.WithDialerRetry(20 * time.Millisecond), zmq4.WithDialerMaxRetries(-1), zmq4.WithLogger(log.New(io.Discard, "", 0))}
 	k.shell, k.control, k.iopub = zmq4.NewDealer(socketContext, options...), zmq4.NewDealer(socketContext, options...), zmq4.NewSub(socketContext, options...)
 	dialled := make(chan error, 1)
 	go func() {
@@ -210,6 +224,16 @@ func (k *kernel) connection() (address func(port int) string, file string, err e
 	}
 	file = filepath.Join(k.dir, "kernel.json")
 	return address, file, os.WriteFile(file, text, 0o600)
+}
+
+// freePort is a TCP port that nothing listens on.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // receive passes on the messages of a socket until it is closed.
@@ -502,5 +526,3 @@ func (t *tail) String() string {
 	defer t.mu.Unlock()
 	return string(t.text)
 }
-
-var _ io.Writer = (*tail)(nil)

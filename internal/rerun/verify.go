@@ -28,6 +28,9 @@ type Options struct {
 	Update    bool     // write the executed notebooks back
 	Report    string   // a path for the HTML report; "" for none
 	Out       io.Writer
+	// Progress, if set, is told when a cell starts; notebooks run at once, so calls for
+	// several may be mixed, but never overlap.
+	Progress func(notebook string, cell, cells int)
 
 	CellTimeout time.Duration // 0 means two minutes
 	Parallel    int           // notebooks that run at once; 0 means two
@@ -97,6 +100,14 @@ func Verify(ctx context.Context, o Options) (v Verdict, err error) {
 	}
 	if o.Out == nil {
 		o.Out = io.Discard
+	}
+	if progress := o.Progress; progress != nil {
+		var one sync.Mutex
+		o.Progress = func(notebook string, cell, cells int) {
+			one.Lock()
+			defer one.Unlock()
+			progress(notebook, cell, cells)
+		}
 	}
 	paths, err := o.paths()
 	if err != nil {
@@ -221,6 +232,9 @@ func (o Options) verify(ctx context.Context, tools toolchain, path string, n *No
 	fresh := make([][]object, len(code))
 	var gone string // why the kernel is of no use any more
 	for i, cell := range code {
+		if o.Progress != nil && gone == "" {
+			o.Progress(r.Path, i+1, len(code))
+		}
 		result := CellResult{Number: i + 1, Code: cell.Source, Tolerance: tolerances[i], Compared: "not compared"}
 		if gone != "" {
 			result.Differences = []Difference{{Kind: NotRun, New: gone}}
@@ -380,11 +394,13 @@ var (
 	ansi        = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
 
-// kernelDir is where the kernel's programs are kept, so that they are built once.
+// kernelDir is where the kernel's programs are kept, so that they are built once: the user's
+// cache folder, or the one for temporary files where that cannot be written.
 func kernelDir() string {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		base = os.TempDir()
+	if base, err := os.UserCacheDir(); err == nil {
+		if dir := filepath.Join(base, "kvarter", "kernel"); os.MkdirAll(dir, 0o755) == nil {
+			return dir
+		}
 	}
-	return filepath.Join(base, "kvarter", "kernel")
+	return filepath.Join(os.TempDir(), fmt.Sprintf("kvarter-%d", os.Getuid()), "kernel")
 }

@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -128,7 +127,12 @@ func TestFiguresOfTablesChartsAndAssertions(t *testing.T) {
 		`\">16.9% (16.5% to 17.3%)</td>`, `\">16.8% (16.5% to 17.3%)</td>`,
 		`"value": 0.075`, `"value": 0.0751`,
 		`areas: 0.169\n"`, `areas: 0.168\n"`)
-	v, out := verify(t, Options{Notebooks: []string{"testdata/two-groups.ipynb", changed}, Report: report})
+	var steps []string
+	v, out := verify(t, Options{Notebooks: []string{"testdata/two-groups.ipynb", changed}, Report: report,
+		Progress: func(notebook string, cell, cells int) { steps = append(steps, fmt.Sprintf("%d of %d", cell, cells)) }})
+	if len(steps) != 6 || steps[5] != "3 of 3" {
+		t.Errorf("progress = %v", steps)
+	}
 	expect(t, v.Notebooks[0], nil, nil, nil)
 	expect(t, v.Notebooks[1], nil,
 		[]string{
@@ -190,10 +194,19 @@ func TestWhatGoesWrongInACellIsNamed(t *testing.T) {
 	}
 }
 
+// The cells ask the server that Options name; its data set is not the one behind what is
+// committed.
 func TestAnotherDataSetIsNamed(t *testing.T) {
 	t.Parallel()
-	path := write(t, cell{code: first + "fmt.Println(\"Fingerprint: f00d\\nchildren: 7\")", printed: "Fingerprint: cafe\nchildren: 8\n"})
-	v, out := verify(t, Options{Notebooks: []string{path}})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"data":{"dataset":{"title":"Children","synthetic":true,"fingerprint":"f00d","years":[2016]}}}`)
+	}))
+	t.Cleanup(server.Close)
+	header := []object{{"output_type": "display_data", "metadata": object{"kvarter": object{"fingerprint": "cafe", "synthetic": true}}, "data": object{
+		"text/html":  "<p><b>Data set:</b> Children, 2016<br><b>Fingerprint:</b> <code>cafe</code></p>\n<p><b>SYNTHETIC DATA.</b> The people in it are invented; do not quote its figures as facts.</p>",
+		"text/plain": "Data set: Children, 2016\nFingerprint: cafe\nSYNTHETIC DATA. The people in it are invented; do not quote its figures as facts."}}}
+	path := write(t, cell{code: "%noautoget\nimport \"github.com/kvarter/kvarter/notebooks/nb\"\n\n%%\nnb.Header()\nfmt.Println(\"children:\", 7)", outputs: header, printed: "children: 8\n"})
+	v, out := verify(t, Options{Notebooks: []string{path}, URL: server.URL})
 	expect(t, v.Notebooks[0], []string{"another data set: the committed outputs come from cafe, the server has f00d", "children: 8"})
 	if r := v.Notebooks[0]; r.Old != "cafe" || r.New != "f00d" || !strings.Contains(out, "another data set (cafe)") {
 		t.Errorf("fingerprints %q and %q:\n%s", r.Old, r.New, out)
@@ -240,59 +253,6 @@ func TestACellThatTakesTooLongIsStopped(t *testing.T) {
 		cell{code: "%%\nfmt.Println(8)", printed: "8\n"})
 	v, _ := verify(t, Options{Notebooks: []string{path}, CellTimeout: 5 * time.Second})
 	expect(t, v.Notebooks[0], []string{"timed out: it took longer than 5s"}, []string{"not run: cell 1 was stopped"})
-}
-
-// A rerun that is given up leaves no process and no file behind, not even of a cell's
-// program that does not want to end.
-func TestCancelLeavesNothingBehind(t *testing.T) {
-	temporary := t.TempDir()
-	t.Setenv("TMPDIR", temporary)
-	alive := filepath.Join(t.TempDir(), "pid")
-	path := write(t, cell{code: first + fmt.Sprintf("signal.Ignore(os.Interrupt)\nos.WriteFile(%q, []byte(fmt.Sprint(os.Getpid(), \" \", os.Getppid())), 0o644)\ntime.Sleep(time.Hour)", alive)})
-	ctx, cancel := context.WithCancel(context.Background())
-	result := make(chan error)
-	go func() {
-		_, err := Verify(ctx, Options{Repo: "../..", Notebooks: []string{path}})
-		result <- err
-	}()
-	var pids []string
-	for deadline := time.Now().Add(time.Minute); len(pids) < 2; {
-		if time.Now().After(deadline) {
-			t.Fatal("the cell did not start")
-		}
-		select {
-		case err := <-result:
-			t.Fatalf("ended early: %v", err)
-		case <-time.After(20 * time.Millisecond):
-		}
-		text, _ := os.ReadFile(alive)
-		pids = strings.Fields(string(text))
-	}
-	cancel()
-	if err := <-result; !errors.Is(err, context.Canceled) {
-		t.Errorf("error = %v", err)
-	}
-	for _, pid := range pids {
-		n, err := strconv.Atoi(pid)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// The cell's program was a grandchild, which its new parent has to bury first.
-		gone := false
-		for range 100 {
-			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n))
-			if gone = err != nil && syscall.Kill(n, 0) != nil || strings.Contains(string(status), ") Z "); gone {
-				break
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		if !gone {
-			t.Errorf("process %d is still there", n)
-		}
-	}
-	if left, _ := filepath.Glob(filepath.Join(temporary, "kvarter-*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
 }
 
 func TestUpdateWritesWhatTheNextRerunFinds(t *testing.T) {

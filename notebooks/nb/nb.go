@@ -1,17 +1,30 @@
 // Package nb is the one package that a notebook cell imports: it asks the server a GraphQL
 // question, shows tables and charts, and asserts the numbers told in the prose.
 //
+// The first cell of a notebook makes this module known to the kernel, if it is not yet, and
+// keeps the kernel from the network:
+//
+//	!*test -f go.work || go work init . "${GONB_DIR}/.."
+//	%noautoget
 //	import "github.com/kvarter/kvarter/notebooks/nb"
+//
+//	%%
+//	nb.Header()
+//
+// A later one asks:
 //
 //	%%
 //	answer := nb.Query[struct {
 //		Children struct{ Share nb.Estimate }
-//	}](`{ children(where: {years: {from: 2016, to: 2016}}) { share(of: POOR) { value lower upper } } }`, nil)
-//	nb.Want("share of all children who are poor, 2016", answer.Children.Share, 0.0757, 0.00005)
+//	}](`{ children(where: {years: {from: 2016, to: 2016}}) { share(of: POOR) { value lower upper denominator } } }`, nil)
+//	nb.Want("share of all children who are poor, 2016", answer.Children.Share, 0.0816, 0.00005)
 //
 // A failure stops the cell: the message goes to standard error and the cell's program ends
 // with exit code 1, which the kernel reports as an error. Nothing is ever shown in place of
 // an answer that did not come.
+//
+// In GoNB only declarations outlive a cell, and their initial values are computed again in
+// each: a value that later cells need is a func that asks for it.
 //
 // The package imports nothing else of this module, so that linking a cell stays quick; it
 // speaks HTTP to the server named by the environment variable KVARTER_URL.

@@ -436,6 +436,9 @@ func (p *plan) lines(to pen, top, height vg.Length) {
 	for i, series := range p.series {
 		for _, run := range p.runs(series) {
 			band := tint(palette[i], 0.18)
+			if m := run[0]; len(run) == 1 && m.bounded { // a band has no width here
+				to.line(palette[i], 1, nil, vg.Point{X: xs.at(m.at), Y: ys.at(m.lower)}, vg.Point{X: xs.at(m.at), Y: ys.at(m.upper)})
+			}
 			var edge []vg.Point
 			for _, m := range run {
 				if m.bounded {

@@ -1,6 +1,9 @@
 package nb
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // The kernel receives a display with encoding/gob, which has no null: an object below
 // leaves out what is not there, and lists are []any.
@@ -235,6 +238,17 @@ func (p *plan) vegaLines() []any {
 			"mark":     object{"type": "area", "opacity": 0.18},
 			"encoding": object{"x": x, "y": p.measureAxis("lower"), "y2": object{"field": "upper"}, "color": p.colour()},
 		})
+	}
+	for _, series := range p.series {
+		for _, run := range p.runs(series) {
+			if m := run[0]; len(run) == 1 && m.bounded { // a band has no width here
+				layers = append(layers, object{
+					"data":     object{"values": []any{object{"by": m.at, "lower": m.lower, "upper": m.upper}}},
+					"mark":     object{"type": "rule", "color": palette[slices.Index(p.series, series)]},
+					"encoding": object{"x": x, "y": p.measureAxis("lower"), "y2": object{"field": "upper"}},
+				})
+			}
+		}
 	}
 	line := object{"x": x, "y": p.measureAxis("value"), "color": p.colour(), "tooltip": p.tooltip(), "strokeDash": p.bySeries(vegaDashes)}
 	return append(layers, object{
