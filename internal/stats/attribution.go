@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/bits"
 
+	"gonum.org/v1/gonum/integrate/quad"
+
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
@@ -232,31 +234,6 @@ func makeSets(k int) []dimensionSet {
 	return sets
 }
 
-// gaussNodes returns the nodes and weights on [0, 1] that integrate polynomials of degree 2n-1
-// exactly (Legendre).
-func gaussNodes(n int) (nodes, weights []float64) {
-	nodes, weights = make([]float64, n), make([]float64, n)
-	for i := range n {
-		x := math.Cos(math.Pi * (float64(i) + 0.75) / (float64(n) + 0.5))
-		var derivative float64
-		for range 100 {
-			p0, p1 := 1.0, x
-			for j := 2; j <= n; j++ {
-				p0, p1 = p1, (float64(2*j-1)*x*p1-float64(j-1)*p0)/float64(j)
-			}
-			derivative = float64(n) * (x*p1 - p0) / (x*x - 1)
-			step := p1 / derivative
-			x -= step
-			if math.Abs(step) < 1e-15 {
-				break
-			}
-		}
-		nodes[i] = (1 - x) / 2
-		weights[i] = 1 / ((1 - x*x) * derivative * derivative)
-	}
-	return nodes, weights
-}
-
 // crossClassified divides composition by structure factors. The effect of factor k in a cell,
 // averaged over which of the other factors come from A or B, is
 // (αk - βk)·∫ Π_{j≠k} (βj + t(αj - βj)) dt, since the weights of eq. 3.54 are Beta integrals.
@@ -264,7 +241,9 @@ func (a *attribution) crossClassified() []Contribution {
 	s, k := a.sup, a.tab.dims
 	n := len(s.in)
 	A, B := a.side(s.wA), a.side(s.wB)
-	nodes, weights := gaussNodes((k + 1) / 2)
+	// n nodes integrate polynomials of degree 2n - 1 exactly; this one has degree k - 1.
+	nodes, weights := make([]float64, (k+1)/2), make([]float64, (k+1)/2)
+	quad.Legendre{}.FixedLocations(nodes, weights, 0, 1)
 
 	effect := make([]float64, n*k)   // of factor k in the cell, at rate 1
 	pull := make([]float64, n*k*k*2) // rate × d effect f / d log factor j of A, then of B
