@@ -96,3 +96,9 @@ func (d *Date) UnmarshalGQL(v any) error {
 func (d Date) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(string(d))) }
 
 var _ graphql.Marshaler = Date("")
+
+// Comparison is two cohorts of one table.
+type Comparison struct {
+	Table       *contract.Table
+	This, Other store.Filter
+}
