@@ -157,7 +157,7 @@ type documents struct {
 }
 
 const (
-	documentGeneration = 512     // documents
+	documentGeneration = 512      // documents
 	longestRemembered  = 16 << 10 // bytes of a document
 )
 

@@ -48,8 +48,8 @@ export async function documentation(body, search, ask) {
     return element("span", { class: "type" }, text.slice(0, at),
       element("button", { type: "button", class: "link", click: () => visit(name) }, name), text.slice(at + name.length));
   };
-  const deprecated = (d) => d.isDeprecated && element("p", { class: "deprecated" }, "Deprecated. ", ...prose(d.deprecationReason ?? ""));
-  const described = (d) => d.description && element("p", {}, ...prose(d.description));
+  const deprecated = (d) => d.isDeprecated && element("div", { class: "deprecated" }, "Deprecated", ...prose(d.deprecationReason ?? ""));
+  const described = (d) => d.description && element("div", { class: "says" }, ...prose(d.description));
 
   function visit(name, focusOn) {
     search.value = "";
@@ -89,7 +89,7 @@ export async function documentation(body, search, ask) {
         i < trail.length - 1 ? element("button", { type: "button", class: "link", click: () => visit(name) }, name) : element("strong", {}, name),
       ])),
       element("p", { class: "kind" }, kinds[type.kind] ?? "", ...(type.interfaces ?? []).map((i) => " · " + i.name)));
-    if (type.description) body.append(element("p", { class: "description" }, ...prose(type.description)));
+    if (type.description) body.append(element("div", { class: "description" }, ...prose(type.description)));
     if (type.possibleTypes?.length) body.append(element("p", {}, "One of ", ...type.possibleTypes.flatMap((t, i) => [i > 0 && ", ", link({ kind: "OBJECT", name: t.name })])));
     body.append(element("ul", { class: "members" }, ...members.map((m) => member(m, type.name))));
     if (users.length && type.name !== root) {
@@ -124,11 +124,11 @@ export async function documentation(body, search, ask) {
     hits.sort((a, b) => a.weight - b.weight);
     const shown = hits.slice(0, 60);
     body.replaceChildren(
-      element("p", { class: "muted" }, hits.length === 0 ? "Nothing in the schema has this." : hits.length === 1 ? "1 place" : `${hits.length} places` + (hits.length > shown.length ? `, the first ${shown.length}` : "")),
+      element("p", { class: "muted" }, hits.length === 0 ? "Nothing in the schema has all of these words." : hits.length === 1 ? "1 place" : `${hits.length} places` + (hits.length > shown.length ? `, the first ${shown.length}` : "")),
       element("ul", { class: "hits" }, ...shown.map((h) => element("li", {},
         element("button", { type: "button", class: "link", click: () => (h.owner ? visit(h.owner, h.on ?? h.name) : visit(h.name)) },
           (h.owner ? h.owner + "." : "") + h.name),
-        h.description && element("p", {}, ...prose(h.description))))));
+        h.description && element("div", { class: "says" }, ...prose(h.description))))));
   }
 
   search.addEventListener("input", () => {
