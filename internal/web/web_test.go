@@ -794,6 +794,31 @@ func TestConsole(t *testing.T) {
 	}
 }
 
+// What HTTP, the parser and the limits add to an answer from a stored roll-up.
+func BenchmarkShare(b *testing.B) {
+	for name, document := range map[string]string{
+		"nothing": "{ __typename }",
+		"one":     "{ children(where: { years: { from: 2016, to: 2016 } }) { share(of: POOR) { value lower upper } } }",
+		"twenty":  "{ children(where: { years: { from: 2016, to: 2016 } }) {" + strings.Join(twentyShares(), " ") + "} }",
+	} {
+		b.Run(name, func(b *testing.B) {
+			server := world(b)
+			for b.Loop() {
+				if r := ask(b, server, document, nil); r.Errors != nil {
+					b.Fatal(r.Errors)
+				}
+			}
+		})
+	}
+}
+
+func twentyShares() (fields []string) {
+	for i := range 20 {
+		fields = append(fields, fmt.Sprintf("s%d: share(of: %s) { value lower upper }", i, []string{"POOR", "IN_DAY_CARE", "FATHER_CONVICTED", "NON_WESTERN"}[i%4]))
+	}
+	return fields
+}
+
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"query": "{ __typename }"}`, `{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", "variables": {"w": {"years": {"from": 1e9}}}}`,

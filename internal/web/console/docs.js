@@ -23,6 +23,8 @@ fragment ref on __Type { kind name ofType { kind name ofType { kind name ofType 
 const written = (type) =>
   type.kind === "NON_NULL" ? written(type.ofType) + "!" : type.kind === "LIST" ? "[" + written(type.ofType) + "]" : type.name;
 const named = (type) => (type.ofType ? named(type.ofType) : type.name);
+// Servers differ in whether a type without fields has null or an empty list of them.
+const membersOf = (type) => [type.fields, type.inputFields, type.enumValues].find((m) => m?.length) ?? [];
 const kinds = { OBJECT: "type", INTERFACE: "interface", UNION: "union", ENUM: "codes", INPUT_OBJECT: "input", SCALAR: "scalar" };
 
 // documentation loads the schema into the panel.
@@ -69,7 +71,7 @@ export async function documentation(body, search, ask) {
       element("div", { class: "signature" }, element("span", { class: "name" }, m.name), m.type && ": ", m.type && link(m.type),
         m.defaultValue && element("span", { class: "muted" }, " = " + m.defaultValue)),
       described(m), deprecated(m));
-    if (args.length) item.append(element("details", {},
+    if (args.length) item.append(element("details", { open: args.length <= 2 },
       element("summary", {}, args.length === 1 ? "1 argument: " : `${args.length} arguments: `,
         element("span", { class: "muted" }, args.map((a) => a.name).join(", "))),
       element("ul", { class: "arguments" }, ...args.map(argument))));
@@ -78,7 +80,7 @@ export async function documentation(body, search, ask) {
 
   function show(focusOn) {
     const type = types.get(trail.at(-1));
-    const members = type.fields ?? type.inputFields ?? type.enumValues ?? [];
+    const members = membersOf(type);
     const users = [...types.values()].flatMap((t) => [
       ...(t.fields ?? []).filter((f) => named(f.type) === type.name || f.args.some((a) => named(a.type) === type.name)),
       ...(t.inputFields ?? []).filter((f) => named(f.type) === type.name),
@@ -116,7 +118,7 @@ export async function documentation(body, search, ask) {
     };
     for (const type of types.values()) {
       add(null, type.name, type.description);
-      for (const m of type.fields ?? type.inputFields ?? type.enumValues ?? []) {
+      for (const m of membersOf(type)) {
         add(type.name, m.name, m.description);
         for (const a of m.args ?? []) add(type.name, `${m.name}(${a.name}:)`, a.description, m.name);
       }

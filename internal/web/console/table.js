@@ -107,12 +107,13 @@ export function render(t, most = 1000) {
     return [{ column, heading: column, scale }, ...[...details].map((detail) => ({ column, detail, heading: column + "." + detail }))];
   });
   const headings = columns.map((c) => c.heading.split(".").filter((part) => !["key", "estimate"].includes(part)).join(" ") || c.column);
+  for (const c of columns) c.numeric = t.name !== "Values" && isNumeric(t, c);
   const body = t.rows.slice(0, most).map((row) => element("tr", {}, ...columns.map((c) => cell(row.get(c.column), c, spread.get(c.column)))));
   const made = element("div", { class: "table" },
     t.name && element("h3", {}, t.name, element("span", { class: "muted" }, ` ${t.rows.length} ${t.rows.length === 1 ? "row" : "rows"}`)),
     element("div", { class: "wide", tabindex: "0" },
       element("table", {},
-        element("thead", {}, element("tr", {}, ...columns.map((c, i) => element("th", { scope: "col", class: isNumeric(t, c) && "number" }, headings[i])))),
+        element("thead", {}, element("tr", {}, ...columns.map((c, i) => element("th", { scope: "col", class: c.numeric && "number" }, headings[i])))),
         element("tbody", {}, ...body))));
   if (empty.length) made.append(element("p", { class: "muted note" }, "Without a value in any row: " + empty.map((c) => c.split(".").filter((part) => !["key", "estimate"].includes(part)).join(" ")).join(", ")));
   if (t.rows.length > most) made.append(element("p", { class: "muted" }, `The first ${most} of ${t.rows.length} rows; the CSV has them all.`));
@@ -127,7 +128,7 @@ function isNumeric(t, c) {
 function cell(value, c, scale) {
   if (c.detail) value = value?.[c.detail];
   if (Array.isArray(value)) value = value.join("; ");
-  if (value === undefined || value === null || value === "") return element("td", { class: "none" }, "–");
+  if (value === undefined || value === null || value === "") return element("td", { class: c.numeric ? "none number" : "none" }, "–");
   if (isEstimate(value) && !c.detail) {
     if (value.value === null) return element("td", { class: "none" }, value.status ?? "–");
     const interval = value.lower !== null && value.upper !== null && value.lower !== undefined && value.upper !== undefined;
@@ -136,7 +137,7 @@ function cell(value, c, scale) {
       interval && element("span", { class: "interval" }, `${written(value.lower)} to ${written(value.upper)}`),
       interval && scale && whisker(value, scale)));
   }
-  if (typeof value === "number") return element("td", { class: "number" }, written(value));
+  if (typeof value === "number") return element("td", { class: c.numeric && "number" }, written(value));
   if (typeof value === "string" && value.length > 36) return element("td", { class: "long" }, value);
   return element("td", {}, String(value));
 }
