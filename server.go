@@ -31,6 +31,7 @@ import (
 	"github.com/kvarter/kvarter/internal/store"
 	"github.com/kvarter/kvarter/internal/synth"
 	"github.com/kvarter/kvarter/internal/web"
+	"github.com/kvarter/kvarter/notebooks"
 	"github.com/kvarter/kvarter/resolvers"
 )
 
@@ -173,6 +174,8 @@ type opened struct {
 	store  *store.Store
 	info   snapshot.Info
 	schema graphql.ExecutableSchema
+
+	examples []web.Example
 }
 
 // open opens the data set in use, and makes the default one first if there is none.
@@ -208,8 +211,12 @@ func open(ctx context.Context, o options, limits web.Limits, out io.Writer) (*op
 	if err != nil {
 		return nil, err
 	}
+	questions, err := examples()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	r := &resolvers.Resolver{Contract: c, Store: s, Dataset: dataset(info, limits)}
-	return &opened{store: s, info: info, schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))}, nil
+	return &opened{store: s, info: info, examples: questions, schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))}, nil
 }
 
 // dataset is what the API tells of the data set in use.
@@ -233,8 +240,18 @@ func dataset(info snapshot.Info, limits web.Limits) model.Dataset {
 	return out
 }
 
+// examples are the page's own questions, then those of the notebooks.
+func examples() ([]web.Example, error) {
+	questions, err := notebooks.Questions()
+	out := web.DefaultExamples()
+	for _, q := range questions {
+		out = append(out, web.Example{Title: q.Title, Document: q.Document, Variables: q.Variables, Group: q.Notebook})
+	}
+	return out, err
+}
+
 func (d *opened) handler(o options, limits web.Limits, log *slog.Logger) http.Handler {
-	return web.New(web.Config{Schema: d.schema, Limits: limits, Title: d.info.Title, Fingerprint: d.info.Fingerprint, Synthetic: d.info.Synthetic,
+	return web.New(web.Config{Examples: d.examples, Schema: d.schema, Limits: limits, Title: d.info.Title, Fingerprint: d.info.Fingerprint, Synthetic: d.info.Synthetic,
 		AllowedOrigins: o.origins, Ready: d.store.Ready, Log: log})
 }
 
@@ -312,7 +329,7 @@ func cells(c *contract.Contract) func(context.Context, string) error {
 	}
 }
 
-func verify(ctx context.Context, o options, notebooks []string, out io.Writer) (code int, err error) {
+func verify(ctx context.Context, o options, paths []string, out io.Writer) (code int, err error) {
 	limits := web.DefaultLimits()
 	d, err := open(ctx, o, limits, out)
 	if err != nil {
@@ -326,7 +343,7 @@ func verify(ctx context.Context, o options, notebooks []string, out io.Writer) (
 	serving, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
 	go func() { stopped <- serveOn(serving, listener, d.handler(o, limits, slog.New(slog.DiscardHandler))) }()
-	verdict, err := rerun.Verify(ctx, rerun.Options{Repo: ".", Notebooks: notebooks, URL: "http://" + listener.Addr().String() + "/graphql",
+	verdict, err := rerun.Verify(ctx, rerun.Options{Repo: ".", Notebooks: paths, URL: "http://" + listener.Addr().String() + "/graphql",
 		Report: o.report, Update: o.update, Out: out})
 	stop()
 	if err = errors.Join(err, <-stopped); err != nil {

@@ -27,6 +27,7 @@ var may = map[string][]string{
 	"internal/rerun":             {"internal/fault"},
 	"internal/web":               {"internal/fault"},
 	"internal/endtoend":          {},
+	"notebooks":                  {},
 	"notebooks/nb":               {},
 	"data":                       {},
 	"graph":                      {"graph/model", "internal/contract", "internal/fault", "internal/store"},
