@@ -1,0 +1,99 @@
+// Package progress tells a person how far a long step has come: a bar on a terminal, plain lines
+// elsewhere.
+package progress
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Reporter reports one step at a time. A nil Reporter reports nothing. It is safe for
+// concurrent use.
+type Reporter struct {
+	mu       sync.Mutex
+	out      io.Writer
+	terminal bool
+	title    string
+	total    int64
+	done     int64
+	shown    time.Time
+	started  time.Time
+}
+
+// every is how often a bar is redrawn and a plain line written.
+const (
+	everyBar  = 100 * time.Millisecond
+	everyLine = 5 * time.Second
+)
+
+// New reports to out, with a bar if it is a terminal.
+func New(out io.Writer) *Reporter {
+	r := &Reporter{out: out}
+	if f, ok := out.(*os.File); ok {
+		if info, err := f.Stat(); err == nil {
+			r.terminal = info.Mode()&os.ModeCharDevice != 0
+		}
+	}
+	return r
+}
+
+// Start begins a step of total units; 0 if the number is not known.
+func (r *Reporter) Start(title string, total int) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.title, r.total, r.done = title, int64(total), 0
+	r.started = time.Now()
+	r.shown = r.started
+	if r.terminal {
+		r.draw()
+	} else {
+		fmt.Fprintln(r.out, title)
+	}
+}
+
+// Add counts n units of the step as done.
+func (r *Reporter) Add(n int) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done += int64(n)
+	switch since := time.Since(r.shown); {
+	case r.terminal && since >= everyBar:
+		r.draw()
+	case !r.terminal && since >= everyLine && r.total > 0:
+		r.shown = time.Now()
+		fmt.Fprintf(r.out, "%s: %d %%\n", r.title, 100*r.done/r.total)
+	}
+}
+
+// Done ends the step.
+func (r *Reporter) Done() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.terminal {
+		fmt.Fprintf(r.out, "\r\x1b[K%s: %.1f s\n", r.title, time.Since(r.started).Seconds())
+	}
+}
+
+func (r *Reporter) draw() {
+	r.shown = time.Now()
+	const width = 30
+	if r.total <= 0 {
+		fmt.Fprintf(r.out, "\r\x1b[K%s …", r.title)
+		return
+	}
+	full := int(min(r.done, r.total) * width / r.total)
+	fmt.Fprintf(r.out, "\r\x1b[K%s [%s%s] %d %%", r.title, strings.Repeat("#", full), strings.Repeat(" ", width-full), 100*r.done/r.total)
+}

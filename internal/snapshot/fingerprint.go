@@ -1,0 +1,136 @@
+package snapshot
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kvarter/kvarter/internal/contract"
+)
+
+// describe fills in the tables, years and fingerprint of the snapshot in folder.
+//
+// The fingerprint is the SHA-256 of, for each table in the contract's order: its name, the names
+// of the columns it has, its number of rows, and the sums over the rows of the two halves of the
+// MD5 of a row's text. Sums know no order, and the text is made of values alone: the fingerprint
+// is the same whatever wrote the Parquet, on any number of threads and with any DuckDB.
+func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contract, info *Info) error {
+	print := sha256.New()
+	years := map[int]bool{}
+	for _, t := range c.Tables {
+		path := filepath.Join(folder, t.Name+".parquet")
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		table, err := describeTable(ctx, db, path, t, print)
+		if err != nil {
+			return fmt.Errorf("table %s: %w", t.Name, err)
+		}
+		info.Tables = append(info.Tables, table)
+		if slices.Contains(table.Columns, "year") {
+			if err := addYears(ctx, db, path, years); err != nil {
+				return err
+			}
+		}
+	}
+	for year := range years {
+		info.Years = append(info.Years, year)
+	}
+	slices.Sort(info.Years)
+	info.Fingerprint = hex.EncodeToString(print.Sum(nil))
+	return nil
+}
+
+// Fingerprint computes the fingerprint of a snapshot's facts anew.
+func Fingerprint(ctx context.Context, folder string, c *contract.Contract) (_ string, err error) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var info Info
+	if err := describe(ctx, db, folder, c, &info); err != nil {
+		return "", err
+	}
+	return info.Fingerprint, nil
+}
+
+func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Table, print hash.Hash) (Table, error) {
+	present := map[string]bool{}
+	rows, err := db.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE SELECT * FROM read_parquet("+quoteText(path)+"))")
+	if err != nil {
+		return Table{}, err
+	}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return Table{}, errors.Join(err, rows.Close())
+		}
+		present[name] = true
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return Table{}, err
+	}
+	table := Table{Name: t.Name}
+	var texts []string
+	for _, column := range t.Columns {
+		if present[column.Name] {
+			table.Columns = append(table.Columns, column.Name)
+			texts = append(texts, canonical(column))
+		}
+	}
+	var lower, upper string
+	// md5_number is split here, since md5_number_lower and md5_number_upper would each hash the row.
+	err = db.QueryRowContext(ctx, fmt.Sprintf(`
+		SELECT count(*),
+		       coalesce(sum((m & 18446744073709551615::UHUGEINT)::UBIGINT), 0)::VARCHAR,
+		       coalesce(sum((m >> 64)::UBIGINT), 0)::VARCHAR
+		FROM (SELECT md5_number(concat_ws(chr(31), %s)) AS m FROM read_parquet(%s))`,
+		strings.Join(texts, ", "), quoteText(path))).Scan(&table.Rows, &lower, &upper)
+	if err != nil {
+		return Table{}, err
+	}
+	fmt.Fprintf(print, "%s\n%s\n%d %s %s\n", t.Name, strings.Join(table.Columns, " "), table.Rows, lower, upper)
+	return table, nil
+}
+
+// canonical is the SQL of a column's text in a row: null is one control character, which no
+// value is, and free text carries its length, so that no two rows have the same text.
+func canonical(c *contract.Column) string {
+	name := quoteName(c.Name)
+	text := name + "::VARCHAR"
+	switch {
+	case c.Type == contract.Strings:
+		text = "len(" + name + ") || ':' || array_to_string(" + name + ", chr(30))"
+	case c.Type == contract.Decimal:
+		text = name + "::DECIMAL(18,4)::VARCHAR"
+	case c.Type == contract.String && c.Codes == nil:
+		text = "length(" + name + ") || ':' || " + name
+	}
+	return "coalesce(" + text + ", chr(0))"
+}
+
+func addYears(ctx context.Context, db *sql.DB, path string, years map[int]bool) error {
+	rows, err := db.QueryContext(ctx, "SELECT DISTINCT year FROM read_parquet("+quoteText(path)+")")
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var year int
+		if err := rows.Scan(&year); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		years[year] = true
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}

@@ -1,0 +1,69 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/progress"
+	"github.com/kvarter/kvarter/internal/synth"
+)
+
+// Generate draws a synthetic data set and makes it the current snapshot of dir. cells is as in
+// Create; progress may be nil.
+func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Options, cells func(ctx context.Context, folder string) error, report *progress.Reporter) (_ Info, err error) {
+	defer fault.Wrap(&err, "snapshot.Generate(%s)", dir)
+	report.Start("Drawing the synthetic register", 0)
+	world, err := synth.Generate(o)
+	if err != nil {
+		return Info{}, err
+	}
+	report.Done()
+	write := func(w *Writer) error {
+		total := 0
+		for _, table := range world.TableNames() {
+			total += world.Rows(table)
+		}
+		report.Start("Writing the facts", total)
+		for _, table := range world.TableNames() {
+			if err := w.Write(ctx, table, world.Batches(table), report.Add); err != nil {
+				return err
+			}
+		}
+		report.Done()
+		report.Start("Taking the fingerprint", 0)
+		return nil
+	}
+	build := func(ctx context.Context, folder string) error {
+		report.Done()
+		if cells == nil {
+			return nil
+		}
+		report.Start("Building the cells", 0)
+		defer report.Done()
+		return cells(ctx, folder)
+	}
+	return Create(ctx, dir, c, syntheticMeta(world.Options), write, build)
+}
+
+func syntheticMeta(o synth.Options) Meta {
+	world := "without an effect of the area on day care"
+	if o.World == synth.WithAreaEffect {
+		world = fmt.Sprintf("with a planted effect of the area on day care at ages 1-2 of %.0f percentage points", 100*synth.AreaEffect)
+	}
+	return Meta{
+		Name:      "synthetic-" + string(o.World),
+		Title:     fmt.Sprintf("Synthetic register of children and residents, %d-%d, %s", synth.First, synth.Last, world),
+		Synthetic: true,
+		Licence:   "CC0-1.0",
+		Citation:  fmt.Sprintf("Kvarter: synthetic register drawn from seed %d at scale %g, world %s. No row describes a real person or housing area.", o.Seed, o.Scale, o.World),
+		Sources: []Source{
+			{Title: "Boligsociale indsatser til småbørnsfamilier i udsatte boligområder (2018), presentation and press release: published figures to calibrate against", Publisher: "VIVE"},
+			{Title: "Population by single year of age and municipality: counts and weights", Publisher: "Danmarks Statistik"},
+			{Title: "Statement on day care by origin, 16 September 2016: enrolment in October 2014", Publisher: "Ministry of Integration"},
+			{Title: "Press releases on the 2011-14 funds: plans, divisions, residents", Publisher: "Landsbyggefonden"},
+		},
+		Generator: &Generator{Seed: o.Seed, Scale: o.Scale, World: string(o.World)},
+	}
+}

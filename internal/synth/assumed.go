@@ -1,0 +1,213 @@
+package synth
+
+// Everything in this file is assumed (A): nothing published was found, and each figure was
+// chosen so that the published ones come out and the rest is plausible for Denmark. Shares are
+// per million unless the name says otherwise, effects are in thousandths of a logit.
+
+// AreaEffect is the planted effect of the area-effect world: what living in a supported area
+// adds to the probability of day care at ages 1-2, other things equal. Ages 3-5 have none, and
+// the default world has none at any age.
+const AreaEffect = -0.05
+
+const areaEffectPPM = -50_000
+
+// singleYears are the children of each year by age 0 to 6. Only their sums over ages 0-6, 1-2
+// and 3-5 are published; the split within them is smoothed, so that each cohort grows by a few
+// hundred a year as it does in life (net immigration).
+var singleYears = [years][7]int{
+	{63756, 65321, 65924, 65615, 65572, 65650, 65799},
+	{61470, 64034, 65467, 66070, 65749, 65707, 65785},
+	{58595, 61820, 64334, 65631, 66162, 65816, 65778},
+	{57501, 58957, 62126, 64595, 65837, 66296, 65916},
+	{56254, 57994, 59355, 62493, 64814, 65996, 66386},
+	{57562, 56792, 58597, 59840, 62909, 65084, 66205},
+	{60865, 58010, 57279, 59179, 60468, 63493, 65527},
+	{62142, 61172, 58356, 57658, 59527, 60838, 63849},
+}
+
+// residentsInAreas: 2016 is published, the other years follow a slow growth.
+var residentsInAreas = [years]int{212_900, 213_200, 213_500, 213_900, 214_300, 214_800, ResidentsInAreas2016, 215_700}
+
+const (
+	// childrenInAreasPPM of all children aged 0-6 live in supported areas: with it, 5,860 poor
+	// children in 2016 are every fourth.
+	childrenInAreasPPM = 55_200
+
+	areaSmallest           = 500 // residents, before scaling to the published total
+	areaLargest            = 6_000
+	areaNonWesternLow      = 300 // per mille of the children of an area
+	areaNonWesternHigh     = 820
+	areaChildrenNonWestern = 505 // per mille of all children in areas; DOMAIN.md gives 50-65 %
+	areaHardshipDeviation  = 220
+	planFirstYear          = 2011
+
+	residentsPerThousandDwellings = 2_150
+)
+
+// Births, arrivals and departures of families.
+var (
+	// familyOrigins weighs Danish, Western and non-Western among families that have their first
+	// child in the register, and arrivalOrigins among families that arrive from abroad.
+	familyOrigins  = []int{871_000, 37_000, 92_000}
+	arrivalOrigins = []int{480_000, 230_000, 290_000}
+
+	// departurePPM a year, by origin.
+	departurePPM = [3]int{4_000, 60_000, 16_000}
+
+	// mobilePPM of families, by origin, belong to those who live in supported areas or could:
+	// at any time about half of them do. Who moves between an area and the rest of the country
+	// is one of them, so moving does not change the make-up of either.
+	mobilePPM = [3]int{52_000, 120_000, 600_000}
+
+	// bornToAreaPPM of mobile families live in an area when their first child is born.
+	bornToAreaPPM = 480_000
+
+	// leaveAreaPPM a year, by origin.
+	leaveAreaPPM = [3]int{150_000, 180_000, 110_000}
+
+	// siblingPPM a year by the years since the youngest child, for a family with one child in
+	// the register; with two or more it is multiplied by laterSiblingPercent.
+	siblingPPM          = [8]int{0, 30_000, 200_000, 220_000, 130_000, 80_000, 40_000, 20_000}
+	laterSiblingPercent = [3]int{22, 22, 45}
+
+	// arrivalSiblingPPM of arriving children join a family that arrives with an older child.
+	arrivalSiblingPPM = 450_000
+
+	// foreignBornPPM of the Western and non-Western families of 2010 arrived after the birth of
+	// their first child.
+	foreignBornPPM = [3]int{0, 420_000, 160_000}
+
+	// nonWesternUrbanFactor weighs municipalities with supported areas for the non-Western
+	// families outside them.
+	nonWesternUrbanFactor = 2
+)
+
+// kinds of family when the first child is born: both parents, mother and partner, mother alone,
+// father and partner, father alone, neither; by mobile or not, and by origin.
+var kindAtBirth = [2][3][]int{
+	{
+		{930, 4, 58, 1, 3, 4},
+		{920, 5, 68, 1, 3, 3},
+		{880, 3, 107, 1, 4, 5},
+	},
+	{
+		{650, 22, 290, 3, 15, 20},
+		{780, 12, 180, 3, 10, 15},
+		{790, 6, 185, 1, 8, 10},
+	},
+}
+
+// Yearly transitions between kinds of family, per million.
+const (
+	separationPPM       = 24_000
+	mobileSeparationPPM = 50_000
+	fatherKeepsPPM      = 100_000 // of separations
+	newPartnerPPM       = 70_000
+	partnerLeavesPPM    = 50_000
+)
+
+// education at the end of schooling: basic, upper secondary, vocational, short or medium, long,
+// unknown; mothers then fathers, by mobile or not, and by origin.
+var (
+	motherEducation = [2][3][]int{
+		{{130, 75, 290, 335, 160, 10}, {140, 110, 170, 250, 240, 90}, {330, 130, 190, 170, 80, 100}},
+		{{430, 80, 320, 135, 25, 10}, {300, 120, 220, 180, 80, 100}, {450, 130, 180, 100, 30, 110}},
+	}
+	fatherEducation = [2][3][]int{
+		{{160, 70, 390, 230, 140, 10}, {150, 110, 200, 210, 240, 90}, {320, 130, 230, 140, 80, 100}},
+		{{450, 70, 370, 80, 20, 10}, {320, 110, 260, 140, 70, 100}, {460, 120, 210, 80, 30, 100}},
+	}
+	// sameEducationPPM of couples have their education from the same draw.
+	sameEducationPPM = 350_000
+)
+
+// Shares of children aged 0-6 in 2016 with a parent who has the trait, per million of those who
+// live with that parent: not mobile by origin, and mobile families in supported areas by origin.
+// Fathers' convictions and drug treatment in the areas are published; mothers', and all outside
+// the areas, are assumed. Danish parents in the areas fare worse on sentences, abuse and
+// illness, non-Western parents on work and poverty.
+var (
+	motherDrugs       = [2][3]int{{6_000, 4_000, 2_000}, {35_000, 15_000, 6_000}}
+	fatherDrugs       = [2][3]int{{9_000, 7_000, 8_000}, {FatherDrugsDanishPercent * 10_000, 30_000, FatherDrugsNonWesternPercent * 10_000}}
+	motherAlcohol     = [2][3]int{{8_000, 5_000, 1_500}, {36_000, 15_000, 4_000}}
+	fatherAlcohol     = [2][3]int{{13_000, 9_000, 4_000}, {52_000, 24_000, 8_000}}
+	motherPsychiatric = [2][3]int{{60_000, 40_000, 62_000}, {190_000, 100_000, 100_000}}
+	fatherPsychiatric = [2][3]int{{35_000, 27_000, 55_000}, {125_000, 75_000, 85_000}}
+	motherConvicted   = [2][3]int{{9_000, 7_000, 8_000}, {62_000, 30_000, 20_000}}
+	fatherConvicted   = [2][3]int{{45_000, 38_000, 72_000}, {FatherConvictedDanishPercent * 10_000, 110_000, FatherConvictedNonWesternPercent * 10_000}}
+
+	// Neither employed nor in education, and in education.
+	motherIdle    = [2][3]int{{85_000, 170_000, 370_000}, {370_000, 380_000, 510_000}}
+	fatherIdle    = [2][3]int{{40_000, 80_000, 210_000}, {240_000, 230_000, 330_000}}
+	motherStudies = [2][3]int{{55_000, 60_000, 95_000}, {105_000, 80_000, 100_000}}
+	fatherStudies = [2][3]int{{18_000, 30_000, 45_000}, {35_000, 40_000, 50_000}}
+)
+
+// How traits hang together: what each adds to the logit of another.
+const (
+	educationStep     = -260 // convictions, abuse: per step from basic towards long
+	drugsOnAlcohol    = 1_800
+	drugsOnConviction = 1_900
+	alcoholOnConvict  = 900
+	illnessOnAbuse    = 1_000
+	illnessOnConvict  = 500
+	illnessOnWork     = 1_100
+	abuseOnWork       = 1_400
+	educationOnWork   = -380
+	infantOnMother    = 250 // a child under three at home
+
+	// A latent propensity is drawn anew with this chance a year, else it stays: so traits,
+	// work, income and poverty last, and their shares do not drift.
+	traitRenewalPPM  = 110_000
+	workRenewalPPM   = 200_000
+	poorRenewalPPM   = 180_000
+	incomeRenewalPPM = 150_000
+
+	statusUnknownPPM        = 4_000
+	statusUnknownArrivalPPM = 150_000 // in the year of arrival
+)
+
+// povertyTrend shifts the logit of poverty in each year, from 2016 = 0: poverty rose.
+var povertyTrend = [years]int{-210, -180, -150, -120, -80, -40, 0, 15}
+
+// What adds to the logit of poverty.
+const (
+	povertyOneIdle      = 900
+	povertyNoneActive   = 2_100
+	povertyLone         = 450
+	povertyEducation    = -170 // per step of the better educated parent
+	povertyMobileDanish = 350
+)
+
+// povertyLine is half the median equivalised disposable income of children's families, in DKK.
+// 2016: Statistics Denmark's line was about 117,000 (V); the years before and after follow the
+// growth of incomes. wealthMedian is twice the wealth line.
+var (
+	povertyLine  = [years]int{106_000, 107_700, 109_300, 111_000, 112_800, 114_900, 117_000, 119_200}
+	wealthMedian = [years]int{98_000, 96_000, 97_000, 100_000, 106_000, 114_000, 122_000, 130_000}
+)
+
+const (
+	// incomeDeviation is the lasting and incomeShock the yearly spread of log income between
+	// families alike in work and education, in thousandths.
+	incomeDeviation = 240
+	incomeShock     = 90
+
+	// lowIncomeWealthyPPM of families have an income below the line and wealth above it, most
+	// of them self-employed; they are not poor.
+	lowIncomeWealthyPPM = 9_000
+	// studentLowIncomePPM of families whose main earner studies are below the line.
+	studentLowIncomePPM = 600_000
+)
+
+// What adds to the logit of day care, at ages 1-2 and 3-5. The area is not among them.
+var (
+	dayCareAge          = [2][3]int{{-420, 420, 0}, {-150, 80, 150}}            // ages 1, 2 and 3, 4, 5
+	dayCareStatus       = [2][4]int{{0, -80, -180, -100}, {0, -20, -60, -20}}   // both, one, none active, unknown
+	dayCareKind         = [2][6]int{{0, 0, 30, 0, 0, 60}, {0, 0, -10, 0, 0, 0}} // by kind of family
+	dayCareIncome       = [2][5]int{{-60, -20, 0, 20, 40}, {-30, 0, 0, 10, 10}}
+	dayCareOrigin       = [2][5]int{{0, -350, -200, -200, 0}, {0, -250, -100, -250, 0}} // beside the published two
+	dayCareRenewalPPM   = 150_000
+	childminderPerMille = [2]int{180, 520} // of ages 1-2: municipalities with areas, without
+	integratedPerMille  = 550              // of institutions
+)

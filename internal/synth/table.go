@@ -1,0 +1,285 @@
+package synth
+
+import (
+	"iter"
+	"math"
+	"slices"
+)
+
+// Nulls of the columns of a batch.
+const (
+	NullCode = math.MaxUint8
+	NullInt  = math.MinInt32
+)
+
+// A Column holds one value per row in the one slice that is not nil.
+type Column struct {
+	Name string
+
+	Code    []uint8  // index into Codes, or NullCode; a bool is an index into Bools
+	Codes   []string // of Code
+	Int     []int32  // or NullInt
+	Text    []string // never null
+	Texts   [][]string
+	Decimal []int32 // ten-thousandths, or NullInt
+	Date    []int32 // days since 1970-01-01, or NullInt
+}
+
+// Bools are the codes of a bool column.
+var Bools = []string{"false", "true"}
+
+// A Batch is some rows of a table of the contract, column by column. Columns of the contract
+// that are not in it are null.
+type Batch struct {
+	Table   string
+	Rows    int
+	Columns []Column
+}
+
+// TableNames are the tables that a world has, in the order in which Batches is cheapest to call.
+func (w *World) TableNames() []string {
+	return []string{"plan", "area", "area_year", "child_year"}
+}
+
+// Rows is the number of rows of a table; it is 0 for a table that the world does not have.
+func (w *World) Rows(table string) int {
+	switch table {
+	case "plan":
+		return Plans
+	case "area":
+		return areas
+	case "area_year":
+		return areas * years
+	case "child_year":
+		n := 0
+		for _, c := range w.w.children {
+			n += max(0, int(c.last-c.first)+1)
+		}
+		return n
+	}
+	return 0
+}
+
+// Batches yields a table's rows in order of year and place; a batch of a large table is one year.
+func (w *World) Batches(table string) iter.Seq[*Batch] {
+	return func(yield func(*Batch) bool) {
+		switch table {
+		case "plan":
+			yield(w.w.planTable())
+		case "area":
+			yield(w.w.areaTable())
+		case "area_year":
+			yield(w.w.areaYearTable())
+		case "child_year":
+			for y := range years {
+				if !yield(w.w.childYearTable(y)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (w *world) planTable() *Batch {
+	var id, name []string
+	var start, end []int32
+	for _, p := range w.plans {
+		id, name = append(id, p.id), append(name, p.name)
+		start, end = append(start, int32(p.start)), append(end, int32(p.end))
+	}
+	return &Batch{"plan", len(id), []Column{
+		{Name: "plan_id", Text: id}, {Name: "name", Text: name}, {Name: "start", Date: start}, {Name: "end", Date: end},
+	}}
+}
+
+const sourceText = "Synthetic, drawn by Kvarter"
+
+func (w *world) areaTable() *Batch {
+	var id, name, source []string
+	var planIDs [][]string
+	var municipality, supported []uint8
+	var divisions, dwellings []int32
+	for _, a := range w.areas {
+		id, name, source = append(id, a.id), append(name, a.name), append(source, sourceText)
+		municipality, supported = append(municipality, uint8(a.municipality)), append(supported, 1)
+		divisions, dwellings = append(divisions, int32(a.divisions)), append(dwellings, int32(a.dwellings))
+		var ids []string
+		for _, p := range a.plans {
+			ids = append(ids, w.plans[p].id)
+		}
+		planIDs = append(planIDs, ids)
+	}
+	return &Batch{"area", len(id), []Column{
+		{Name: "area_id", Text: id}, {Name: "name", Text: name},
+		{Name: "municipality", Code: municipality, Codes: Municipalities},
+		{Name: "supported", Code: supported, Codes: Bools}, {Name: "plan_ids", Texts: planIDs},
+		{Name: "divisions", Int: divisions}, {Name: "dwellings", Int: dwellings}, {Name: "source", Text: source},
+	}}
+}
+
+// areaIDs are the codes of a column area_id.
+func (w *world) areaIDs() (ids []string) {
+	for _, a := range w.areas {
+		ids = append(ids, a.id)
+	}
+	return ids
+}
+
+func (w *world) areaYearTable() *Batch {
+	var id, year, residents, children []int32
+	var source []string
+	count := w.childrenInAreas()
+	for a := range w.areas {
+		for y := range years {
+			id, year = append(id, int32(a)), append(year, int32(First+y))
+			residents = append(residents, int32(w.areas[a].residents[y]))
+			children = append(children, int32(count[a][y]))
+			source = append(source, sourceText)
+		}
+	}
+	areaID := make([]uint8, len(id))
+	for i, a := range id {
+		areaID[i] = uint8(a)
+	}
+	return &Batch{"area_year", len(id), []Column{
+		{Name: "area_id", Code: areaID, Codes: w.areaIDs()}, {Name: "year", Int: year},
+		{Name: "residents", Int: residents}, {Name: "children_0_6", Int: children},
+		{Name: "source", Text: source},
+	}}
+}
+
+func (w *world) childrenInAreas() (n [areas][years]int) {
+	for i := range w.families {
+		f := &w.families[i]
+		for y := range years {
+			if f.area[y] >= 0 {
+				n[f.area[y]][y] += int(f.children[y])
+			}
+		}
+	}
+	return n
+}
+
+// inOrder lists the families with children in year y by area, those outside last, and municipality.
+func (w *world) inOrder(y int) []int32 {
+	var keys []uint64
+	for i := range w.families {
+		if f := &w.families[i]; f.children[y] > 0 {
+			keys = append(keys, uint64(uint8(f.area[y]))<<40|uint64(f.municipality[y])<<32|uint64(i))
+		}
+	}
+	slices.Sort(keys)
+	order := make([]int32, len(keys))
+	for i, k := range keys {
+		order[i] = int32(uint32(k))
+	}
+	return order
+}
+
+// parentColumns are what the register holds of one parent; all null where the parent is absent.
+type parentColumns struct {
+	present, status, education, convicted, alcohol, drugs, psychiatric []uint8
+}
+
+func newParentColumns(n int) parentColumns {
+	s := make([]uint8, 7*n)
+	col := func(i int) []uint8 { return s[i*n : i*n : (i+1)*n] }
+	return parentColumns{col(0), col(1), col(2), col(3), col(4), col(5), col(6)}
+}
+
+func (p *parentColumns) add(present bool, status, education, traits uint8) {
+	here := uint8(0)
+	bit := func(uint8) uint8 { return NullCode }
+	if present {
+		here = 1
+		bit = func(b uint8) uint8 { return min(traits&b, 1) }
+	} else {
+		status, education = NullCode, NullCode
+	}
+	p.present = append(p.present, here)
+	p.status, p.education = append(p.status, status), append(p.education, education)
+	p.convicted, p.alcohol = append(p.convicted, bit(convicted)), append(p.alcohol, bit(alcohol))
+	p.drugs, p.psychiatric = append(p.drugs, bit(drugs)), append(p.psychiatric, bit(psychiatric))
+}
+
+func (p *parentColumns) columns(parent string) []Column {
+	return []Column{
+		{Name: parent + "_present", Code: p.present, Codes: Bools},
+		{Name: parent + "_status", Code: p.status, Codes: WorkStatuses},
+		{Name: parent + "_education", Code: p.education, Codes: Educations},
+		{Name: parent + "_convicted", Code: p.convicted, Codes: Bools},
+		{Name: parent + "_alcohol", Code: p.alcohol, Codes: Bools},
+		{Name: parent + "_drugs", Code: p.drugs, Codes: Bools},
+		{Name: parent + "_psychiatric", Code: p.psychiatric, Codes: Bools},
+	}
+}
+
+func bit(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (w *world) childYearTable(y int) *Batch {
+	order := w.inOrder(y)
+	n := 0
+	for _, i := range order {
+		n += int(w.families[i].children[y])
+	}
+	ints := func() []int32 { return make([]int32, 0, n) }
+	codes := func() []uint8 { return make([]uint8, 0, n) }
+	id, one, key, year, age, family, income, wealth := ints(), ints(), ints(), ints(), ints(), ints(), ints(), ints()
+	sex, areaID, municipality, origin, kind := codes(), codes(), codes(), codes(), codes()
+	student, group, poor, status, dayCare, enrolled := codes(), codes(), codes(), codes(), codes(), codes()
+	mother, father := newParentColumns(n), newParentColumns(n)
+	for _, i := range order {
+		f := &w.families[i]
+		for k := f.eldestChild; k >= 0; k = w.children[k].next {
+			c := &w.children[k]
+			if int(c.first) > y || int(c.last) < y {
+				continue
+			}
+			a := First + y - int(c.birth)
+			id, one, key = append(id, k+1), append(one, 1), append(key, int32(c.key))
+			year, age = append(year, int32(First+y)), append(age, int32(a))
+			sex, family = append(sex, c.sex), append(family, i+1)
+			areaID = append(areaID, uint8(f.area[y])) // -1 is NullCode
+			municipality = append(municipality, f.municipality[y])
+			origin = append(origin, uint8(f.registeredOrigin(c.birth)))
+			kind = append(kind, f.kind[y])
+			income, wealth = append(income, f.income[y]), append(wealth, f.wealth[y])
+			student, poor = append(student, bit(f.student[y])), append(poor, bit(f.poor[y]))
+			group = append(group, f.incomeGroup[y])
+			mother.add(f.motherPresent(y), f.motherStatus[y], f.motherEducation, f.mother[y])
+			father.add(f.fatherPresent(y), f.fatherStatus[y], f.fatherEducation, f.father[y])
+			status = append(status, f.parentsStatus[y])
+			switch {
+			case a < 1 || a > 5:
+				dayCare, enrolled = append(dayCare, NullCode), append(enrolled, NullCode)
+			case c.enrolled>>y&1 == 0:
+				dayCare, enrolled = append(dayCare, notEnrolled), append(enrolled, 0)
+			default:
+				dayCare = append(dayCare, uint8(c.dayCareType(a, int(f.municipality[y]))))
+				enrolled = append(enrolled, 1)
+			}
+		}
+	}
+	columns := []Column{
+		{Name: "child_id", Int: id}, {Name: "n", Int: one}, {Name: "record_key", Int: key},
+		{Name: "year", Int: year}, {Name: "age", Int: age}, {Name: "sex", Code: sex, Codes: Sexes},
+		{Name: "family_id", Int: family}, {Name: "area_id", Code: areaID, Codes: w.areaIDs()},
+		{Name: "municipality", Code: municipality, Codes: Municipalities},
+		{Name: "origin", Code: origin, Codes: Origins}, {Name: "family_type", Code: kind, Codes: FamilyTypes},
+		{Name: "equivalised_income", Int: income}, {Name: "wealth", Int: wealth},
+		{Name: "student_main_earner", Code: student, Codes: Bools},
+		{Name: "income_group", Code: group, Codes: IncomeGroups}, {Name: "poor", Code: poor, Codes: Bools},
+	}
+	columns = append(columns, mother.columns("mother")...)
+	columns = append(columns, father.columns("father")...)
+	columns = append(columns,
+		Column{Name: "parents_status", Code: status, Codes: ParentsStatuses},
+		Column{Name: "day_care_type", Code: dayCare, Codes: DayCareTypes},
+		Column{Name: "enrolled", Code: enrolled, Codes: Bools})
+	return &Batch{"child_year", n, columns}
+}
