@@ -15,6 +15,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"strconv"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -130,3 +131,11 @@ func studentQuantile(level, df float64) float64 {
 }
 
 func clip01(p float64) float64 { return math.Min(1, math.Max(0, p)) }
+
+// formatCount writes a number of observations for a warning.
+func formatCount(n float64) string {
+	if n == math.Trunc(n) {
+		return strconv.FormatFloat(n, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(n, 'g', 6, 64)
+}

@@ -34,7 +34,7 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 	if err := s.check(q); err != nil {
 		return nil, err
 	}
-	text, values, err := s.statement(q)
+	text, values, places, err := s.statement(q)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 		if q.MaxCells > 0 && len(out.Rows) == q.MaxCells {
 			return fault.Forbiddenf("splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions", q.Table.Cohort, strings.Join(dimensionNames(q.By), ", "), q.MaxCells)
 		}
-		cell, err := s.scan(q, rows)
+		cell, err := s.scan(q, places, rows)
 		out.Rows = append(out.Rows, cell)
 		return err
 	})
@@ -53,10 +53,24 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 	return out, nil
 }
 
-// statement writes the one statement that answers q, and the values bound to it.
-func (s *Store) statement(q Query) (string, []any, error) {
+// statement writes the one statement that answers q, the values bound to it, and for each sum
+// that scan reads the place of its column, negative where the sum is 0.
+func (s *Store) statement(q Query) (string, []any, []int, error) {
 	src := s.source(q)
 	data := src.cells(q.By, q.Indicators, q.Measures, q.RecordKeys)
+	// For a question of a roll-up most of the time goes into columns, each planned and fetched
+	// apart, so no column is asked for twice.
+	var places []int
+	var distinct []sum
+	for _, c := range data.Sums {
+		i := slices.IndexFunc(distinct, func(d sum) bool { return d.Expression == c.Expression && d.Type == c.Type })
+		if i < 0 && c.Expression != "0" {
+			i = len(distinct)
+			distinct = append(distinct, c)
+		}
+		places = append(places, i)
+	}
+	data.Sums = distinct
 	var values []any
 	for _, c := range q.Where.Conditions {
 		condition, bound := src.condition(c)
@@ -72,7 +86,7 @@ func (s *Store) statement(q Query) (string, []any, error) {
 		data.Where = append(data.Where, "NOT "+boolean(q.Table, i.When))
 	}
 	text, err := write("cells", data)
-	return text, values, err
+	return text, values, places, err
 }
 
 // cellsData fills in cells.sql.
@@ -96,35 +110,61 @@ func (src source) cells(by []*contract.Dimension, indicators []*contract.Indicat
 	return data
 }
 
-func (s *Store) scan(q Query, rows *sql.Rows) (Cell, error) {
+func (s *Store) scan(q Query, places []int, rows *sql.Rows) (Cell, error) {
 	cell := Cell{Key: make([]int32, len(q.By)), Indicators: make([]Tally, len(q.Indicators)), Measures: make([]Moments, len(q.Measures))}
 	keys := make([]sql.NullInt32, len(q.By))
 	areas := make([]sql.NullString, len(q.By))
-	targets := make([]any, 0, len(q.By)+2+5*len(q.Indicators)+4*len(q.Measures))
+	targets := make([]any, len(q.By), len(q.By)+len(places))
 	for i, d := range q.By {
 		if d.IsArea() {
-			targets = append(targets, &areas[i])
+			targets[i] = &areas[i]
 		} else {
-			targets = append(targets, &keys[i])
+			targets[i] = &keys[i]
 		}
 	}
-	targets = append(targets, &cell.N)
+	// Each sum has a target; sums of one column share it and are copied afterwards.
+	var shared []func()
+	first := map[int]*int64{}
+	next := 0
+	whole := func(target *int64) {
+		place := places[next]
+		next++
+		switch from := first[place]; {
+		case place < 0:
+		case from != nil:
+			shared = append(shared, func() { *target = *from })
+		default:
+			first[place] = target
+			targets = append(targets, target)
+		}
+	}
+	whole(&cell.N)
 	if q.RecordKeys {
-		targets = append(targets, &cell.RecordKey)
+		whole(&cell.RecordKey)
 	}
 	for i := range cell.Indicators {
 		t := &cell.Indicators[i]
-		targets = append(targets, &t.N, &t.Y, &t.Unknown)
+		whole(&t.N)
+		whole(&t.Y)
+		whole(&t.Unknown)
 		if q.RecordKeys {
-			targets = append(targets, &t.NKey, &t.YKey)
+			whole(&t.NKey)
+			whole(&t.YKey)
 		}
 	}
 	for i := range cell.Measures {
 		m := &cell.Measures[i]
-		targets = append(targets, &m.N, &m.Sum, &m.SumSq, &m.Unknown)
+		whole(&m.N)
+		whole(&m.Sum)
+		targets = append(targets, &m.SumSq)
+		next++
+		whole(&m.Unknown)
 	}
 	if err := rows.Scan(targets...); err != nil {
 		return cell, err
+	}
+	for _, copied := range shared {
+		copied()
 	}
 	for i, d := range q.By {
 		cell.Key[i] = None
@@ -147,17 +187,26 @@ type source struct {
 	table   *contract.Table
 	columns map[string]bool  // the table's columns that the data set has
 	rollup  *contract.Rollup // nil: the facts
+	// complete holds the indicators without an unknown value in the table, each with the first
+	// of them among the same observations.
+	complete map[*contract.Indicator]*contract.Indicator
+}
+
+// facts returns the table itself as a source.
+func (s *Store) facts(t *contract.Table) source {
+	return source{table: t, columns: s.columns[t.Name], complete: s.complete[t.Name]}
 }
 
 // source returns the smallest roll-up that covers q, else the facts.
 func (s *Store) source(q Query) source {
-	best := source{table: q.Table, columns: s.columns[q.Table.Name]}
+	best := s.facts(q.Table)
 	if len(q.Where.With)+len(q.Where.Without) > 0 {
 		return best // roll-ups are not split by indicators
 	}
 	rows := int64(-1)
 	for _, r := range s.rollups {
-		candidate := source{table: q.Table, columns: best.columns, rollup: r.Rollup}
+		candidate := best
+		candidate.rollup = r.Rollup
 		if r.Table == q.Table && (rows < 0 || r.rows < rows) && candidate.covers(slices.Concat(q.By, q.Where.Dimensions())) {
 			best, rows = candidate, r.rows
 		}
@@ -345,7 +394,9 @@ func anys[T any](list []T) []any {
 // sum is one additive column of cells.
 type sum struct{ Name, Expression, Type string }
 
-// sums writes what is summed within a cell, in the order in which scan reads it.
+// sums writes what is summed within a cell, in the order in which scan reads it. Where the data
+// set has no unknown value of an indicator, its denominator is written like that of any other
+// such indicator among the same observations, so that DuckDB sums it once.
 func (src source) sums(indicators []*contract.Indicator, measures []*contract.Measure, keys bool) []sum {
 	weight, key := "1", "0"
 	if src.columns["n"] {
@@ -355,16 +406,16 @@ func (src source) sums(indicators []*contract.Indicator, measures []*contract.Me
 		key = "coalesce(record_key, 0)"
 	}
 	var out []sum
-	add := func(name, value, where, kind string) {
-		expression := fmt.Sprintf("sum(%s) FILTER (%s)", value, where)
+	add := func(name, stored, value, where, kind string) {
+		expression := "sum(CASE WHEN " + where + " THEN " + value + " ELSE 0 END)"
 		if src.rollup != nil {
-			expression = "sum(" + quoteName(name) + ")"
+			expression = "sum(" + quoteName(stored) + ")"
 		}
 		out = append(out, sum{Name: quoteName(name), Expression: expression, Type: kind})
 	}
-	add("n", weight, "true", "BIGINT")
+	add("n", "n", weight, "true", "BIGINT")
 	if keys {
-		add("record_key", key, "true", "BIGINT")
+		add("record_key", "record_key", key, "true", "BIGINT")
 	}
 	for _, i := range indicators {
 		name := strings.ToLower(i.Name)
@@ -373,12 +424,25 @@ func (src source) sums(indicators []*contract.Indicator, measures []*contract.Me
 			unknown = "(" + boolean(src.table, i.Among) + ") IS NOT FALSE"
 		}
 		when := boolean(src.table, i.When)
-		add(name+"_n", weight, is, "BIGINT")
-		add(name+"_y", weight, is+" AND "+when, "BIGINT")
-		add(name+"_u", weight, unknown+" AND NOT ("+is+")", "BIGINT")
+		n, nk := name+"_n", name+"_nk" // the stored columns of the denominator
+		if first := src.complete[i]; first != nil {
+			n, nk, is = strings.ToLower(first.Name)+"_n", strings.ToLower(first.Name)+"_nk", "true"
+			if i.Among != nil {
+				is = "(" + boolean(src.table, i.Among) + ")"
+			} else {
+				n, nk = "n", "record_key"
+			}
+		}
+		add(name+"_n", n, weight, is, "BIGINT")
+		add(name+"_y", name+"_y", weight, is+" AND "+when, "BIGINT")
+		if src.complete[i] != nil {
+			out = append(out, sum{Name: quoteName(name + "_u"), Expression: "0", Type: "BIGINT"})
+		} else {
+			add(name+"_u", name+"_u", weight, unknown+" AND NOT ("+is+")", "BIGINT")
+		}
 		if keys {
-			add(name+"_nk", key, is, "BIGINT")
-			add(name+"_yk", key, is+" AND "+when, "BIGINT")
+			add(name+"_nk", nk, key, is, "BIGINT")
+			add(name+"_yk", name+"_yk", key, is+" AND "+when, "BIGINT")
 		}
 	}
 	for _, m := range measures {
@@ -387,10 +451,10 @@ func (src source) sums(indicators []*contract.Indicator, measures []*contract.Me
 		if m.Deviation != "" && src.columns[m.Deviation] {
 			square += fmt.Sprintf(" + coalesce((%s - 1) * %s::HUGEINT * %s, 0)", weight, quoteName(m.Deviation), quoteName(m.Deviation))
 		}
-		add(name+"_n", weight, x+" IS NOT NULL", "BIGINT")
-		add(name+"_s", weight+" * "+x, "true", "BIGINT")
-		add(name+"_q", square, x+" IS NOT NULL", "DOUBLE")
-		add(name+"_u", weight, x+" IS NULL", "BIGINT")
+		add(name+"_n", name+"_n", weight, x+" IS NOT NULL", "BIGINT")
+		add(name+"_s", name+"_s", weight+" * "+x, "true", "BIGINT")
+		add(name+"_q", name+"_q", square, x+" IS NOT NULL", "DOUBLE")
+		add(name+"_u", name+"_u", weight, x+" IS NULL", "BIGINT")
 	}
 	return out
 }

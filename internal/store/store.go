@@ -27,6 +27,7 @@ type Store struct {
 	columns    map[string]map[string]bool    // by table: the columns that the data set has
 	bounds     map[string]map[string][2]int  // by table: least and largest value of integer dimensions
 	rollups    []storedRollup
+	complete   map[string]map[*contract.Indicator]*contract.Indicator // by table: see source
 
 	areas        []*Area
 	areaPosition map[string]int
@@ -88,6 +89,7 @@ const cachedStatements = 256
 func newStore(db *sql.DB, c *contract.Contract) (*Store, error) {
 	statements, err := lru.NewWithEvict(cachedStatements, func(_ string, statement *sql.Stmt) { _ = statement.Close() })
 	return &Store{db: db, contract: c, statements: statements, columns: map[string]map[string]bool{}, bounds: map[string]map[string][2]int{},
+		complete:     map[string]map[*contract.Indicator]*contract.Indicator{},
 		areaPosition: map[string]int{}, planByID: map[string]*Plan{}}, err
 }
 

@@ -38,7 +38,8 @@ const (
 	areaNonWesternLow      = 300 // per mille of the children of an area
 	areaNonWesternHigh     = 820
 	areaChildrenNonWestern = 505 // per mille of all children in areas; DOMAIN.md gives 50-65 %
-	areaHardshipDeviation  = 220
+	areaHardshipDeviation  = 200 // of the shift in logits, beside
+	areaHardshipByOrigin   = 500 // thousandths of a logit per 1,000 per mille above the mean share
 	planFirstYear          = 2011
 
 	residentsPerThousandDwellings = 2_150
@@ -210,4 +211,77 @@ var (
 	dayCareRenewalPPM   = 150_000
 	childminderPerMille = [2]int{180, 520} // of ages 1-2: municipalities with areas, without
 	integratedPerMille  = 550              // of institutions
+)
+
+// Residents of supported areas aged 7 and over, by age group from 7-9 on.
+var (
+	areaAgeShares = []int{45, 42, 27, 42, 115, 90, 370, 45, 115}
+	// ageFrom and ageTo bound the groups; nobody moves in older than 89.
+	ageFrom = [...]int{0, 7, 10, 13, 15, 18, 25, 30, 60, 65}
+	ageTo   = [...]int{6, 9, 12, 14, 17, 24, 29, 59, 64, 89}
+	// moveOutPPM a year by age group, deaths among the oldest included: 12-18 % of all.
+	moveOutPPM = [...]int{0, 110_000, 105_000, 100_000, 110_000, 270_000, 220_000, 120_000, 75_000, 85_000}
+	// turnSevenLeavesPPM of children leave the area in the year they turn seven.
+	turnSevenLeavesPPM = 120_000
+
+	// nonWesternByAge scales an area's share of non-Western children to each age group, percent.
+	nonWesternByAge = [...]int{100, 100, 100, 100, 98, 92, 90, 84, 55, 32}
+	// westernPerMille of those in areas who are not of non-Western origin.
+	westernPerMille = 85
+	// descendantPercent by age group, non-Western and Western.
+	descendantPercent = [2][10]int{{88, 84, 82, 80, 74, 58, 40, 6, 1, 1}, {45, 40, 38, 36, 32, 14, 8, 5, 4, 4}}
+)
+
+// Work, schooling, convictions and income of residents aged 7 and over. Where two columns stand
+// side by side, the first is for supported areas and the second for the rest of the country.
+var (
+	// residentIdle is the logit of neither work nor study, by age group from 18-24 to 60-64.
+	residentIdle = [2][4]int{{-1_250, -900, -830, -150}, {-1_800, -1_900, -2_050, -900}}
+	// residentStudies of that age group are in education, per million.
+	residentStudies = [2][4]int{{300_000, 130_000, 26_000, 2_000}, {420_000, 190_000, 18_000, 1_000}}
+	// idleOfOrigin adds to the logit, by registered origin.
+	idleOfOrigin = [5]int{0, 150, 0, 700, 250}
+	// residentBasic is the logit of basic schooling only at 30-59, basicOfOrigin adds to it.
+	residentBasic = [2]int{-350, -1_750}
+	basicOfOrigin = [5]int{0, 100, 0, 500, 100}
+	// residentConvicted is the logit of a conviction in the year for a man, by age group from 18-24.
+	residentConvicted = [2][5]int{{-2_900, -3_150, -3_850, -5_200, -6_600}, {-3_550, -3_800, -4_700, -5_900, -7_200}}
+	convictedOfOrigin = [5]int{0, -100, 200, 150, 700}
+	convictedWoman    = -1_600
+	convictedIdle     = 700
+
+	schoolingUnknownPPM = [5]int{5_000, 90_000, 10_000, 70_000, 10_000}
+	basicOnIdle         = 500
+
+	residentRenewalPPM  = 170_000
+	convictionStaysPPM  = 450_000         // of latent draws: the same persons are convicted again
+	residentIncomeShare = [2]int{79, 100} // percent of the income of like persons elsewhere
+)
+
+// grossIncome is the yearly gross income in DKK of 2016: employed at 18-24, 25-29, 30-59, 60-64;
+// then in education, neither, unknown, 15-17 and 65 and over.
+var grossIncome = struct {
+	employed                               [4]int
+	inEducation, idle, unknown, young, old int
+	deviation                              int // of log income, thousandths
+}{[4]int{205_000, 300_000, 395_000, 385_000}, 105_000, 178_000, 150_000, 14_000, 215_000, 330}
+
+// incomeIndex is the level of incomes by year, per mille of 2016; regionIncome by region.
+var (
+	incomeIndex  = [years]int{905, 918, 935, 949, 963, 985, 1_000, 1_019}
+	regionIncome = [regions]int{1_090, 985, 950, 965, 930}
+)
+
+// The rest of the country: age groups from 7-9 on, per mille, and what the oldest gain and those
+// of 30-59 lose a year; urban municipalities have more of 18-29.
+var (
+	restAgeShares   = []int{36, 36, 25, 38, 90, 61, 405, 61, 178}
+	restAgeingShare = 4
+	restUrbanYouth  = 1_250 // per mille
+	// restOrigin is by age group from 7-9 on: Danish, then the rest of the codes, per mille.
+	restOrigin = [9][]int{
+		{886, 12, 14, 10, 78}, {890, 12, 11, 12, 75}, {892, 12, 10, 16, 70}, {890, 13, 9, 20, 68}, {852, 42, 6, 56, 44},
+		{810, 76, 5, 86, 23}, {882, 42, 3, 68, 5}, {938, 24, 2, 35, 1}, {962, 19, 1, 17, 1},
+	}
+	womenPerMille = [10]int{487, 487, 487, 487, 487, 489, 493, 499, 503, 545}
 )

@@ -23,6 +23,9 @@ type DayCare struct {
 	effect    bool
 }
 
+// DayCare returns the truth about day care in this world.
+func (w *World) DayCare() DayCare { return w.w.dayCare }
+
 // Probability returns the probability, a whole number of millionths, that a child with these
 // covariates is in day care. It reports an Invalid fault for an age outside 1-5 or an unknown code.
 func (d DayCare) Probability(c Covariates) (float64, error) {

@@ -35,15 +35,15 @@ const (
 
 // A family is the home of its children in the register: they share its parents, income and area.
 type family struct {
-	origin      uint8
-	mobile      bool // lives in a supported area, or is one of those who move in and out
-	gone        bool // left the country
-	bornToArea  bool
-	arrived     int16 // year of arrival in Denmark, 0 if before any child
-	youngest    int16 // year of birth of the youngest child
-	count       uint8 // children ever in the register
-	eldestChild int32 // index into children; -1 if none
-	lastChild   int32
+	origin     uint8
+	mobile     bool // lives in a supported area, or is one of those who move in and out
+	gone       bool // left the country
+	bornToArea bool
+	arrived    int16 // year of arrival in Denmark, 0 if before any child
+	youngest   int16 // year of birth of the youngest child
+	count      uint8 // children ever in the register
+	eldest     int32 // index into children, where its younger siblings follow
+	lastChild  int32 // while the register is settled
 
 	motherEducation, fatherEducation uint8
 
@@ -64,7 +64,6 @@ type family struct {
 // A child is in the register in the years from first to last, counted from First.
 type child struct {
 	family      int32
-	next        int32 // younger sibling, -1 if none
 	birth       int16
 	first, last int8
 	sex         uint8
@@ -90,7 +89,7 @@ func (w *world) settle() {
 		d.balance(y)
 		d.bear(First+y, w.scaled(singleYears[y][0]), y)
 	}
-	d.countChildren()
+	d.gatherSiblings()
 	for y := range years {
 		d.moveFamilies(y)
 	}
@@ -100,6 +99,8 @@ func (w *world) settle() {
 type demography struct {
 	*world
 	s *stream
+
+	next []int32 // by child: the younger sibling, -1 if none
 
 	ordinary, urban, mobile []int // cumulative weights of municipalities
 }
@@ -141,7 +142,7 @@ func (d *demography) place(cumulative []int) uint8 {
 // found makes a family whose first child was born in the given year, and takes its kind through
 // the years from then on.
 func (d *demography) found(origin, arrived, birth int) int32 {
-	f := family{origin: uint8(origin), arrived: int16(arrived), eldestChild: -1, lastChild: -1}
+	f := family{origin: uint8(origin), arrived: int16(arrived), eldest: -1, lastChild: -1}
 	f.mobile = d.s.chance(mobilePPM[origin])
 	m, where := 0, d.ordinary
 	switch {
@@ -212,7 +213,7 @@ func (d *demography) nextKind(kind int, mobile bool) int {
 
 func (d *demography) addChild(f int32, birth, first int) {
 	u := d.s.Uint64()
-	c := child{family: f, next: -1, birth: int16(birth), first: int8(first)}
+	c := child{family: f, birth: int16(birth), first: int8(first)}
 	c.last = int8(min(birth+6-First, years-1))
 	c.sex = 1
 	if u&0xffff < 33_620 { // 51.3 % are boys
@@ -223,10 +224,11 @@ func (d *demography) addChild(f int32, birth, first int) {
 	i := int32(len(d.children))
 	d.children = append(d.children, c)
 	fam := &d.families[f]
-	if fam.eldestChild < 0 {
-		fam.eldestChild = i
+	d.next = append(d.next, -1)
+	if fam.eldest < 0 {
+		fam.eldest = i
 	} else {
-		d.children[fam.lastChild].next = i
+		d.next[fam.lastChild] = i
 	}
 	fam.lastChild = i
 	fam.youngest = int16(birth)
@@ -272,7 +274,7 @@ func (d *demography) depart(y int) {
 		}
 		if d.s.chance(departurePPM[f.origin]) {
 			f.gone = true
-			for c := f.eldestChild; c >= 0; c = d.children[c].next {
+			for c := f.eldest; c >= 0; c = d.next[c] {
 				d.children[c].last = min(d.children[c].last, int8(y-1))
 			}
 		}
@@ -313,13 +315,22 @@ func (d *demography) balance(y int) {
 	}
 }
 
-func (d *demography) countChildren() {
-	for i := range d.children {
-		c := &d.children[i]
-		for y := c.first; y <= c.last; y++ {
-			d.families[c.family].children[y]++
+// gatherSiblings puts the children in order of their families, and counts those of each year.
+func (d *demography) gatherSiblings() {
+	gathered := make([]child, 0, len(d.children))
+	for i := range d.families {
+		f := &d.families[i]
+		first := int32(len(gathered))
+		for k := f.eldest; k >= 0; k = d.next[k] {
+			c := d.children[k]
+			for y := c.first; y <= c.last; y++ {
+				f.children[y]++
+			}
+			gathered = append(gathered, c)
 		}
+		f.eldest = first
 	}
+	d.children = gathered
 }
 
 // moveFamilies moves mobile families out of and into the areas, so that every area has about

@@ -202,6 +202,7 @@ func (w *world) earn(f *family, y, lasting, savings, draw int, s *stream) {
 		x -= 130
 	}
 	income := 2 * line * exponential(x) / million
+	income += income * spread / million // between the thousandths of the exponent
 	z := savings + drift + x
 	wealth := wealthMedian[y] + wealthMedian[y]*z/700
 	if z > 800 {

@@ -20,8 +20,9 @@ type area struct {
 	plans        []int
 	divisions    int
 	dwellings    int
-	residents    [years]int
+	residents    [years]int // aimed at, until populate counts them
 	children     [years]int // aimed at when families move in
+	figures      [years]keyFigures
 }
 
 // A plan is a social housing plan. Days are counted from 1970-01-01.
@@ -75,7 +76,9 @@ func (w *world) placeAreas() {
 		total += childWeights[i]
 	}
 	for i := range w.areas {
-		w.areas[i].nonWestern += areaChildrenNonWestern - nonWestern/total
+		a := &w.areas[i]
+		a.nonWestern += areaChildrenNonWestern - nonWestern/total
+		a.hardship += (a.nonWestern - areaChildrenNonWestern) * areaHardshipByOrigin / 1000
 	}
 	for y := range years {
 		all := w.scaled(residentsInAreas[y])

@@ -38,7 +38,7 @@ type Batch struct {
 
 // TableNames are the tables that a world has, in the order in which Batches is cheapest to call.
 func (w *World) TableNames() []string {
-	return []string{"plan", "area", "area_year", "child_year"}
+	return []string{"plan", "area", "area_year", "child_year", "resident_year"}
 }
 
 // Rows is the number of rows of a table; it is 0 for a table that the world does not have.
@@ -54,6 +54,12 @@ func (w *World) Rows(table string) int {
 		n := 0
 		for _, c := range w.w.children {
 			n += max(0, int(c.last-c.first)+1)
+		}
+		return n
+	case "resident_year":
+		n := 0
+		for y := range years {
+			n += len(w.w.persons[y]) + len(w.w.crosstabs[y])
 		}
 		return n
 	}
@@ -73,6 +79,12 @@ func (w *World) Batches(table string) iter.Seq[*Batch] {
 		case "child_year":
 			for y := range years {
 				if !yield(w.w.childYearTable(y)) {
+					return
+				}
+			}
+		case "resident_year":
+			for y := range years {
+				if !yield(w.w.residentYearTable(y)) {
 					return
 				}
 			}
@@ -126,25 +138,63 @@ func (w *world) areaIDs() (ids []string) {
 }
 
 func (w *world) areaYearTable() *Batch {
-	var id, year, residents, children []int32
+	const n = areas * years
+	var id []uint8
+	var year, residents, children, nonWestern, outside, convicted, basic, income []int32
 	var source []string
 	count := w.childrenInAreas()
 	for a := range w.areas {
-		for y := range years {
-			id, year = append(id, int32(a)), append(year, int32(First+y))
+		for y, k := range w.areas[a].figures {
+			id, year = append(id, uint8(a)), append(year, int32(First+y))
 			residents = append(residents, int32(w.areas[a].residents[y]))
 			children = append(children, int32(count[a][y]))
+			nonWestern, outside = append(nonWestern, k.nonWestern), append(outside, k.outside)
+			convicted, basic = append(convicted, k.convicted), append(basic, k.basic)
+			income = append(income, k.incomeRatio)
 			source = append(source, sourceText)
 		}
 	}
-	areaID := make([]uint8, len(id))
-	for i, a := range id {
-		areaID[i] = uint8(a)
-	}
-	return &Batch{"area_year", len(id), []Column{
-		{Name: "area_id", Code: areaID, Codes: w.areaIDs()}, {Name: "year", Int: year},
+	return &Batch{"area_year", n, []Column{
+		{Name: "area_id", Code: id, Codes: w.areaIDs()}, {Name: "year", Int: year},
 		{Name: "residents", Int: residents}, {Name: "children_0_6", Int: children},
-		{Name: "source", Text: source},
+		{Name: "percent_non_western", Decimal: nonWestern},
+		{Name: "percent_outside_work_and_education", Decimal: outside},
+		{Name: "percent_convicted", Decimal: convicted},
+		{Name: "percent_basic_schooling_only", Decimal: basic},
+		{Name: "income_ratio", Decimal: income}, {Name: "source", Text: source},
+	}}
+}
+
+// residentYearTable holds the persons of the areas, then the cross-tabs of the rest.
+func (w *world) residentYearTable(y int) *Batch {
+	persons, rest := w.persons[y], w.crosstabs[y]
+	n := len(persons) + len(rest)
+	ints := func() []int32 { return make([]int32, 0, n) }
+	codes := func() []uint8 { return make([]uint8, 0, n) }
+	id, number, key, year, income, deviation := ints(), ints(), ints(), ints(), ints(), ints()
+	group, sex, origin, areaID, municipality, work, schooling, convicted := codes(), codes(), codes(), codes(), codes(), codes(), codes(), codes()
+	for _, p := range persons {
+		id, number, key, year = append(id, p.id), append(number, 1), append(key, int32(p.key)), append(year, int32(First+y))
+		group, sex, origin = append(group, p.group), append(sex, p.sex), append(origin, p.origin)
+		areaID, municipality = append(areaID, p.area), append(municipality, uint8(w.areas[p.area].municipality))
+		work, schooling, convicted = append(work, p.work), append(schooling, p.schooling), append(convicted, p.convicted)
+		income, deviation = append(income, p.income), append(deviation, NullInt)
+	}
+	for _, c := range rest {
+		id, number, key, year = append(id, NullInt), append(number, c.n), append(key, NullInt), append(year, int32(First+y))
+		group, sex, origin = append(group, c.group), append(sex, c.sex), append(origin, c.origin)
+		areaID, municipality = append(areaID, NullCode), append(municipality, c.municipality)
+		work, schooling, convicted = append(work, c.work), append(schooling, c.schooling), append(convicted, c.convicted)
+		income, deviation = append(income, c.income), append(deviation, c.deviation)
+	}
+	return &Batch{"resident_year", n, []Column{
+		{Name: "person_id", Int: id}, {Name: "n", Int: number}, {Name: "record_key", Int: key}, {Name: "year", Int: year},
+		{Name: "age_group", Code: group, Codes: AgeGroups}, {Name: "sex", Code: sex, Codes: Sexes},
+		{Name: "origin", Code: origin, Codes: Origins}, {Name: "area_id", Code: areaID, Codes: w.areaIDs()},
+		{Name: "municipality", Code: municipality, Codes: Municipalities},
+		{Name: "work_status", Code: work, Codes: WorkStatuses}, {Name: "schooling", Code: schooling, Codes: Schoolings},
+		{Name: "convicted", Code: convicted, Codes: Bools},
+		{Name: "gross_income", Int: income}, {Name: "gross_income_sd", Int: deviation},
 	}}
 }
 
@@ -235,7 +285,7 @@ func (w *world) childYearTable(y int) *Batch {
 	mother, father := newParentColumns(n), newParentColumns(n)
 	for _, i := range order {
 		f := &w.families[i]
-		for k := f.eldestChild; k >= 0; k = w.children[k].next {
+		for k := f.eldest; k < f.eldest+int32(f.count); k++ {
 			c := &w.children[k]
 			if int(c.first) > y || int(c.last) < y {
 				continue

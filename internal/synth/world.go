@@ -46,6 +46,9 @@ type world struct {
 	children []child
 	dayCare  DayCare
 
+	persons   [years][]person   // residents of supported areas, by area
+	crosstabs [years][]crosstab // the rest of the country, by municipality
+
 	draws []int32 // one latent draw per family and year, reused from trait to trait
 }
 
@@ -70,6 +73,8 @@ func Generate(o Options) (_ *World, err error) {
 	w.traits()
 	w.incomes()
 	w.careForChildren()
+	w.draws = nil
+	w.populate()
 	return &World{Options: o, w: w}, nil
 }
 

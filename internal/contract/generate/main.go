@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
@@ -16,9 +17,9 @@ import (
 )
 
 func main() {
-	log.SetFlags(0)
 	if err := run("."); err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
 
@@ -53,6 +54,7 @@ func run(root string) error {
 	for _, enum := range enums(c) {
 		cfg.Models.Add(enum.name, "github.com/99designs/gqlgen/graphql.String")
 	}
+	log.SetOutput(io.Discard) // gqlgen tells which resolvers it adds; its mistakes it returns
 	if err := api.Generate(cfg); err != nil {
 		return fmt.Errorf("gqlgen: %w", err)
 	}

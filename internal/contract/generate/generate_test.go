@@ -1,0 +1,152 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// One dimension and one indicator more are two entries in the contract: after generation the API
+// answers questions about them, with no other line changed. The copy is built and asked as a
+// user would build and ask it; the expected counts are a hand-written SQL query's over the same world.
+func TestANewVariableIsOneEntry(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a copy of the whole project; run without -short")
+	}
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := t.TempDir()
+	for _, name := range []string{"go.mod", "go.sum", "gqlgen.yml", "data", "graph", "internal/contract", "internal/fault", "internal/stats", "internal/store", "resolvers"} {
+		copyTree(t, filepath.Join(root, name), filepath.Join(copied, name))
+	}
+	name := filepath.Join(copied, "data", "contract.yaml")
+	text := edit(t, name, "  DAY_CARE_TYPE: {field", `  WEALTH_SIGN:
+    field: wealthSign
+    type: WealthSign
+    columns: [child_year.wealth]
+    filter: wealthSign
+    label: {da: Gæld eller formue, en: Debt or wealth}
+    definition: {da: Fortegnet på nettoformuen., en: The sign of the net wealth.}
+    codes:
+      - {code: DEBT, range: [-2000000000, -1], label: {da: Gæld, en: Debt}}
+      - {code: WEALTH, range: [0, 2000000000], label: {da: Formue, en: Wealth}}
+  DAY_CARE_TYPE: {field`)
+	if err := os.WriteFile(name, []byte(strings.Replace(text, "\nindicators:\n", `
+indicators:
+  STUDENT_FAMILY: {tables: [child_year], when: {column: student_main_earner, is: true}, label: {da: Studerende familie, en: Student family}, definition: {da: Hovedforsørger studerer., en: The main earner studies.}, source: statistics}
+`, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(copied, "resolvers", "testdata", "new.txtar"), []byte(`A variable added to the contract is answered.
+
+-- query.graphql --
+{ children(where: {wealthSign: [DEBT]}) { breakdown(of: STUDENT_FAMILY, by: [WEALTH_SIGN]) { nodes { key { wealthSign } estimate { numerator denominator } } } } }
+-- want.json --
+{
+  "data": {
+    "children": {
+      "breakdown": {
+        "nodes": [
+          {
+            "key": {
+              "wealthSign": "DEBT"
+            },
+            "estimate": {
+              "numerator": 28,
+              "denominator": 1188
+            }
+          }
+        ]
+      }
+    }
+  }
+}
+`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"go", "run", "./internal/contract/generate"},
+		{"go", "test", "./resolvers", "-run", "TestAnswers/(new|share)$"},
+	} {
+		command := exec.Command(args[0], args[1:]...)
+		command.Dir = copied
+		command.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
+		out, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		if strings.Contains(string(out), "no tests to run") {
+			t.Fatalf("%v ran nothing:\n%s", args, out)
+		}
+	}
+}
+
+// A mistake is reported with file, line and what was expected, and nothing is written.
+func TestAMistakeWritesNothing(t *testing.T) {
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := t.TempDir()
+	copyTree(t, filepath.Join(root, "data", "contract.yaml"), filepath.Join(copied, "data", "contract.yaml"))
+	name := filepath.Join(copied, "data", "contract.yaml")
+	text := edit(t, name, "when: {column: poor, is: true}", "when: {column: por, is: true}")
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(copied)
+	err = run(".")
+	if err == nil || !strings.Contains(err.Error(), `contract.yaml:`) || !strings.Contains(err.Error(), "did you mean poor?") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(copied, "graph")); err == nil {
+		t.Error("something was written all the same")
+	}
+}
+
+// edit returns the file's text with the first old replaced.
+func edit(t *testing.T, name, old, changed string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		t.Fatalf("%s has no %q", name, old)
+	}
+	return strings.Replace(string(text), old, changed, 1)
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(name string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rest, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if entry.Name() == "snapshots" {
+				return filepath.SkipDir
+			}
+			return os.MkdirAll(filepath.Join(to, rest), 0o755)
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(to, rest)), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, rest), text, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,86 @@
+package contract_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kvarter/kvarter/"
+
+// may lists which packages of the project each package may import, itself or through others.
+// A package that is not listed here fails the test, so that a new room is a decision.
+var may = map[string][]string{
+	"internal/fault":             {},
+	"internal/contract":          {"internal/fault"},
+	"internal/contract/generate": {"internal/contract", "internal/fault"},
+	"internal/stats":             {"internal/fault"},
+	"internal/store":             {"internal/contract", "internal/fault"},
+	"internal/store/storetest":   {"data", "internal/contract", "internal/fault", "internal/store"},
+	"internal/progress":          {},
+	"internal/synth":             {"internal/fault"},
+	"internal/snapshot":          {"internal/contract", "internal/fault", "internal/progress", "internal/store", "internal/synth"},
+	"internal/rerun":             {"internal/fault"},
+	"internal/web":               {"internal/fault"},
+	"internal/endtoend":          {},
+	"notebooks/nb":               {},
+	"data":                       {},
+	"graph":                      {"graph/model", "internal/contract", "internal/fault", "internal/store"},
+	"graph/model":                {"internal/contract", "internal/fault", "internal/store"},
+	"resolvers":                  {"graph", "graph/model", "internal/contract", "internal/fault", "internal/stats", "internal/store"},
+}
+
+// TestLinesBetweenPackages holds the dependency lines: stats and the contract never see SQL,
+// the store never sees GraphQL, a notebook's package imports nothing of ours.
+func TestLinesBetweenPackages(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Deps", module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p struct {
+			ImportPath string
+			Deps       []string
+		}
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if p.ImportPath == strings.TrimSuffix(module, "/") {
+			continue // the main package wires everything
+		}
+		allowed, ok := may[name]
+		if !ok {
+			t.Errorf("package %s is new: say here what it may import", name)
+			continue
+		}
+		for _, d := range p.Deps {
+			if ours, ok := strings.CutPrefix(d, module); ok && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s", name, ours)
+			}
+		}
+		duckDB := slices.Contains(p.Deps, "github.com/duckdb/duckdb-go/v2")
+		graphQL := slices.ContainsFunc(p.Deps, func(d string) bool { return strings.HasPrefix(d, "github.com/99designs/gqlgen") })
+		switch name {
+		case "internal/fault", "internal/contract", "internal/stats", "internal/synth", "internal/rerun", "data", "notebooks/nb":
+			if duckDB || graphQL {
+				t.Errorf("%s sees DuckDB (%t) or GraphQL (%t)", name, duckDB, graphQL)
+			}
+		case "internal/store", "internal/snapshot":
+			if graphQL {
+				t.Errorf("%s sees GraphQL", name)
+			}
+		case "internal/web":
+			if duckDB {
+				t.Errorf("%s sees DuckDB", name)
+			}
+		}
+	}
+}

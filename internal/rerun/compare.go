@@ -1,0 +1,529 @@
+package rerun
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"image/png"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Kind is what is different.
+type Kind string
+
+// The kinds of difference.
+const (
+	Figure     Kind = "figure"      // a number, in a text, a table or a chart
+	Text       Kind = "text"        // anything else in an output
+	Missing    Kind = "missing"     // an output, or a part of one, that is committed and did not come
+	Additional Kind = "additional"  // an output, or a part of one, that came and is not committed
+	Failed     Kind = "failed"      // the cell ended with an error
+	Died       Kind = "kernel died" // the kernel ended while the cell ran
+	TimedOut   Kind = "timed out"   // the cell took longer than its limit
+	NotRun     Kind = "not run"     // the kernel was gone by then
+	Order      Kind = "order"       // the committed notebook was not executed from top to bottom
+	OtherData  Kind = "other data"  // the committed outputs come from another data set
+)
+
+// Difference is one thing in which a cell's outputs are not the committed ones.
+type Difference struct {
+	Kind  Kind
+	Where string // e.g. `table 1, row "Supported areas", column "Poor"`; "" for the whole cell
+	Old   string // what is committed
+	New   string // what the rerun gave
+	By    string // for figures, how far New is from Old
+}
+
+func (d Difference) String() string {
+	where := ""
+	if d.Where != "" {
+		where = d.Where + ": "
+	}
+	switch d.Kind {
+	case Figure, Text:
+		s := fmt.Sprintf("%swas %s, is %s", where, quote(d.Old), quote(d.New))
+		if d.By != "" {
+			s += ", by " + d.By
+		}
+		return s
+	case Missing:
+		return fmt.Sprintf("%smissing; committed is %s", where, quote(d.Old))
+	case Additional:
+		return fmt.Sprintf("%snot committed: %s", where, quote(d.New))
+	case Order:
+		return fmt.Sprintf("%sexecution counter is %s, should be %s; execute the notebook from top to bottom", where, d.Old, d.New)
+	case OtherData:
+		return fmt.Sprintf("another data set: the committed outputs come from %s, the server has %s", d.Old, d.New)
+	default:
+		return fmt.Sprintf("%s%s: %s", where, d.Kind, d.New)
+	}
+}
+
+// quote keeps a value on one line and short enough for a terminal.
+func quote(s string) string {
+	s = strings.TrimRight(s, "\n")
+	if first, rest, more := strings.Cut(s, "\n"); more {
+		s = fmt.Sprintf("%s … (%d more lines)", first, 1+strings.Count(rest, "\n"))
+	}
+	if r := []rune(s); len(r) > 200 {
+		s = string(r[:200]) + "…"
+	}
+	if s == "" {
+		return `""`
+	}
+	return s
+}
+
+// counts is how much of a cell has been compared.
+type counts struct{ texts, tables, charts, figures int }
+
+func (c counts) String() string {
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		name string
+	}{{c.texts, "text"}, {c.tables, "table"}, {c.charts, "chart"}, {c.figures, "figure"}} {
+		switch {
+		case part.n == 1:
+			parts = append(parts, "1 "+part.name)
+		case part.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", part.n, part.name))
+		}
+	}
+	if len(parts) == 0 {
+		return "no output"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// comparer compares the outputs of one cell.
+type comparer struct {
+	tolerance Tolerance
+	found     []Difference
+	seen      counts
+}
+
+func (c *comparer) add(d Difference) { c.found = append(c.found, d) }
+
+// outputs compares what is committed with what came. What a program prints and what it
+// displays reach the notebook on different ways, so the order is compared within each, and
+// not between them.
+func (c *comparer) outputs(old, new []object) {
+	for _, name := range []string{"stdout", "stderr"} {
+		c.stream(name, stream(old, name), stream(new, name))
+	}
+	a, b := displays(old), displays(new)
+	for i := range max(len(a), len(b)) {
+		switch {
+		case i >= len(b):
+			c.add(Difference{Kind: Missing, Where: outputName(i, a[i]), Old: gist(a[i])})
+		case i >= len(a):
+			c.add(Difference{Kind: Additional, Where: outputName(i, b[i]), New: gist(b[i])})
+		default:
+			c.display(i, a[i], b[i])
+		}
+	}
+}
+
+func stream(outputs []object, name string) string {
+	var b strings.Builder
+	for _, o := range outputs {
+		if o["output_type"] == "stream" && o["name"] == name {
+			text, _ := o["text"].(string)
+			b.WriteString(text)
+		}
+	}
+	return b.String()
+}
+
+func displays(outputs []object) []object {
+	var out []object
+	for _, o := range outputs {
+		if o["output_type"] == "display_data" || o["output_type"] == "execute_result" {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// outputName is how a reader finds a display among the others of its cell.
+func outputName(i int, o object) string {
+	kind := "output"
+	data, _ := o["data"].(object)
+	for mime, value := range data {
+		switch {
+		case isJSON(mime) && strings.Contains(mime, "vega"):
+			return fmt.Sprintf("chart (output %d)", i+1)
+		case mime == "text/html" && strings.Contains(fmt.Sprint(value), "<table"):
+			kind = "table"
+		}
+	}
+	if kind == "table" {
+		return fmt.Sprintf("table (output %d)", i+1)
+	}
+	return fmt.Sprintf("output %d", i+1)
+}
+
+// gist is a display in a few words.
+func gist(o object) string {
+	data, _ := o["data"].(object)
+	if text, ok := data["text/plain"].(string); ok {
+		return text
+	}
+	return strings.Join(sortedKeys(data), ", ")
+}
+
+func (c *comparer) stream(name, old, new string) {
+	switch {
+	case old == new && old == "":
+	case new == "":
+		c.add(Difference{Kind: Missing, Where: name, Old: old})
+	case old == "":
+		c.add(Difference{Kind: Additional, Where: name, New: new})
+	default:
+		c.text(name, old, new)
+	}
+}
+
+// display compares two displays form by form. The plain text of a table or a chart says
+// again what its other forms say, so its differences count only where those show none.
+func (c *comparer) display(i int, old, new object) {
+	a, _ := old["data"].(object)
+	b, _ := new["data"].(object)
+	name := outputName(i, old)
+	before := len(c.found)
+	mimes := sortedKeys(a)
+	for mime := range b {
+		if _, ok := a[mime]; !ok {
+			mimes = append(mimes, mime)
+		}
+	}
+	slices.Sort(mimes)
+	for _, mime := range mimes {
+		x, inOld := a[mime]
+		y, inNew := b[mime]
+		where := name
+		switch {
+		case mime == "text/plain" && len(mimes) > 1 && inOld && inNew:
+			continue
+		case !inNew:
+			c.add(Difference{Kind: Missing, Where: where, Old: mime})
+		case !inOld:
+			c.add(Difference{Kind: Additional, Where: where, New: mime})
+		case mime == "image/png":
+			c.png(where, x, y)
+		case mime == "text/html":
+			c.html(where, fmt.Sprint(x), fmt.Sprint(y))
+		case isJSON(mime):
+			c.seen.charts++
+			c.chart(where, x, y)
+		default:
+			c.text(where, fmt.Sprint(x), fmt.Sprint(y))
+		}
+	}
+	x, inOld := a["text/plain"].(string)
+	y, inNew := b["text/plain"].(string)
+	if len(mimes) > 1 && inOld && inNew {
+		text := comparer{tolerance: c.tolerance}
+		text.text(name+", its plain text", x, y)
+		if len(c.found) == before {
+			c.found = append(c.found, text.found...)
+		}
+	}
+}
+
+// text compares two texts line by line.
+func (c *comparer) text(where, old, new string) {
+	c.seen.texts++
+	a, b := strings.Split(strings.TrimRight(old, "\n"), "\n"), strings.Split(strings.TrimRight(new, "\n"), "\n")
+	for i := range max(len(a), len(b)) {
+		at := where
+		if max(len(a), len(b)) > 1 {
+			at = fmt.Sprintf("%s, line %d", where, i+1)
+		}
+		switch {
+		case i >= len(b):
+			c.add(Difference{Kind: Missing, Where: at, Old: a[i]})
+		case i >= len(a):
+			c.add(Difference{Kind: Additional, Where: at, New: b[i]})
+		default:
+			c.line(at, a[i], b[i])
+		}
+	}
+}
+
+// line compares two lines: numbers by the tolerance, everything else exactly.
+func (c *comparer) line(where, old, new string) {
+	a, b := tokens(old), tokens(new)
+	for _, t := range a {
+		if t.number {
+			c.seen.figures++
+		}
+	}
+	if old == new {
+		return
+	}
+	same := len(a) == len(b)
+	for i := 0; same && i < len(a); i++ {
+		same = a[i].number == b[i].number && (a[i].number || a[i].text == b[i].text)
+	}
+	if !same {
+		c.add(Difference{Kind: Text, Where: where, Old: old, New: new})
+		return
+	}
+	for i := range a {
+		if a[i].number && !c.tolerance.same(a[i].value, b[i].value) {
+			c.add(Difference{Kind: Figure, Where: where, Old: old, New: new, By: by(a[i].value, b[i].value)})
+			return
+		}
+	}
+}
+
+// html compares the tables of two HTML outputs cell by cell, and the text around them. How
+// it is marked up is not compared: it does not change what a reader is told.
+func (c *comparer) html(where, old, new string) {
+	a, b := readHTML(old), readHTML(new)
+	if len(a.tables) != len(b.tables) {
+		c.add(Difference{Kind: Text, Where: where, Old: fmt.Sprintf("%d tables", len(a.tables)), New: fmt.Sprintf("%d tables", len(b.tables))})
+		return
+	}
+	for i := range a.tables {
+		at := where
+		if len(a.tables) > 1 {
+			at = fmt.Sprintf("%s, table %d", where, i+1)
+		}
+		c.table(at, a.tables[i], b.tables[i])
+	}
+	if a.text != "" || b.text != "" {
+		c.text(where, a.text, b.text)
+	}
+}
+
+func (c *comparer) table(where string, old, new grid) {
+	c.seen.tables++
+	for i := range max(len(old), len(new)) {
+		switch {
+		case i >= len(new):
+			c.add(Difference{Kind: Missing, Where: fmt.Sprintf("%s, row %d", where, i), Old: strings.Join(old[i], " | ")})
+			continue
+		case i >= len(old):
+			c.add(Difference{Kind: Additional, Where: fmt.Sprintf("%s, row %d", where, i), New: strings.Join(new[i], " | ")})
+			continue
+		}
+		for j := range max(len(old[i]), len(new[i])) {
+			at := fmt.Sprintf("%s, %s", where, old.name(i, j))
+			switch {
+			case j >= len(new[i]):
+				c.add(Difference{Kind: Missing, Where: at, Old: old[i][j]})
+			case j >= len(old[i]):
+				c.add(Difference{Kind: Additional, Where: at, New: new[i][j]})
+			default:
+				c.line(at, old[i][j], new[i][j])
+			}
+		}
+	}
+}
+
+// chart compares two specifications of a chart, its data first. What else a specification
+// holds, such as the ends of the axes, follows from the data and counts only where the data
+// is the same. In a row of the data, texts that say its numbers again count only likewise.
+func (c *comparer) chart(where string, old, new any) {
+	a, b := rows(old), rows(new)
+	before := len(c.found)
+	for i := range max(len(a), len(b)) {
+		at := fmt.Sprintf("%s, point %d", where, i+1)
+		if i < len(a) {
+			if name := rowName(a[i]); name != "" {
+				at += " (" + name + ")"
+			}
+		}
+		switch {
+		case i >= len(b):
+			c.add(Difference{Kind: Missing, Where: at, Old: compact(a[i])})
+		case i >= len(a):
+			c.add(Difference{Kind: Additional, Where: at, New: compact(b[i])})
+		default:
+			numbers, all := comparer{tolerance: c.tolerance}, comparer{tolerance: c.tolerance}
+			numbers.tree(at, figures(a[i]), figures(b[i]))
+			all.tree(at, a[i], b[i])
+			if len(numbers.found) > 0 {
+				c.found = append(c.found, numbers.found...)
+			} else {
+				c.found = append(c.found, all.found...)
+			}
+			c.seen.figures += numbers.seen.figures
+		}
+	}
+	if len(c.found) == before {
+		rest := comparer{tolerance: c.tolerance}
+		rest.tree(where, old, new)
+		c.found = append(c.found, rest.found...)
+	}
+}
+
+// rows is the inline data of a chart.
+func rows(spec any) []any {
+	tree, _ := spec.(object)
+	data, _ := tree["data"].(object)
+	values, _ := data["values"].([]any)
+	return values
+}
+
+// figures is the numbers of a row of a chart's data, without the place of its label.
+func figures(row any) object {
+	all, _ := row.(object)
+	out := object{}
+	for key, value := range all {
+		if _, ok := value.(json.Number); ok && key != "end" {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// tree compares two JSON values: numbers by the tolerance, everything else exactly.
+func (c *comparer) tree(where string, old, new any) {
+	switch a := old.(type) {
+	case object:
+		b, ok := new.(object)
+		if !ok {
+			break
+		}
+		keys := slices.Sorted(maps.Keys(a))
+		for key := range b {
+			if _, ok := a[key]; !ok {
+				keys = append(keys, key)
+			}
+		}
+		slices.Sort(keys)
+		for _, key := range keys {
+			x, inOld := a[key]
+			y, inNew := b[key]
+			at := where + ", " + key
+			switch {
+			case !inNew:
+				c.add(Difference{Kind: Missing, Where: at, Old: compact(x)})
+			case !inOld:
+				c.add(Difference{Kind: Additional, Where: at, New: compact(y)})
+			default:
+				c.tree(at, x, y)
+			}
+		}
+		return
+	case []any:
+		b, ok := new.([]any)
+		if !ok {
+			break
+		}
+		for i := range max(len(a), len(b)) {
+			at := fmt.Sprintf("%s %d", where, i+1)
+			switch {
+			case i >= len(b):
+				c.add(Difference{Kind: Missing, Where: at, Old: compact(a[i])})
+			case i >= len(a):
+				c.add(Difference{Kind: Additional, Where: at, New: compact(b[i])})
+			default:
+				c.tree(at, a[i], b[i])
+			}
+		}
+		return
+	case json.Number:
+		c.seen.figures++
+		b, ok := new.(json.Number)
+		if !ok {
+			break
+		}
+		x, errX := a.Float64()
+		y, errY := b.Float64()
+		if a == b || errX == nil && errY == nil && c.tolerance.same(x, y) {
+			return
+		}
+		c.add(Difference{Kind: Figure, Where: where, Old: a.String(), New: b.String(), By: by(x, y)})
+		return
+	case string:
+		if b, ok := new.(string); ok {
+			c.line(where, a, b)
+			return
+		}
+	default:
+		if old == new {
+			return
+		}
+	}
+	c.add(Difference{Kind: Text, Where: where, Old: compact(old), New: compact(new)})
+}
+
+// rowName is the category of a row of a chart's data.
+func rowName(value any) string {
+	row, _ := value.(object)
+	var parts []string
+	for _, key := range []string{"by", "series"} {
+		if v, ok := row[key]; ok {
+			if _, nested := v.(object); !nested {
+				parts = append(parts, fmt.Sprint(v))
+			}
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func compact(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(text)
+}
+
+// png checks that a picture is there and has the committed size. Its dots are not compared:
+// the data of the chart is, and dots depend on the machine that drew them.
+func (c *comparer) png(where string, old, new any) {
+	oldSize, oldOK := pictureSize(old)
+	newSize, newOK := pictureSize(new)
+	if !oldOK || !newOK || oldSize != newSize {
+		c.add(Difference{Kind: Text, Where: where + ", picture", Old: oldSize, New: newSize})
+	}
+}
+
+// pictureSize is the size of a PNG in words, or what is wrong with it.
+func pictureSize(value any) (size string, ok bool) {
+	text, _ := value.(string)
+	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	if err != nil {
+		return "not a PNG: " + err.Error(), false
+	}
+	picture, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		return "not a PNG: " + err.Error(), false
+	}
+	dots := picture.Bounds().Size()
+	return fmt.Sprintf("%d × %d dots", dots.X, dots.Y), true
+}
+
+var fingerprintLine = regexp.MustCompile(`Fingerprint: (\S+)`)
+
+// fingerprint is that of the data set which the outputs name, "" if they name none.
+func fingerprint(outputs []object) string {
+	for _, o := range displays(outputs) {
+		metadata, _ := o["metadata"].(object)
+		about, _ := metadata["kvarter"].(object)
+		if f, ok := about["fingerprint"].(string); ok {
+			return f
+		}
+		data, _ := o["data"].(object)
+		text, _ := data["text/plain"].(string)
+		if m := fingerprintLine.FindStringSubmatch(text); m != nil {
+			return m[1]
+		}
+	}
+	if m := fingerprintLine.FindStringSubmatch(stream(outputs, "stdout")); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

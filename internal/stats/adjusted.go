@@ -1,0 +1,242 @@
+package stats
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/kvarter/kvarter/internal/fault"
+)
+
+// AdjustOptions says how Adjust compares two cohorts. The zero value is a linear model with robust
+// standard errors and a 95 % interval.
+type AdjustOptions struct {
+	Level      float64 // confidence level; 0 means 0.95
+	Model      Model
+	Covariance Covariance  // Clustered reads Cell.Cluster
+	Dimensions []Dimension // names for terms and warnings
+	// Shared are observations that a and b both contain; they stay in a only.
+	Shared []Cell
+	// Seed and Draws of the wild cluster bootstrap, which is used for the adjusted gap where clusters
+	// are fewer than 40. Draws 0 means 999.
+	Seed  uint64
+	Draws int
+}
+
+// AdjustedGap is the gap between two cohorts before and after adjustment for controls.
+type AdjustedGap struct {
+	Model        Model
+	Crude        Estimate
+	Adjusted     Estimate // same unit as Crude: a difference of means or shares
+	OddsRatio    Estimate // of the logit, adjusted; NaN for the linear model
+	PValue       float64  // of no adjusted gap, by the method of Adjusted's interval
+	Support      Estimate // share of observations in cells of the controls that both cohorts have
+	Coefficients []Coefficient
+	Observations float64
+	Clusters     int // 0 unless the standard errors are clustered
+	Fit          *Regression
+	Warnings     []string
+}
+
+// Coefficient is a term of a regression with its estimate.
+type Coefficient struct {
+	Term     Term
+	Estimate Estimate
+}
+
+// Adjust estimates the gap mean(a) - mean(b) with the dimensions of the cells held equal, by a
+// regression of the outcome on being in a and on a dummy for each category but the lowest.
+//
+// Linear: the coefficient of being in a. Logit: its average marginal effect, the mean over all
+// observations of the change in probability from not being in a to being in a, beside the odds
+// ratio. Without dimensions the adjusted gap is the crude one. Cells that only one cohort has are
+// kept (the model extrapolates) and Support says how many observations are not in them; none
+// is an error, as are an empty cohort, a logit that the controls or the group decide, one cluster,
+// and controls that leave nothing of the outcome unexplained.
+//
+// Nothing here makes the adjusted gap a causal effect: controls that come after the area (income,
+// work) may carry its effect, and families choose areas for reasons not in the data.
+func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
+	level := opts.Level
+	if level == 0 {
+		level = 0.95
+	}
+	if err := CheckLevel(level); err != nil {
+		return nil, err
+	}
+	dims, err := checkCells(a, b, opts.Shared)
+	if err != nil {
+		return nil, err
+	}
+	out := &AdjustedGap{Model: opts.Model, PValue: math.NaN()}
+	totalA, totalB, shared := Total(a), Total(b), Total(opts.Shared)
+	if totalA.N == 0 || totalB.N == 0 {
+		return nil, fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)", formatCount(totalA.N), formatCount(totalB.N))
+	}
+	if shared.N > 0 {
+		if b, err = Subtract(b, opts.Shared); err != nil {
+			return nil, err
+		}
+		out.Warnings = append(out.Warnings, formatCount(shared.N)+" observations are in both cohorts; the regression compares the first with the rest of the second")
+		if totalB = Total(b); totalB.N == 0 {
+			return nil, fault.Invalidf("the first cohort contains the second: nothing is left to compare with")
+		}
+	}
+	out.Crude = Gap(totalA, totalB, Cell{}, level)
+	if dims > 0 && opts.Covariance != Clustered {
+		if a, b, err = mergeCells(a, b); err != nil {
+			return nil, err
+		}
+	}
+	both, all := commonSupport(a, b)
+	out.Support = Wilson(both, all, level)
+	out.Support.Method = "share of observations in cells of both cohorts"
+	if dims > 0 && both == 0 {
+		return nil, fault.Invalidf("no cell of the controls has observations of both cohorts: there is nothing to hold equal; use fewer or coarser controls")
+	}
+	if both < 0.9*all {
+		out.Warnings = append(out.Warnings, formatPercent(1-both/all)+" of observations are in cells that only one cohort has; the model extrapolates to them")
+	}
+
+	design, err := NewDesign(opts.Dimensions, true, a, b)
+	if err != nil {
+		return nil, err
+	}
+	patterns, err := design.Patterns(a, true)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := design.Patterns(b, false)
+	if err != nil {
+		return nil, err
+	}
+	fit, err := Fit(design, append(patterns, rest...), FitOptions{Model: opts.Model, Covariance: opts.Covariance})
+	if err != nil {
+		return nil, err
+	}
+	if fit.Model == Linear && fit.leavesNothing() {
+		return nil, fault.Invalidf("the controls determine the outcome: nothing of it is left to compare; leave out the control that is the outcome")
+	}
+	out.Fit, out.Observations = fit, fit.Observations
+	if opts.Covariance == Clustered {
+		out.Clusters = fit.Clusters
+	}
+	out.Warnings = append(out.Warnings, fit.Warnings...)
+	const group = 1
+	out.Adjusted = fit.MarginalEffect(group, level)
+	if fit.Model == Logit {
+		out.OddsRatio = fit.OddsRatio(group, level)
+	} else {
+		out.OddsRatio = undefined(fit.Method(), level, "a linear model has no odds ratio")
+	}
+	if out.Adjusted.SE > 0 {
+		out.PValue = twoSided(out.Adjusted.Value/out.Adjusted.SE, fit.DF)
+	}
+	if opts.Covariance == Clustered && fit.Clusters < fewClusters && !math.IsNaN(out.Adjusted.Value) {
+		draws := opts.Draws
+		if draws == 0 {
+			draws = 999
+		}
+		wild, err := fit.WildMarginalEffect(group, level, draws, opts.Seed)
+		if err != nil {
+			return nil, err
+		}
+		out.Adjusted, out.PValue = wild.Estimate, wild.PValue
+	}
+	for j, term := range design.Terms {
+		out.Coefficients = append(out.Coefficients, Coefficient{term, fit.Coefficient(j, level)})
+	}
+	return out, nil
+}
+
+// leavesNothing tells whether a linear model explains all variation that there is.
+func (r *Regression) leavesNothing() bool {
+	var t Cell
+	for _, p := range r.rows {
+		t.N, t.Sum, t.SumSq = t.N+p.N, t.Sum+p.Sum, t.SumSq+p.SumSq
+	}
+	spread := t.SumSq - t.Sum*t.Sum/t.N
+	return spread > 0 && r.Sigma2*r.DF <= 1e-9*spread
+}
+
+// twoSided is P(|T| > |t|) at df degrees of freedom, normal for +Inf.
+func twoSided(t, df float64) float64 {
+	t = math.Abs(t)
+	if math.IsInf(df, 1) || df > 1e6 {
+		return 2 * normalTail(t)
+	}
+	return 2 * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.CDF(-t)
+}
+
+// Subtract takes the observations of shared out of cells: sums of the same key and cluster are
+// subtracted. It is an error if that leaves a negative number of observations. A cell that shared
+// leaves empty is dropped; the order of the rest is by key and cluster.
+func Subtract(cells, shared []Cell) ([]Cell, error) {
+	if _, err := checkCells(cells, shared); err != nil {
+		return nil, err
+	}
+	all := make([]Cell, 0, len(cells)+len(shared))
+	all = append(all, cells...)
+	for _, c := range shared {
+		all = append(all, Cell{Key: c.Key, Cluster: c.Cluster, N: -c.N, Sum: -c.Sum, SumSq: -c.SumSq})
+	}
+	slices.SortStableFunc(all, func(x, y Cell) int {
+		return cmp.Or(slices.Compare(x.Key, y.Key), cmp.Compare(x.Cluster, y.Cluster))
+	})
+	var out []Cell
+	for _, c := range all {
+		if last := len(out) - 1; last >= 0 && out[last].Cluster == c.Cluster && slices.Equal(out[last].Key, c.Key) {
+			out[last].N, out[last].Sum, out[last].SumSq = out[last].N+c.N, out[last].Sum+c.Sum, out[last].SumSq+c.SumSq
+			continue
+		}
+		out = append(out, c)
+	}
+	left := out[:0]
+	for _, c := range out {
+		switch tiny := 1e-9 * math.Max(1, math.Abs(c.N)); {
+		case c.N > tiny:
+			left = append(left, c)
+		case c.N < -tiny:
+			return nil, fault.Invalidf("%g more observations are said to be shared than cell %v has", -c.N, c.Key)
+		}
+	}
+	return left, nil
+}
+
+// commonSupport counts the observations in cells that both sides have, and all.
+func commonSupport(a, b []Cell) (both, all float64) {
+	type mark struct {
+		key  []int
+		n    float64
+		side int
+	}
+	var marks []mark
+	for side, cells := range [][]Cell{a, b} {
+		for _, c := range cells {
+			if c.N > 0 {
+				marks = append(marks, mark{c.Key, c.N, side})
+			}
+		}
+	}
+	slices.SortStableFunc(marks, func(x, y mark) int { return slices.Compare(x.key, y.key) })
+	for i := 0; i < len(marks); {
+		j, sides, n := i, [2]bool{}, 0.0
+		for ; j < len(marks) && slices.Equal(marks[j].key, marks[i].key); j++ {
+			sides[marks[j].side] = true
+			n += marks[j].n
+		}
+		all += n
+		if sides[0] && sides[1] {
+			both += n
+		}
+		i = j
+	}
+	return both, all
+}
+
+func formatPercent(share float64) string {
+	return strconv.FormatFloat(100*share, 'g', 3, 64) + " %"
+}

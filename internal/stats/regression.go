@@ -1,0 +1,613 @@
+package stats
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/kvarter/kvarter/internal/fault"
+)
+
+// Model is the link between covariates and the mean of the outcome.
+type Model int
+
+const (
+	Linear Model = iota // E y = x'b; for an indicator the linear probability model
+	Logit               // E y = 1/(1+exp(-x'b))
+)
+
+func (m Model) String() string {
+	if m == Logit {
+		return "logit"
+	}
+	return "linear"
+}
+
+// Covariance is the estimator of the covariance matrix of regression coefficients.
+type Covariance int
+
+const (
+	// Robust is HC1, the sandwich times n/(n-k): right whatever the variance of the outcome, which
+	// in a linear probability model is never constant (White 1980; MacKinnon, White 1985).
+	Robust Covariance = iota
+	// Classical takes the model at its word: σ²(X'X)⁻¹ with σ² = SSE/(n-k), or the inverse information.
+	Classical
+	HC0 // the plain sandwich
+	HC2 // squared residuals divided by 1 - leverage
+	HC3 // squared residuals divided by (1 - leverage)²
+	// Clustered allows observations to be alike within Cluster: the sandwich of cluster sums, times
+	// G/(G-1), and for the linear model times (n-1)/(n-k); intervals use t with G-1 degrees of freedom.
+	Clustered
+)
+
+func (c Covariance) String() string {
+	return [...]string{"HC1", "classical", "HC0", "HC2", "HC3", "cluster-robust"}[c]
+}
+
+// FitOptions says how to fit. The zero value is a linear model with robust standard errors.
+type FitOptions struct {
+	Model      Model
+	Covariance Covariance
+	// Observations is the number of rows when N are sampling weights: all sums are scaled so that
+	// N adds up to it, which makes the mean weight 1. 0 takes N as counts.
+	Observations float64
+}
+
+// Regression is a fitted model. Coefficients that could not be estimated are NaN in Coef and named
+// in Warnings.
+type Regression struct {
+	Model        Model
+	Covariance   Covariance
+	Design       Design
+	Coef         []float64 // by term
+	Observations float64   // used in the fit
+	Patterns     int       // rows used in the fit
+	Clusters     int       // distinct clusters, whether or not the covariance uses them
+	DF           float64   // degrees of freedom of intervals; +Inf for the normal
+	Sigma2       float64   // residual variance of the linear model; NaN for the logit
+	LogLik       float64   // of the rows, without the binomial coefficient; NaN for the linear model
+	Iterations   int
+	Separated    []string // what predicts the outcome perfectly; those observations are left out
+	Warnings     []string
+
+	rows    []Pattern
+	coef    []float64 // Coef with 0 for what is NaN there
+	omitted []bool
+	cov     symmetric
+	bread   symmetric // inverse information, (X'WX)⁻¹
+}
+
+const (
+	maxIterations = 60
+	stepTolerance = 1e-9 // of the linear predictor; the next Newton error is its square
+)
+
+// Fit estimates a regression on grouped rows by iteratively reweighted least squares from b = 0;
+// it equals the fit on single observations, as the sums of a pattern are sufficient
+// (McCullagh, Nelder 1989, ch. 4). Patterns with N = 0 are skipped.
+//
+// Columns that are linear in those before them are omitted and named. In a logit, covariates that
+// predict the outcome perfectly (separation: Albert, Anderson 1984, Biometrika 71:1) have no
+// finite estimate. They are recognised when Newton's step stops shrinking: the step is then a
+// direction that improves the fit for ever, and it is checked against every row before it is
+// believed. Observations it settles are left out, which is the limit of the likelihood for the
+// other coefficients, and Separated and Warnings name them. If nothing is left, or the group
+// indicator itself is the perfect predictor, Fit returns an error, as it does for a fit that does
+// not converge within 60 steps.
+func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error) {
+	if err := checkPatterns(design, patterns); err != nil {
+		return nil, err
+	}
+	if opts.Covariance < Robust || opts.Covariance > Clustered || opts.Model < Linear || opts.Model > Logit {
+		return nil, fault.Invalidf("unknown model %d or covariance %d", opts.Model, opts.Covariance)
+	}
+	r := &Regression{Model: opts.Model, Covariance: opts.Covariance, Design: design, Sigma2: math.NaN(), LogLik: math.NaN()}
+	var total Cell
+	for _, p := range patterns {
+		if p.N == 0 {
+			continue
+		}
+		if opts.Model == Logit && !(p.Sum >= 0 && p.Sum <= p.N) {
+			return nil, fault.Invalidf("a logit needs an outcome of 0 and 1; a row has Σx = %g for n = %g", p.Sum, p.N)
+		}
+		total.N, total.Sum, total.SumSq = total.N+p.N, total.Sum+p.Sum, total.SumSq+p.SumSq
+		r.rows = append(r.rows, p)
+	}
+	if total.N == 0 {
+		return nil, fault.Invalidf("no observations to fit a regression to")
+	}
+	if opts.Model == Logit && (total.Sum == 0 || total.Sum == total.N) {
+		return nil, fault.Invalidf("the outcome does not vary: %g of %g observations have it; there is nothing to explain", total.Sum, total.N)
+	}
+	if opts.Observations > 0 {
+		f := opts.Observations / total.N
+		r.rows = slices.Clone(r.rows)
+		for i := range r.rows {
+			r.rows[i].N, r.rows[i].Sum, r.rows[i].SumSq = f*r.rows[i].N, f*r.rows[i].Sum, f*r.rows[i].SumSq
+		}
+	}
+	k := len(design.Terms)
+	for {
+		direction, err := r.iterate()
+		if err != nil {
+			return nil, err
+		}
+		if direction == nil {
+			break
+		}
+		if err := r.leaveOutSeparated(direction); err != nil {
+			return nil, err
+		}
+	}
+	r.Coef = slices.Clone(r.coef)
+	for j, omitted := range r.omitted {
+		if omitted {
+			r.Coef[j] = math.NaN()
+			r.Warnings = append(r.Warnings, design.Terms[j].Name+" is omitted: it has no observations or is determined by the terms before it")
+		}
+	}
+	for _, p := range r.rows {
+		r.Observations += p.N
+	}
+	r.Patterns = len(r.rows)
+	kept := 0.0
+	for j := range k {
+		if !r.omitted[j] {
+			kept++
+		}
+	}
+	if err := r.covariance(kept); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// iterate runs Newton's method from 0. It returns a non-nil direction if the rows are separated.
+func (r *Regression) iterate() (direction []float64, err error) {
+	k := len(r.Design.Terms)
+	b := make([]float64, k)
+	eta := make([]float64, len(r.rows))
+	r.omitted = nil
+	tolerance := stepTolerance
+	if r.Model == Linear {
+		var t Cell
+		for _, p := range r.rows {
+			t.N, t.Sum, t.SumSq = t.N+p.N, t.Sum+p.Sum, t.SumSq+p.SumSq
+		}
+		tolerance *= math.Sqrt(t.SumSq / t.N)
+	}
+	last := math.Inf(-1)
+	step := make([]float64, k)
+	for r.Iterations = 1; r.Iterations <= maxIterations; r.Iterations++ {
+		information, score, objective := r.derivatives(eta)
+		if objective < last-1e-12*math.Abs(last) && r.Model == Logit {
+			// Newton overshot: go back half of the step.
+			for j := range b {
+				step[j] /= 2
+				b[j] -= step[j]
+			}
+			r.predict(eta, b)
+			continue
+		}
+		last = objective
+		inverse, omitted := information.inverse(r.omitted)
+		if r.omitted == nil {
+			r.omitted = omitted
+		}
+		r.bread = inverse
+		step = inverse.times(score)
+		largest := 0.0
+		for i := range r.rows {
+			d := dot(r.rows[i].X, step)
+			eta[i] += d
+			largest = math.Max(largest, math.Abs(d))
+		}
+		for j := range b {
+			b[j] += step[j]
+		}
+		switch {
+		case math.IsNaN(largest):
+			return nil, fault.Invalidf("the regression has no solution in floating point: its covariates are too far apart in size")
+		case largest <= tolerance:
+			r.coef = b
+			return nil, nil
+		case r.Model == Logit && r.Iterations >= 10 && largest > 0.1 && r.separates(step, largest):
+			return step, nil
+		case r.Model == Linear && r.Iterations >= 10:
+			// rounding is all that is left of the step
+			r.coef = b
+			return nil, nil
+		}
+	}
+	return nil, fault.Invalidf("the %s did not converge in %d steps; fewer or coarser controls would help", r.Model, maxIterations)
+}
+
+func (r *Regression) predict(eta, b []float64) {
+	for i := range r.rows {
+		eta[i] = dot(r.rows[i].X, b)
+	}
+}
+
+// derivatives returns the information, the score and the log likelihood at the linear predictor.
+func (r *Regression) derivatives(eta []float64) (information symmetric, score []float64, objective float64) {
+	k := len(r.Design.Terms)
+	information, score = newSymmetric(k), make([]float64, k)
+	for i := range r.rows {
+		p := &r.rows[i]
+		weight, residual := p.N, p.Sum-p.N*eta[i]
+		if r.Model == Logit {
+			mu := logistic(eta[i])
+			weight, residual = p.N*mu*(1-mu), p.Sum-p.N*mu
+			objective += p.Sum*eta[i] - p.N*softplus(eta[i])
+		}
+		information.addOuter(p.X, weight)
+		for j, x := range p.X {
+			score[j] += residual * x
+		}
+	}
+	information.fill()
+	return information, score, objective
+}
+
+func logistic(eta float64) float64 {
+	if eta >= 0 {
+		return 1 / (1 + math.Exp(-eta))
+	}
+	e := math.Exp(eta)
+	return e / (1 + e)
+}
+
+// softplus is log(1 + exp(eta)) without overflow.
+func softplus(eta float64) float64 {
+	return math.Max(eta, 0) + math.Log1p(math.Exp(-math.Abs(eta)))
+}
+
+// separationTolerance is how far, relative to the largest, a direction may move a row that it
+// should leave alone.
+const separationTolerance = 1e-3
+
+// separates tells whether moving along the direction raises the likelihood for ever: it moves rows
+// where all have the outcome up only, rows where none has it down only, and no other row.
+func (r *Regression) separates(direction []float64, largest float64) bool {
+	for i := range r.rows {
+		p := &r.rows[i]
+		d := dot(p.X, direction) / largest
+		if p.Sum < p.N && d > separationTolerance || p.Sum > 0 && d < -separationTolerance {
+			return false
+		}
+	}
+	return true
+}
+
+// leaveOutSeparated drops the rows that a separating direction settles, and says which they are.
+func (r *Regression) leaveOutSeparated(direction []float64) error {
+	largest := 0.0
+	for i := range r.rows {
+		largest = math.Max(largest, math.Abs(dot(r.rows[i].X, direction)))
+	}
+	var left []Pattern
+	dropped := make([]bool, len(r.rows))
+	var settled float64
+	for i, p := range r.rows {
+		dropped[i] = math.Abs(dot(p.X, direction)) > separationTolerance*largest
+		if dropped[i] {
+			settled += p.N
+		} else {
+			left = append(left, p)
+		}
+	}
+	what := r.describeSeparation(direction, dropped)
+	switch {
+	case len(left) == 0:
+		return fault.Invalidf("the covariates predict the outcome perfectly (%s): a logit has no finite estimate; leave out what determines the outcome", strings.Join(what, "; "))
+	case r.Design.group > 0 && math.Abs(direction[r.Design.group]) > 0.1*slices.Max(absolutes(direction)):
+		constant := true
+		for _, p := range left {
+			constant = constant && p.X[r.Design.group] == left[0].X[r.Design.group]
+		}
+		if constant {
+			return fault.Invalidf("within the controls all or none of one group have the outcome (%s): the logit has no finite odds ratio; the linear model gives a difference", strings.Join(what, "; "))
+		}
+	}
+	r.Separated = append(r.Separated, what...)
+	r.Warnings = append(r.Warnings, sentenceForSeparation(what, settled))
+	r.rows = left
+	return nil
+}
+
+func sentenceForSeparation(what []string, settled float64) string {
+	return "perfect prediction: " + strings.Join(what, "; ") + "; these " + formatCount(settled) + " observations say nothing about the other coefficients and are left out"
+}
+
+func absolutes(v []float64) []float64 {
+	out := make([]float64, len(v))
+	for i, x := range v {
+		out[i] = math.Abs(x)
+	}
+	return out
+}
+
+// describeSeparation names the categories whose rows are all settled, or else the terms involved.
+func (r *Regression) describeSeparation(direction []float64, dropped []bool) (what []string) {
+	describe := func(name string, member func(p *Pattern) bool) {
+		var n, sum float64
+		for i := range r.rows {
+			if p := &r.rows[i]; member(p) {
+				if !dropped[i] {
+					return
+				}
+				n, sum = n+p.N, sum+p.Sum
+			}
+		}
+		switch {
+		case n == 0:
+		case sum == 0:
+			what = append(what, "none of "+formatCount(n)+" with "+name+" has the outcome")
+		case sum == n:
+			what = append(what, "all of "+formatCount(n)+" with "+name+" have the outcome")
+		default:
+			what = append(what, name+" together with the other terms decides the outcome of "+formatCount(n))
+		}
+	}
+	for _, f := range r.Design.Factors {
+		describe(f.Base.Name, func(p *Pattern) bool {
+			for _, j := range f.Columns {
+				if p.X[j] != 0 {
+					return false
+				}
+			}
+			return len(f.Columns) > 0
+		})
+		for _, j := range f.Columns {
+			describe(r.Design.Terms[j].Name, func(p *Pattern) bool { return p.X[j] != 0 })
+		}
+	}
+	if len(what) == 0 {
+		var involved []string
+		threshold := 0.1 * slices.Max(absolutes(direction))
+		for j, v := range direction {
+			if j > 0 && math.Abs(v) > threshold {
+				involved = append(involved, r.Design.Terms[j].Name)
+			}
+		}
+		what = []string{"a combination of " + strings.Join(involved, ", ")}
+	}
+	return what
+}
+
+// covariance fills in everything about uncertainty. kept is the number of coefficients.
+func (r *Regression) covariance(kept float64) error {
+	k := len(r.Design.Terms)
+	n := r.Observations
+	eta := make([]float64, len(r.rows))
+	r.predict(eta, r.coef)
+	information, _, loglik := r.derivatives(eta)
+	r.bread, _ = information.inverse(r.omitted)
+	var sse, outside float64
+	for i, p := range r.rows {
+		sse += squares(p, eta[i])
+		if eta[i] < 0 || eta[i] > 1 {
+			outside += p.N
+		}
+	}
+	r.DF = math.Inf(1)
+	if r.Model == Linear {
+		if n <= kept {
+			return fault.Invalidf("%g observations cannot tell %g coefficients and their uncertainty", n, kept)
+		}
+		r.Sigma2, r.DF = sse/(n-kept), n-kept
+		if indicator := r.isIndicator(); indicator && outside > 0 {
+			r.Warnings = append(r.Warnings, "the linear model predicts shares outside 0 to 1 for "+formatCount(outside)+" observations")
+		}
+	} else {
+		r.LogLik = loglik
+	}
+	clusters := r.clusterScores(eta)
+	r.Clusters = len(clusters)
+	switch r.Covariance {
+	case Classical:
+		r.cov = symmetric{k, slices.Clone(r.bread.a)}
+		if r.Model == Linear {
+			r.cov.scale(r.Sigma2)
+		}
+		return nil
+	case Clustered:
+		g := float64(len(clusters))
+		if g < 2 {
+			return fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and some %d to be trusted", fewClusters)
+		}
+		meat := newSymmetric(k)
+		for _, s := range clusters {
+			meat.addOuter(s, 1)
+		}
+		meat.fill()
+		r.cov = r.bread.sandwich(meat)
+		r.cov.scale(g / (g - 1))
+		if r.Model == Linear {
+			r.cov.scale((n - 1) / (n - kept))
+		}
+		r.DF = g - 1
+		if g < fewClusters {
+			r.Warnings = append(r.Warnings, formatCount(g)+" clusters are few: cluster-robust intervals tend to be too short; the wild cluster bootstrap is better")
+		}
+		return nil
+	}
+	meat := newSymmetric(k)
+	for i, p := range r.rows {
+		mu, slope := eta[i], 1.0
+		if r.Model == Logit {
+			mu = logistic(eta[i])
+			slope = mu * (1 - mu)
+		}
+		w := squares(p, mu)
+		if r.Covariance == HC2 || r.Covariance == HC3 {
+			rest := math.Max(1e-9, 1-slope*r.bread.form(p.X))
+			w /= rest
+			if r.Covariance == HC3 {
+				w /= rest
+			}
+		}
+		meat.addOuter(p.X, w)
+	}
+	meat.fill()
+	r.cov = r.bread.sandwich(meat)
+	if r.Covariance == Robust {
+		if n <= kept {
+			return fault.Invalidf("%g observations cannot tell %g coefficients and their uncertainty", n, kept)
+		}
+		r.cov.scale(n / (n - kept))
+	}
+	return nil
+}
+
+// squares is Σ(y - mu)² over the observations of a pattern; rounding never makes it negative.
+func squares(p Pattern, mu float64) float64 {
+	return math.Max(0, p.SumSq-2*mu*p.Sum+mu*mu*p.N)
+}
+
+func (r *Regression) isIndicator() bool {
+	for _, p := range r.rows {
+		if !(Cell{N: p.N, Sum: p.Sum, SumSq: p.SumSq}).IsIndicator() {
+			return false
+		}
+	}
+	return true
+}
+
+// clusterScores adds up x·(y - mu) by cluster, clusters in ascending order.
+func (r *Regression) clusterScores(eta []float64) [][]float64 {
+	order := r.clusterOrder()
+	var sums [][]float64
+	for at, i := range order {
+		p := &r.rows[i]
+		if at == 0 || p.Cluster != r.rows[order[at-1]].Cluster {
+			sums = append(sums, make([]float64, len(p.X)))
+		}
+		mu := eta[i]
+		if r.Model == Logit {
+			mu = logistic(mu)
+		}
+		residual := p.Sum - p.N*mu
+		s := sums[len(sums)-1]
+		for j, x := range p.X {
+			s[j] += residual * x
+		}
+	}
+	return sums
+}
+
+func (r *Regression) clusterOrder() []int {
+	order := make([]int, len(r.rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.rows[a].Cluster, r.rows[b].Cluster) })
+	return order
+}
+
+// Method names model and covariance, e.g. "logit, HC1".
+func (r *Regression) Method() string { return r.Model.String() + ", " + r.Covariance.String() }
+
+// Coefficient estimates the coefficient of a term: NaN if it was omitted.
+func (r *Regression) Coefficient(term int, level float64) Estimate {
+	if term < 0 || term >= len(r.Coef) {
+		return undefined(r.Method(), level, "the regression has %d terms, no term %d", len(r.Coef), term)
+	}
+	if r.omitted[term] {
+		return undefined(r.Method(), level, "%s could not be estimated", r.Design.Terms[term].Name)
+	}
+	return r.linear(r.coef[term], r.cov.at(term, term), level)
+}
+
+// OddsRatio is exp of a logit's coefficient, with the interval exp of the coefficient's.
+func (r *Regression) OddsRatio(term int, level float64) Estimate {
+	e := r.Coefficient(term, level)
+	if r.Model != Logit {
+		return undefined(r.Method(), level, "a linear model has no odds ratio")
+	}
+	e.Value, e.Lower, e.Upper = math.Exp(e.Value), math.Exp(e.Lower), math.Exp(e.Upper)
+	e.SE *= e.Value
+	return e
+}
+
+func (r *Regression) linear(value, variance, level float64) Estimate {
+	q := normalQuantile(level)
+	if !math.IsInf(r.DF, 1) {
+		q = studentQuantile(level, r.DF)
+	}
+	e := scaledEstimate(r.Method(), value, variance, q, level)
+	e.Denominator = r.Observations
+	return e
+}
+
+// CoefficientCovariance is the estimated covariance of two coefficients; 0 for omitted ones.
+func (r *Regression) CoefficientCovariance(i, j int) float64 { return r.cov.at(i, j) }
+
+// MarginalEffect averages over all observations what a term changes in the expected outcome: for a
+// category the change from the base category, for a column of zeros and ones that from 0 to 1, for
+// any other column the derivative. In a linear model that is the coefficient. The standard error
+// is the delta method's for the coefficients, given the covariates (as in Stata's margins).
+// Columns that are functions of each other, as a square, are moved alone: do not ask for those.
+func (r *Regression) MarginalEffect(term int, level float64) Estimate {
+	e := r.Coefficient(term, level)
+	if math.IsNaN(e.Value) {
+		return e
+	}
+	if term == 0 {
+		return undefined(r.Method(), level, "the constant has no marginal effect")
+	}
+	if r.Model == Linear {
+		return e
+	}
+	value, gradient := r.marginalEffect(term)
+	e = r.linear(value, r.cov.form(gradient), level)
+	e.Method = "average marginal effect, " + r.Method()
+	return e
+}
+
+func (r *Regression) marginalEffect(term int) (value float64, gradient []float64) {
+	k := len(r.coef)
+	gradient = make([]float64, k)
+	var columns []int
+	if f := r.Design.factorOf(term); f >= 0 {
+		columns = r.Design.Factors[f].Columns
+	}
+	discrete := true
+	for i := range r.rows {
+		discrete = discrete && (r.rows[i].X[term] == 0 || r.rows[i].X[term] == 1)
+	}
+	x := make([]float64, k)
+	for i := range r.rows {
+		p := &r.rows[i]
+		copy(x, p.X)
+		if !discrete {
+			mu := logistic(dot(x, r.coef))
+			slope := p.N * mu * (1 - mu)
+			value += slope * r.coef[term]
+			for j, v := range x {
+				gradient[j] += slope * (1 - 2*mu) * r.coef[term] * v
+			}
+			gradient[term] += slope
+			continue
+		}
+		for _, j := range columns {
+			x[j] = 0
+		}
+		x[term] = 1
+		at1 := logistic(dot(x, r.coef))
+		for j, v := range x {
+			gradient[j] += p.N * at1 * (1 - at1) * v
+		}
+		x[term] = 0
+		at0 := logistic(dot(x, r.coef))
+		for j, v := range x {
+			gradient[j] -= p.N * at0 * (1 - at0) * v
+		}
+		value += p.N * (at1 - at0)
+	}
+	for j := range gradient {
+		gradient[j] /= r.Observations
+	}
+	return value / r.Observations, gradient
+}

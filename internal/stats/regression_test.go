@@ -1,0 +1,420 @@
+package stats
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kvarter/kvarter/internal/fault"
+)
+
+// freeDesign is a constant and one free column per name.
+func freeDesign(names ...string) Design {
+	d := Design{Terms: []Term{{Name: "(constant)", Dimension: -1, Category: -1}}}
+	for _, name := range names {
+		d.Terms = append(d.Terms, Term{Name: name, Dimension: -1, Category: -1})
+	}
+	return d
+}
+
+func row(y float64, x ...float64) Pattern {
+	return Pattern{X: append([]float64{1}, x...), N: 1, Sum: y, SumSq: y * y}
+}
+
+func TestLinearRegressionAgainstNorris(t *testing.T) {
+	// NIST StRD, Norris: linear calibration, certified to 15 digits.
+	// B0 -0.262323073774029 (0.232818234301152), B1 1.00211681802045 (0.429796848199937E-03), residual SD 0.884796396144373
+	y := []float64{0.1, 338.8, 118.1, 888.0, 9.2, 228.1, 668.5, 998.5, 449.1, 778.9, 559.2, 0.3, 0.1, 778.1, 668.8, 339.3, 448.9, 10.8, 557.7, 228.3, 998.0, 888.8, 119.6, 0.3, 0.6, 557.6, 339.3, 888.0, 998.5, 778.9, 10.2, 117.6, 228.9, 668.4, 449.2, 0.2}
+	x := []float64{0.2, 337.4, 118.2, 884.6, 10.1, 226.5, 666.3, 996.3, 448.6, 777.0, 558.2, 0.4, 0.6, 775.5, 666.9, 338.0, 447.5, 11.6, 556.0, 228.1, 995.8, 887.6, 120.2, 0.3, 0.3, 556.8, 339.1, 887.2, 999.0, 779.0, 11.1, 118.3, 229.2, 669.1, 448.9, 0.5}
+	var rows []Pattern
+	for i := range y {
+		rows = append(rows, row(y[i], x[i]))
+	}
+	fit, err := Fit(freeDesign("x"), rows, FitOptions{Covariance: Classical})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "B0", fit.Coef[0], -0.262323073774029, 1e-11)
+	near(t, "B1", fit.Coef[1], 1.00211681802045, 1e-13)
+	near(t, "SE B0", fit.Coefficient(0, .95).SE, 0.232818234301152, 1e-9)
+	near(t, "SE B1", fit.Coefficient(1, .95).SE, 0.429796848199937e-3, 1e-12)
+	near(t, "residual SD", math.Sqrt(fit.Sigma2), 0.884796396144373, 1e-9)
+	if fit.DF != 34 || fit.Observations != 36 {
+		t.Errorf("df %g, n %g", fit.DF, fit.Observations)
+	}
+}
+
+func TestLogitAgainstMenarche(t *testing.T) {
+	// Milicer, Szczotka 1966, in Venables, Ripley, MASS data(menarche): age, girls, with menarche.
+	// R: glm(cbind(Menarche, Total-Menarche) ~ Age, binomial): -21.22639 (0.77068), 1.63197 (0.05895)
+	age := []float64{9.21, 10.21, 10.58, 10.83, 11.08, 11.33, 11.58, 11.83, 12.08, 12.33, 12.58, 12.83, 13.08, 13.33, 13.58, 13.83, 14.08, 14.33, 14.58, 14.83, 15.08, 15.33, 15.58, 15.83, 17.58}
+	total := []float64{376, 200, 93, 120, 90, 88, 105, 111, 100, 93, 100, 108, 99, 106, 105, 117, 98, 97, 120, 102, 122, 111, 94, 114, 1049}
+	has := []float64{0, 0, 0, 2, 2, 5, 10, 17, 16, 29, 39, 51, 47, 67, 81, 88, 79, 90, 113, 95, 117, 107, 92, 112, 1049}
+	var rows []Pattern
+	for i := range age {
+		rows = append(rows, Pattern{X: []float64{1, age[i]}, N: total[i], Sum: has[i], SumSq: has[i]})
+	}
+	fit, err := Fit(freeDesign("age"), rows, FitOptions{Model: Logit, Covariance: Classical})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "constant", fit.Coef[0], -21.22639, 5e-6)
+	near(t, "age", fit.Coef[1], 1.63197, 5e-6)
+	// R takes its standard errors from the iteration before the last: 1e-5 off
+	near(t, "SE constant", fit.Coefficient(0, .95).SE, 0.77068, 1e-5)
+	near(t, "SE age", fit.Coefficient(1, .95).SE, 0.05895, 5e-6)
+	if len(fit.Separated) != 0 {
+		t.Errorf("cells of 0 and of all are no separation here: %v", fit.Separated)
+	}
+}
+
+func TestFairlieLogitCoefficientsCase(t *testing.T) {
+	c := openCase(t, "fairlie_homecomp_total")
+	names := []string{"female", "age", "hsgrad", "somecol", "college", "married", "prevmar"}
+	var rows []Pattern
+	for _, in := range c.rows() {
+		if in["white"] != "1" || in["homecomp"] == "" {
+			continue
+		}
+		p := Pattern{X: []float64{1}, N: 1, Sum: c.number(in["homecomp"]), SumSq: c.number(in["homecomp"])}
+		for _, name := range names {
+			p.X = append(p.X, c.number(in[name]))
+		}
+		rows = append(rows, p)
+	}
+	fit, err := Fit(freeDesign(names...), rows, FitOptions{Model: Logit, Covariance: Classical})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j, name := range append([]string{"(Intercept)"}, names...) {
+		c.check(fit.Coef[j], "coef0", name)
+		c.check(fit.Coefficient(j, .95).SE, "se0", name)
+	}
+}
+
+// randomCells draws cells over the sizes given, with rates that depend on the key.
+func randomCells(rng *rand.Rand, sizes []int, cells int, observations int, indicator bool) []Cell {
+	var out []Cell
+	for range cells {
+		key := make([]int, len(sizes))
+		rate := 0.3
+		for d, size := range sizes {
+			key[d] = rng.IntN(size)
+			rate += 0.4 * (float64(key[d])/float64(size) - 0.5) / float64(len(sizes))
+		}
+		c := Cell{Key: key, Cluster: rng.IntN(15)}
+		for range 1 + rng.IntN(observations) {
+			y := 0.0
+			if rng.Float64() < rate {
+				y = 1
+			}
+			if !indicator {
+				y += rng.NormFloat64()
+			}
+			c.N, c.Sum, c.SumSq = c.N+1, c.Sum+y, c.SumSq+y*y
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// rowsOf makes one pattern per observation of indicator patterns.
+func rowsOf(patterns []Pattern) (rows []Pattern) {
+	for _, p := range patterns {
+		for i := range int(p.N) {
+			y := 0.0
+			if i < int(p.Sum) {
+				y = 1
+			}
+			rows = append(rows, Pattern{X: p.X, Cluster: p.Cluster, N: 1, Sum: y, SumSq: y})
+		}
+	}
+	return rows
+}
+
+func TestCellsAndRowsGiveTheSameRegression(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	cells := randomCells(rng, []int{3, 4}, 60, 12, true)
+	design, err := NewDesign(nil, false, cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grouped, err := design.Patterns(cells, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, model := range []Model{Linear, Logit} {
+		for _, covariance := range []Covariance{Robust, Classical, HC0, HC2, HC3, Clustered} {
+			opts := FitOptions{Model: model, Covariance: covariance}
+			g, err := Fit(design, grouped, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := Fit(design, rowsOf(grouped), opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for j := range g.Coef {
+				name := fmt.Sprint(model, covariance, design.Terms[j].Name)
+				near(t, name, g.Coef[j], r.Coef[j], 1e-11)
+				near(t, name+" SE", g.Coefficient(j, .95).SE, r.Coefficient(j, .95).SE, 1e-11)
+				near(t, name+" effect", g.MarginalEffect(j, .95).Value, r.MarginalEffect(j, .95).Value, 1e-11)
+				near(t, name+" effect SE", g.MarginalEffect(j, .95).SE, r.MarginalEffect(j, .95).SE, 1e-11)
+			}
+			if g.DF != r.DF || g.Observations != r.Observations || g.Clusters != r.Clusters {
+				t.Errorf("%v %v: n, df or clusters differ", model, covariance)
+			}
+			for j := 1; j < 3; j++ {
+				wg, err := g.WildMarginalEffect(j, .95, 199, 7)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wr, _ := r.WildMarginalEffect(j, .95, 199, 7)
+				near(t, "wild lower", wg.Estimate.Lower, wr.Estimate.Lower, 1e-6)
+				near(t, "wild p", wg.PValue, wr.PValue, 1e-9)
+			}
+		}
+	}
+}
+
+// TestWildBootstrapAgainstDefinition redraws the restricted wild bootstrap-t the long way: residuals
+// under the null, a new outcome, a new regression and new cluster-robust errors for each draw.
+func TestWildBootstrapAgainstDefinition(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	cells := randomCells(rng, []int{2, 3}, 50, 1, false)
+	design, _ := NewDesign(nil, false, cells)
+	rows, _ := design.Patterns(cells, false)
+	fit, err := Fit(design, rows, FitOptions{Covariance: Clustered})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const term, draws, seed = 1, 199, 11
+	got, err := fit.WildClusterBootstrap(term, .95, draws, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// restricted fit: drop the column of the null
+	restricted := Design{Terms: slices.Delete(slices.Clone(design.Terms), term, term+1)}
+	var short []Pattern
+	for _, p := range rows {
+		q := p
+		q.X = slices.Delete(slices.Clone(p.X), term, term+1)
+		short = append(short, q)
+	}
+	null, err := Fit(restricted, short, FitOptions{Covariance: Classical})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clusters := fit.Clusters
+	var ids []int
+	for _, p := range rows {
+		if !slices.Contains(ids, p.Cluster) {
+			ids = append(ids, p.Cluster)
+		}
+	}
+	slices.Sort(ids)
+	draw := rand.New(rand.NewPCG(seed, uint64(len(design.Terms))))
+	sample := math.Abs(fit.Coef[term] / fit.Coefficient(term, .95).SE)
+	extreme := 0
+	for range draws {
+		weight := map[int]float64{}
+		for _, id := range ids {
+			weight[id] = wildWeight(draw, clusters)
+		}
+		var starred []Pattern
+		for i, p := range rows {
+			mu := dot(short[i].X, null.Coef)
+			y := mu + weight[p.Cluster]*(p.Sum-mu)
+			starred = append(starred, Pattern{X: p.X, Cluster: p.Cluster, N: 1, Sum: y, SumSq: y * y})
+		}
+		again, err := Fit(design, starred, FitOptions{Covariance: Clustered})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(again.Coef[term]/again.Coefficient(term, .95).SE) >= sample {
+			extreme++
+		}
+	}
+	near(t, "p value", got.PValue, float64(extreme)/draws, 1e-12)
+	if !(got.Estimate.Lower < fit.Coef[term] && fit.Coef[term] < got.Estimate.Upper) {
+		t.Errorf("interval %v does not hold the estimate", got.Estimate)
+	}
+}
+
+func TestSeparationIsReportedNotIterated(t *testing.T) {
+	dims := []Dimension{{Name: "origin", Codes: []string{"DANISH", "WESTERN", "NON_WESTERN"}}}
+	cells := []Cell{
+		{Key: []int{0}, N: 50, Sum: 20, SumSq: 20}, {Key: []int{1}, N: 30, Sum: 30, SumSq: 30}, {Key: []int{2}, N: 40, Sum: 10, SumSq: 10},
+	}
+	design, err := NewDesign(dims, false, cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	patterns, _ := design.Patterns(cells, false)
+	fit, err := Fit(design, patterns, FitOptions{Model: Logit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(fit.Separated) != 1 || fit.Separated[0] != "all of 30 with origin=WESTERN have the outcome" {
+		t.Errorf("separated: %q", fit.Separated)
+	}
+	near(t, "the category left", fit.Coef[2], math.Log(10./30/(20./30)), 1e-9)
+	if !math.IsNaN(fit.Coef[1]) || !math.IsNaN(fit.Coefficient(1, .95).Value) {
+		t.Errorf("a separated coefficient came out as %v", fit.Coef[1])
+	}
+	if fit.Observations != 90 {
+		t.Errorf("%g observations used, want 90", fit.Observations)
+	}
+
+	// the base category decides
+	cells[0].Sum, cells[0].SumSq, cells[1].Sum, cells[1].SumSq = 0, 0, 12, 12
+	patterns, _ = design.Patterns(cells, false)
+	if fit, err = Fit(design, patterns, FitOptions{Model: Logit}); err != nil {
+		t.Fatal(err)
+	}
+	if len(fit.Separated) != 1 || fit.Separated[0] != "none of 50 with origin=DANISH has the outcome" {
+		t.Errorf("separated: %q", fit.Separated)
+	}
+
+	// complete separation by a free column, and a group that decides, are errors that explain
+	if _, err := Fit(freeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 4), row(1, 5)}, FitOptions{Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "perfectly") {
+		t.Errorf("complete separation: %v", err)
+	}
+	a := []Cell{{Key: []int{0}, N: 10, Sum: 10, SumSq: 10}, {Key: []int{1}, N: 10, Sum: 10, SumSq: 10}}
+	b := []Cell{{Key: []int{0}, N: 10, Sum: 5, SumSq: 5}, {Key: []int{1}, N: 10, Sum: 3, SumSq: 3}}
+	if _, err := Adjust(a, b, AdjustOptions{Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "odds ratio") {
+		t.Errorf("a group that decides: %v", err)
+	}
+	// a quasi-separated point: overlap at a single value
+	if _, err := Fit(freeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 3), row(1, 5)}, FitOptions{Model: Logit}); err != nil && fault.KindOf(err) != fault.Invalid {
+		t.Errorf("quasi-separation: %v", err)
+	}
+}
+
+func TestAdjust(t *testing.T) {
+	// Within each category both cohorts have the same rate: the crude gap is composition only.
+	a := []Cell{{Key: []int{0}, Cluster: 1, N: 200, Sum: 172, SumSq: 172}, {Key: []int{1}, Cluster: 2, N: 300, Sum: 228, SumSq: 228}}
+	b := []Cell{{Key: []int{0}, Cluster: 3, N: 9000, Sum: 7740, SumSq: 7740}, {Key: []int{1}, Cluster: 4, N: 1000, Sum: 760, SumSq: 760}}
+	for _, model := range []Model{Linear, Logit} {
+		g, err := Adjust(a, b, AdjustOptions{Model: model})
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "crude", g.Crude.Value, .8-.85, 1e-12)
+		near(t, "adjusted", g.Adjusted.Value, 0, 1e-10)
+		if !(g.Adjusted.Lower < 0 && g.Adjusted.Upper > 0 && g.Crude.Upper < 0) {
+			t.Errorf("%v: crude %+v, adjusted %+v", model, g.Crude, g.Adjusted)
+		}
+		near(t, "support", g.Support.Value, 1, 0)
+		if model == Logit {
+			near(t, "odds ratio", g.OddsRatio.Value, 1, 1e-9)
+		}
+		// against a population that contains it: the same as against the rest
+		population := append(slices.Clone(a), b...)
+		over, err := Adjust(a, population, AdjustOptions{Model: model, Shared: a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "overlap", over.Adjusted.SE, g.Adjusted.SE, 1e-12)
+		if len(over.Warnings) == 0 {
+			t.Error("an overlap was not reported")
+		}
+	}
+	for name, try := range map[string]func() error{
+		"empty cohort": func() error { _, err := Adjust(nil, b, AdjustOptions{}); return err },
+		"no common support": func() error {
+			_, err := Adjust(a[:1], b[1:], AdjustOptions{})
+			return err
+		},
+		"one cluster": func() error {
+			one := func(cells []Cell) []Cell {
+				out := slices.Clone(cells)
+				for i := range out {
+					out[i].Cluster = 5
+				}
+				return out
+			}
+			_, err := Adjust(one(a), one(b), AdjustOptions{Covariance: Clustered})
+			return err
+		},
+		"the control is the outcome": func() error {
+			yes := []Cell{{Key: []int{0}, N: 20}, {Key: []int{1}, N: 30, Sum: 30, SumSq: 30}}
+			_, err := Adjust(yes, yes, AdjustOptions{})
+			return err
+		},
+		"the control is the outcome, logit": func() error {
+			yes := []Cell{{Key: []int{0}, N: 20}, {Key: []int{1}, N: 30, Sum: 30, SumSq: 30}}
+			_, err := Adjust(yes, yes, AdjustOptions{Model: Logit})
+			return err
+		},
+		"no variation": func() error {
+			none := []Cell{{Key: []int{0}, N: 20}}
+			_, err := Adjust(none, none, AdjustOptions{Model: Logit})
+			return err
+		},
+		"too much shared": func() error { _, err := Adjust(a, b, AdjustOptions{Shared: a}); return err },
+		"mixed keys":      func() error { _, err := Adjust(a, []Cell{{Key: []int{1, 2}, N: 4}}, AdjustOptions{}); return err },
+		"nan": func() error {
+			_, err := Adjust(a, []Cell{{Key: []int{1}, N: math.NaN()}}, AdjustOptions{})
+			return err
+		},
+		"a level of 95": func() error { _, err := Adjust(a, b, AdjustOptions{Level: 95}); return err },
+	} {
+		if err := try(); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSamplingWeightsAreScaled(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	cells := randomCells(rng, []int{3}, 40, 5, true)
+	design, _ := NewDesign(nil, false, cells)
+	plain, _ := design.Patterns(cells, false)
+	heavy := slices.Clone(plain)
+	var n float64
+	for i := range heavy {
+		n += plain[i].N
+		heavy[i].N, heavy[i].Sum, heavy[i].SumSq = 2345*plain[i].N, 2345*plain[i].Sum, 2345*plain[i].SumSq
+	}
+	for _, model := range []Model{Linear, Logit} {
+		p, err := Fit(design, plain, FitOptions{Model: model})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := Fit(design, heavy, FitOptions{Model: model, Observations: n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j := range p.Coef {
+			near(t, "coefficient", h.Coef[j], p.Coef[j], 1e-11)
+			near(t, "SE", h.Coefficient(j, .95).SE, p.Coefficient(j, .95).SE, 1e-11)
+		}
+	}
+}
+
+func TestCollinearColumnsAreOmittedAndNamed(t *testing.T) {
+	rows := []Pattern{row(1, 1, 2), row(3, 2, 4), row(2, 3, 6), row(5, 4, 8), row(4, 5, 10)}
+	fit, err := Fit(freeDesign("x", "twice x"), rows, FitOptions{Covariance: Classical})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "slope", fit.Coef[1], 0.8, 1e-12)
+	if !math.IsNaN(fit.Coef[2]) || len(fit.Warnings) != 1 || !strings.Contains(fit.Warnings[0], "twice x") {
+		t.Errorf("coefficient %v, warnings %q", fit.Coef[2], fit.Warnings)
+	}
+}
+
+func BenchmarkLogit(b *testing.B) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	cells := randomCells(rng, []int{4, 5, 3, 4, 4}, 1000, 400, true)
+	half := len(cells) / 2
+	for b.Loop() {
+		if _, err := Adjust(cells[:half], cells[half:], AdjustOptions{Model: Logit}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/kvarter/kvarter/internal/fault"
+)
+
+// Codes of errors beside the kinds of package fault.
+const (
+	codeParse      = "GRAPHQL_PARSE_FAILED"
+	codeValidation = "GRAPHQL_VALIDATION_FAILED"
+	codeInternal   = "INTERNAL"
+)
+
+// mostErrors is how many validation errors of one document are shown.
+const mostErrors = 20
+
+// httpError is a request that cannot be answered as GraphQL at all.
+type httpError struct {
+	status int
+	shown  *gqlerror.Error
+}
+
+func (e *httpError) Error() string { return e.shown.Message }
+
+func badRequest(format string, args ...any) *httpError {
+	return &httpError{http.StatusBadRequest, refused(fault.Invalid, format, args...)}
+}
+
+func refused(kind fault.Kind, format string, args ...any) *gqlerror.Error {
+	return &gqlerror.Error{Message: fmt.Sprintf(format, args...), Extensions: map[string]any{"code": string(kind)}}
+}
+
+// coded gives errors of the parser or the validator their code, and says so if it leaves some out.
+func coded(errs gqlerror.List, code string) gqlerror.List {
+	left := len(errs) - mostErrors
+	if left > 0 {
+		errs = append(errs[:mostErrors:mostErrors], gqlerror.Errorf("and %s more errors", thousands(left)))
+	}
+	for _, e := range errs {
+		e.Extensions = map[string]any{"code": code}
+	}
+	return errs
+}
+
+// panicked is a panic while a field was resolved; it is logged where it was caught.
+type panicked struct{ value any }
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+func (s *server) recovered(ctx context.Context, value any) error {
+	s.Log.ErrorContext(ctx, "panic", "id", requestID(ctx), "path", graphql.GetPath(ctx).String(), "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+	return &panicked{value}
+}
+
+// present turns the error of a field into what the user sees. An error of package fault is
+// shown as it is; of all else but a wrong argument only the id of the request, and the log has it.
+func (s *server) present(ctx context.Context, err error) *gqlerror.Error {
+	shown := *graphql.DefaultErrorPresenter(ctx, err) // a copy: fields may share the error
+	var known *fault.Error
+	var thrown *panicked
+	switch {
+	case errors.As(err, &thrown):
+		shown.Message = internalMessage(ctx)
+		shown.Extensions = map[string]any{"code": codeInternal}
+	case errors.As(err, &known):
+		shown.Message = known.Message
+		shown.Extensions = map[string]any{"code": string(known.Kind)}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
+		late := s.tooLate()
+		shown.Message, shown.Extensions = late.Message, late.Extensions
+	case errors.Is(err, context.Canceled), ctx.Err() != nil:
+		gone := cancelled()
+		shown.Message, shown.Extensions = gone.Message, gone.Extensions
+	case isArgumentError(ctx):
+		shown.Extensions = map[string]any{"code": string(fault.Invalid)}
+	default:
+		s.Log.ErrorContext(ctx, "internal error", "id", requestID(ctx), "path", shown.Path.String(), "error", err.Error())
+		shown.Message = internalMessage(ctx)
+		shown.Extensions = map[string]any{"code": codeInternal}
+	}
+	return &shown
+}
+
+// isArgumentError reports whether the error of the context's field comes from reading its
+// arguments: gqlgen sets them when all of them were read, and runs no resolver before.
+func isArgumentError(ctx context.Context) bool {
+	fc := graphql.GetFieldContext(ctx)
+	return fc != nil && fc.Args == nil && fc.Field.Field != nil && fc.Field.Definition != nil && len(fc.Field.Definition.Arguments) > 0
+}
+
+func internalMessage(ctx context.Context) string {
+	return "internal error; the log has it under id " + requestID(ctx)
+}
+
+func (s *server) tooLate() *gqlerror.Error {
+	return overLimit("timeoutMs", 0, s.Limits.TimeoutMS,
+		"the answer took longer than the limit of %s ms and was stopped; ask for less at a time", thousands(s.Limits.TimeoutMS))
+}
+
+func cancelled() *gqlerror.Error {
+	return refused(fault.Unavailable, "the request was cancelled before it was answered")
+}

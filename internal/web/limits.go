@@ -1,0 +1,360 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/lexer"
+
+	"github.com/kvarter/kvarter/internal/fault"
+)
+
+// Limits bound what one request may cost. They are what `dataset.limits` shows.
+type Limits struct {
+	Complexity int // largest cost of an operation; see cost
+	Depth      int // most levels of fields, introspection apart
+	Cells      int // most cells of one breakdown; the resolvers hold it
+	TimeoutMS  int // longest time of one request, in milliseconds
+	Tokens     int // most tokens of a document, comments included
+	Bytes      int // largest request body, or URL query of a GET, in bytes
+}
+
+// DefaultLimits let a page of a thousand areas through with a dozen fields each, or a thousand
+// questions to the store, and hold a request to what two cores answer in seconds.
+func DefaultLimits() Limits {
+	return Limits{Complexity: 50_000, Depth: 15, Cells: 10_000, TimeoutMS: 10_000, Tokens: 10_000, Bytes: 1 << 20}
+}
+
+// WithDefaults returns l with the default in place of each field that is 0 or less.
+func (l Limits) WithDefaults() Limits {
+	d := DefaultLimits()
+	for _, f := range []struct {
+		value    *int
+		standard int
+	}{
+		{&l.Complexity, d.Complexity}, {&l.Depth, d.Depth}, {&l.Cells, d.Cells},
+		{&l.TimeoutMS, d.TimeoutMS}, {&l.Tokens, d.Tokens}, {&l.Bytes, d.Bytes},
+	} {
+		if *f.value <= 0 {
+			*f.value = f.standard
+		}
+	}
+	return l
+}
+
+// introspectionLevels is what tools need to read a schema: the introspection query of graphql-js
+// 16 has 15 levels.
+const introspectionLevels = 20
+
+// overLimit is the error of a request that costs more than the limit, named as in `dataset.limits`.
+func overLimit(limit string, cost, max int, format string, args ...any) *gqlerror.Error {
+	e := refused(fault.Forbidden, format, args...)
+	e.Extensions["limit"] = limit
+	e.Extensions["max"] = max
+	if cost > 0 {
+		e.Extensions["cost"] = cost
+	}
+	return e
+}
+
+func overDepth(levels, max int) *gqlerror.Error {
+	return overLimit("depth", levels, max, "the document has %s levels of fields; the limit is %s", thousands(levels), thousands(max))
+}
+
+// checkText holds a document to the limits of tokens and levels before it is parsed, so that
+// what is over them costs no more than reading it once.
+func (l Limits) checkText(document string) (errs gqlerror.List) {
+	lex := lexer.New(&ast.Source{Input: document})
+	tokens, levels, deepest, parens := 0, 0, 0, 0
+	for {
+		token, err := lex.ReadToken()
+		if err != nil || token.Kind == lexer.EOF {
+			break // the parser tells what is wrong with it
+		}
+		tokens++
+		switch token.Kind {
+		case lexer.ParenL:
+			parens++
+		case lexer.ParenR:
+			parens--
+		case lexer.BraceL:
+			if parens == 0 { // else an argument's object
+				levels++
+				deepest = max(deepest, levels)
+			}
+		case lexer.BraceR:
+			if parens == 0 {
+				levels--
+			}
+		}
+	}
+	if deepest > max(l.Depth, introspectionLevels) {
+		errs = append(errs, overDepth(deepest, l.Depth))
+	}
+	if tokens > l.Tokens {
+		errs = append(errs, overLimit("tokens", tokens, l.Tokens,
+			"the document has %s tokens; the limit is %s; values can go into variables", thousands(tokens), thousands(l.Tokens)))
+	}
+	return errs
+}
+
+// checkDepth holds a parsed document, which need not be valid, to the limit of levels.
+func (l Limits) checkDepth(doc *ast.QueryDocument) *gqlerror.Error {
+	d := depths{fragments: map[string]*ast.FragmentDefinition{}, known: map[string]int{}}
+	for _, f := range doc.Fragments {
+		d.fragments[f.Name] = f
+	}
+	deepest := 0
+	for _, op := range doc.Operations {
+		deepest = max(deepest, d.of(op.SelectionSet))
+	}
+	if deepest > l.Depth {
+		return overDepth(deepest, l.Depth)
+	}
+	if d.introspection > introspectionLevels {
+		return overDepth(d.introspection, introspectionLevels)
+	}
+	return nil
+}
+
+type depths struct {
+	fragments     map[string]*ast.FragmentDefinition
+	known         map[string]int // of each fragment; 0 while it is being measured, so that a cycle ends
+	introspection int            // the deepest introspection
+}
+
+func (d *depths) of(set ast.SelectionSet) int {
+	deepest := 0
+	for _, selection := range set {
+		depth := 0
+		switch selection := selection.(type) {
+		case *ast.Field:
+			depth = 1 + d.of(selection.SelectionSet)
+			if selection.Name == "__schema" || selection.Name == "__type" {
+				d.introspection = max(d.introspection, depth)
+				depth = 1
+			}
+		case *ast.InlineFragment:
+			depth = d.of(selection.SelectionSet)
+		case *ast.FragmentSpread:
+			known, ok := d.known[selection.Name]
+			if !ok && d.fragments[selection.Name] != nil {
+				d.known[selection.Name] = 0
+				known = d.of(d.fragments[selection.Name].SelectionSet)
+				d.known[selection.Name] = known
+			}
+			depth = known
+		}
+		deepest = max(deepest, depth)
+	}
+	return deepest
+}
+
+// Costs, in units of one field that is already at hand (a few microseconds).
+const (
+	storeCost      = 50  // a field of a cohort: one statement over a stored roll-up
+	comparisonCost = 200 // a field of a comparison: two cohorts and a method on their cells
+
+	pageLength = 50  // of a connection without `first` and `last`
+	listLength = 10  // of a list whose length nothing tells; years, plans of an area, codes
+	objectDim  = 100 // values of a dimension of objects: areas, municipalities
+	costTop    = 1_000_000_000
+)
+
+// cost is an upper estimate of an operation's work. A field costs 1; a field of a cohort or a
+// comparison that has fields of its own costs storeCost or comparisonCost more; what is selected
+// in a list costs as often as the list is expected to be long: `first` or `last` of a
+// connection, else pageLength; for cells the product of the numbers of codes of the dimensions,
+// at most `first` and the limit of cells; else listLength. Introspection costs 1 in all. It
+// stops counting at costTop. The operation must be valid.
+func (l Limits) cost(schema *ast.Schema, op *ast.OperationDefinition, variables map[string]any) int {
+	c := costing{schema: schema, variables: variables, cells: l.Cells, fragments: map[fragmentPage]int{}}
+	return c.set(op.SelectionSet, 0)
+}
+
+type costing struct {
+	schema    *ast.Schema
+	variables map[string]any
+	cells     int
+	fragments map[fragmentPage]int
+}
+
+// fragmentPage is a fragment and the length of the page that it is spread in.
+type fragmentPage struct {
+	name string
+	page int
+}
+
+// set returns the cost of a selection; page is the length of the connection it is made in.
+func (c *costing) set(set ast.SelectionSet, page int) int {
+	sum := 0
+	for _, selection := range set {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			sum += c.field(selection, page)
+		case *ast.InlineFragment:
+			sum += c.set(selection.SelectionSet, page)
+		case *ast.FragmentSpread:
+			key := fragmentPage{selection.Name, page}
+			known, ok := c.fragments[key]
+			if !ok {
+				known = c.set(selection.Definition.SelectionSet, page)
+				c.fragments[key] = known
+			}
+			sum += known
+		}
+		sum = min(sum, costTop)
+	}
+	return sum
+}
+
+func (c *costing) field(f *ast.Field, page int) int {
+	if strings.HasPrefix(f.Name, "__") || f.Definition == nil {
+		return 1
+	}
+	own := 1
+	if len(f.SelectionSet) > 0 && f.ObjectDefinition != nil {
+		switch f.ObjectDefinition.Name {
+		case "Cohort":
+			own += storeCost
+		case "Comparison":
+			own += comparisonCost
+		}
+	}
+	isConnection := strings.HasSuffix(f.Definition.Type.Name(), "Connection")
+	isList := f.Definition.Type.Elem != nil
+	switch {
+	case isConnection:
+		return min(own+c.set(f.SelectionSet, c.length(f, pageLength)), costTop)
+	case isList && page > 0:
+		return min(own+page*c.set(f.SelectionSet, 0), costTop)
+	case isList:
+		return min(own+c.length(f, listLength)*c.set(f.SelectionSet, 0), costTop)
+	}
+	return min(own+c.set(f.SelectionSet, 0), costTop)
+}
+
+// length estimates how many elements the list or connection f has.
+func (c *costing) length(f *ast.Field, standard int) int {
+	args := f.ArgumentMap(c.variables)
+	length := standard
+	if by, of := args["by"], args["of"]; by != nil || of != nil {
+		length = min(c.codes(by)*c.codes(of), c.cells)
+		if f.Name == "trend" {
+			length = min(length*listLength, c.cells)
+		}
+	}
+	for _, name := range []string{"first", "last"} {
+		if n, ok := integer(args[name]); ok && n >= 0 {
+			if args["by"] != nil {
+				n = min(n, length)
+			}
+			return min(n, costTop)
+		}
+	}
+	return length
+}
+
+// codes multiplies the numbers of values of the dimensions in an argument; what is not a
+// dimension counts 1. The dimension AGE_GROUP is the field ageGroup of CellKey.
+func (c *costing) codes(argument any) int {
+	switch argument := argument.(type) {
+	case []any:
+		product := 1
+		for _, a := range argument {
+			product = min(product*c.codes(a), costTop)
+		}
+		return product
+	case string:
+		key := c.schema.Types["CellKey"]
+		if key == nil {
+			return 1
+		}
+		field := key.Fields.ForName(lowerCamel(argument))
+		if field == nil {
+			return 1
+		}
+		switch t := c.schema.Types[field.Type.Name()]; {
+		case t == nil:
+			return 1
+		case t.Kind == ast.Enum:
+			return len(t.EnumValues)
+		case t.Kind == ast.Scalar:
+			return listLength
+		default:
+			return objectDim
+		}
+	}
+	return 1
+}
+
+func integer(v any) (int, bool) {
+	switch v := v.(type) {
+	case int:
+		return v, true
+	case int64:
+		return int(v), true
+	case json.Number:
+		n, err := v.Int64()
+		return int(n), err == nil
+	}
+	return 0, false
+}
+
+func lowerCamel(constant string) string {
+	words := strings.Split(strings.ToLower(constant), "_")
+	for i := 1; i < len(words); i++ {
+		if words[i] != "" {
+			words[i] = strings.ToUpper(words[i][:1]) + words[i][1:]
+		}
+	}
+	return strings.Join(words, "")
+}
+
+// usesDefer reports whether a valid operation asks for a part of its answer later, which one
+// HTTP answer cannot give.
+func usesDefer(doc *ast.QueryDocument) bool {
+	var in func(ast.SelectionSet) bool
+	in = func(set ast.SelectionSet) bool {
+		for _, selection := range set {
+			switch selection := selection.(type) {
+			case *ast.Field:
+				if in(selection.SelectionSet) {
+					return true
+				}
+			case *ast.InlineFragment:
+				if selection.Directives.ForName("defer") != nil || in(selection.SelectionSet) {
+					return true
+				}
+			case *ast.FragmentSpread:
+				if selection.Directives.ForName("defer") != nil {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, f := range doc.Fragments {
+		if in(f.SelectionSet) {
+			return true
+		}
+	}
+	for _, op := range doc.Operations {
+		if in(op.SelectionSet) {
+			return true
+		}
+	}
+	return false
+}
+
+// thousands writes 1234567 as 1,234,567.
+func thousands(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}

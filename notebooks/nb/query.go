@@ -1,0 +1,201 @@
+package nb
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	urlVariable = "KVARTER_URL"
+	defaultURL  = "http://127.0.0.1:8080/graphql"
+
+	// A question that takes longer than this is over the server's own time limit by far.
+	queryTimeout = 2 * time.Minute
+	// The largest answer read; the server's limit on cells keeps answers far below it.
+	maxAnswer = 256 << 20
+)
+
+// Query asks the server the GraphQL document doc with the variables vars (nil for none) and
+// returns the answer's data as a T. It stops the cell where that fails: the server is not
+// there, the answer holds errors, or the answer and T are not the same shape (see QueryE).
+func Query[T any](doc string, vars map[string]any) T {
+	answer, err := QueryE[T](doc, vars)
+	if err != nil {
+		stop(err)
+	}
+	return answer
+}
+
+// QueryE is Query with the error returned, for a cell that shows what happens to a wrong
+// question. Errors of the server are an *AnswerError.
+//
+// T is a struct whose fields are those of the document, matched by name without regard to
+// case, or by a json tag. Matching is strict both ways: a field of the answer that T lacks is
+// an error, and so is a field of T that the document did not ask for (unless its tag says
+// omitempty). A null is an error too, except where T has a pointer, a slice, a map or an any
+// to hold it: a figure that is not there never reads as zero.
+func QueryE[T any](doc string, vars map[string]any) (answer T, err error) {
+	endpoint, err := endpoint()
+	if err != nil {
+		return answer, err
+	}
+	if vars == nil {
+		vars = map[string]any{}
+	}
+	body, err := json.Marshal(map[string]any{"query": doc, "variables": vars})
+	if err != nil {
+		return answer, fmt.Errorf("the variables of the query cannot be sent as JSON: %w", err)
+	}
+	request, err := http.NewRequest(http.MethodPost, endpoint, bytes.NewReader(body))
+	if err != nil {
+		return answer, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/graphql-response+json, application/json;q=0.9")
+	client := http.Client{Timeout: queryTimeout}
+	response, err := client.Do(request)
+	if err != nil {
+		return answer, noServer(endpoint, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return answer, fmt.Errorf("the answer of %s broke off: %w", endpoint, err)
+	}
+	if len(text) > maxAnswer {
+		return answer, fmt.Errorf("the answer of %s is larger than %d MB; ask for less, or page with first and after", endpoint, maxAnswer>>20)
+	}
+	data, err := readAnswer(endpoint, response, text)
+	if err != nil {
+		return answer, err
+	}
+	return answer, decode(data, &answer)
+}
+
+// endpoint is the address that queries go to.
+func endpoint() (string, error) {
+	address := os.Getenv(urlVariable)
+	if address == "" {
+		return defaultURL, nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return "", fmt.Errorf("%s is %q; it should be the address of the server's GraphQL endpoint, like %s", urlVariable, address, defaultURL)
+	}
+	return address, nil
+}
+
+func noServer(endpoint string, err error) error {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Errorf("the server at %s did not answer within %s", endpoint, queryTimeout)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf(`no server answers at %s (the connection was refused).
+Start it in the folder of the repository, then run this cell again:
+
+    go run .
+
+If it runs somewhere else, say where in a cell of its own:
+
+    %%env %s http://HOST:PORT/graphql`, endpoint, urlVariable)
+	default:
+		return fmt.Errorf(`the server at %s cannot be reached: %w
+Is the address right? It comes from the environment variable %s. The server is started with "go run ." in the folder of the repository`, endpoint, err, urlVariable)
+	}
+}
+
+// AnswerError holds the errors that a GraphQL server answered with.
+type AnswerError struct {
+	Errors []GraphQLError
+}
+
+// GraphQLError is one error as the GraphQL specification (section 7.1.2) has it.
+type GraphQLError struct {
+	Message    string         `json:"message"`
+	Path       []any          `json:"path,omitempty"`
+	Locations  []Location     `json:"locations,omitempty"`
+	Extensions map[string]any `json:"extensions,omitempty"`
+}
+
+// Location is a place in the document; both count from 1.
+type Location struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+}
+
+func (e *AnswerError) Error() string {
+	var b strings.Builder
+	if len(e.Errors) == 1 {
+		b.WriteString("the server answered with an error:")
+	} else {
+		fmt.Fprintf(&b, "the server answered with %d errors:", len(e.Errors))
+	}
+	for _, one := range e.Errors {
+		b.WriteString("\n  - " + one.String())
+	}
+	return b.String()
+}
+
+// String is the message with where it happened and its code, as far as the server said.
+func (e GraphQLError) String() string {
+	var where []string
+	if len(e.Path) > 0 {
+		where = append(where, "at "+pathString(e.Path))
+	}
+	if len(e.Locations) > 0 {
+		where = append(where, fmt.Sprintf("line %d, column %d of the query", e.Locations[0].Line, e.Locations[0].Column))
+	}
+	if code, ok := e.Extensions["code"].(string); ok && code != "" {
+		where = append(where, code)
+	}
+	if len(where) == 0 {
+		return e.Message
+	}
+	return e.Message + " (" + strings.Join(where, "; ") + ")"
+}
+
+func pathString(path []any) string {
+	var b strings.Builder
+	for i, step := range path {
+		switch step := step.(type) {
+		case string:
+			if i > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(step)
+		default:
+			fmt.Fprintf(&b, "[%v]", step)
+		}
+	}
+	return b.String()
+}
+
+// readAnswer takes the data out of a response, or says why there is none.
+func readAnswer(endpoint string, response *http.Response, text []byte) (json.RawMessage, error) {
+	var answer struct {
+		Data   json.RawMessage `json:"data"`
+		Errors []GraphQLError  `json:"errors"`
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		start := strings.Join(strings.Fields(string(text[:min(len(text), 200)])), " ")
+		return nil, fmt.Errorf("%s answered %q, which is not a GraphQL answer: %q\nIs %s the address of the GraphQL endpoint, like %s?",
+			endpoint, response.Status, start, urlVariable, defaultURL)
+	}
+	if len(answer.Errors) > 0 {
+		return nil, &AnswerError{answer.Errors}
+	}
+	if len(answer.Data) == 0 || string(answer.Data) == "null" {
+		return nil, fmt.Errorf("%s answered %q with neither data nor errors", endpoint, response.Status)
+	}
+	return answer.Data, nil
+}

@@ -1,0 +1,359 @@
+// Command kvarter answers questions about housing areas and cohorts of children.
+package main
+
+//go:generate go run ./internal/contract/generate
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/kvarter/kvarter/data"
+	"github.com/kvarter/kvarter/graph"
+	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/progress"
+	"github.com/kvarter/kvarter/internal/rerun"
+	"github.com/kvarter/kvarter/internal/snapshot"
+	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/synth"
+	"github.com/kvarter/kvarter/internal/web"
+	"github.com/kvarter/kvarter/resolvers"
+)
+
+const usage = `Kvarter answers questions about housing areas and cohorts of children.
+
+  go run . [serve] [--addr 127.0.0.1:8080] [--data DIR] [--allow-origin ORIGIN] [--log text|json]
+      serve GraphQL and the console page; makes the default data set first if DIR has none
+  go run . generate [--data DIR] [--seed N] [--scale X] [--world no-area-effect|area-effect]
+      make the synthetic data set and switch to it
+  go run . import RECIPE.yaml [--data DIR]
+      read your own data, check every row, and switch to it
+  go run . check [--data DIR]
+      check the data set in use, row by row
+  go run . verify [NOTEBOOK.ipynb ...] [--data DIR] [--report FILE.html] [--update]
+      rerun notebooks and compare every figure with what is committed
+  go run . jupyter
+      install the Go kernel for this project, and say how to open the notebooks
+  go run . schema
+      print the GraphQL schema
+
+DIR is ` + "`data`" + ` if not given. Exit codes: 0 done; 1 the answer is no (a notebook differs, a row is
+invalid); 2 wrong use, or it could not be tried.
+`
+
+// defaultSeed is the seed of the data set that the notebooks are committed with.
+const defaultSeed = 1
+
+// The exit codes.
+const (
+	done    = 0
+	no      = 1
+	trouble = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// options are the flags of every command; each command takes those that its usage names.
+type options struct {
+	addr, data, log, world, report string
+	origins                        list
+	seed                           uint64
+	scale                          float64
+	update                         bool
+}
+
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, ",") }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+// run carries out the command and returns the exit code.
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	name := "serve"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	var o options
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	commands := map[string]struct {
+		run   func(context.Context, options, []string, io.Writer) (int, error)
+		flags string
+	}{
+		"serve":    {serve, "addr data log allow-origin"},
+		"generate": {generate, "data seed scale world"},
+		"verify":   {verify, "data report update"},
+		"jupyter":  {jupyter, ""},
+		"schema":   {schema, ""},
+	}
+	command, ok := commands[name]
+	if name == "help" || len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "-help") {
+		fmt.Fprint(out, usage)
+		return done
+	}
+	if !ok {
+		known := []string{"help"}
+		for k := range commands {
+			known = append(known, k)
+		}
+		fmt.Fprintf(errs, "no command %q%s\n\n%s", name, fault.Suggest(name, known), usage)
+		return trouble
+	}
+	for _, f := range strings.Fields(command.flags) {
+		switch f {
+		case "addr":
+			flags.StringVar(&o.addr, f, "127.0.0.1:8080", "")
+		case "data":
+			flags.StringVar(&o.data, f, "data", "")
+		case "log":
+			flags.StringVar(&o.log, f, "text", "")
+		case "allow-origin":
+			flags.Var(&o.origins, f, "")
+		case "seed":
+			flags.Uint64Var(&o.seed, f, defaultSeed, "")
+		case "scale":
+			flags.Float64Var(&o.scale, f, 1, "")
+		case "world":
+			flags.StringVar(&o.world, f, string(synth.NoAreaEffect), "")
+		case "report":
+			flags.StringVar(&o.report, f, "", "")
+		case "update":
+			flags.BoolVar(&o.update, f, false, "")
+		}
+	}
+	var operands []string
+	for rest := args; ; { // flags may stand before or after what a command works on
+		if err := flags.Parse(rest); err != nil {
+			fmt.Fprintf(errs, "%s: %v\n\n%s", name, err, usage)
+			return trouble
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		operands, rest = append(operands, flags.Arg(0)), flags.Args()[1:]
+	}
+	code, err := command.run(ctx, o, operands, out)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintf(errs, "%s: %v\n", name, err)
+	}
+	return code
+}
+
+func noOperands(operands []string) error {
+	if len(operands) > 0 {
+		return fault.Invalidf("%q was not expected; `go run . help` lists the commands", operands[0])
+	}
+	return nil
+}
+
+func parseContract() (*contract.Contract, error) {
+	return contract.Parse("data/contract.yaml", data.Contract)
+}
+
+// opened is a data set in use.
+type opened struct {
+	store  *store.Store
+	info   snapshot.Info
+	schema graphql.ExecutableSchema
+}
+
+// open opens the data set in use, and makes the default one first if there is none.
+func open(ctx context.Context, o options, limits web.Limits, out io.Writer) (*opened, error) {
+	c, err := parseContract()
+	if err != nil {
+		return nil, err
+	}
+	folder, info, err := snapshot.Current(o.data)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		fmt.Fprintf(out, "No data set in %s yet: making the synthetic one (some twenty seconds, once).\n", o.data)
+	case err != nil:
+		return nil, err
+	case info.ContractHash != c.Hash && info.Generator == nil:
+		return nil, fault.Invalidf("the data set %s was imported under another data contract; import its recipe again", info.Name)
+	case info.ContractHash != c.Hash:
+		fmt.Fprintln(out, "The data contract has changed: making the synthetic data set again.")
+		o.seed, o.scale, o.world = info.Generator.Seed, info.Generator.Scale, info.Generator.World
+	}
+	if err != nil || info.ContractHash != c.Hash {
+		if err != nil {
+			o.seed, o.scale, o.world = defaultSeed, 1, string(synth.NoAreaEffect)
+		}
+		if _, err := generate(ctx, o, nil, out); err != nil {
+			return nil, err
+		}
+		if folder, info, err = snapshot.Current(o.data); err != nil {
+			return nil, err
+		}
+	}
+	s, err := store.Open(ctx, folder, c, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	r := &resolvers.Resolver{Contract: c, Store: s, Dataset: dataset(info, limits)}
+	return &opened{store: s, info: info, schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))}, nil
+}
+
+// dataset is what the API tells of the data set in use.
+func dataset(info snapshot.Info, limits web.Limits) model.Dataset {
+	out := model.Dataset{Name: info.Name, Title: info.Title, Synthetic: info.Synthetic, Fingerprint: info.Fingerprint, Years: info.Years,
+		Citation: info.Citation, Licence: info.Licence, Rows: []*model.TableRows{}, Sources: []*model.Source{},
+		Disclosure: &model.DisclosurePolicy{Method: model.DisclosureMethodNone},
+		Limits:     &model.Limits{Complexity: limits.Complexity, Depth: limits.Depth, Cells: limits.Cells, TimeoutMs: limits.TimeoutMS, Tokens: limits.Tokens, Bytes: limits.Bytes}}
+	for _, t := range info.Tables {
+		out.Rows = append(out.Rows, &model.TableRows{Table: t.Name, Rows: int(t.Rows)})
+	}
+	optional := func(text string) *string {
+		if text == "" {
+			return nil
+		}
+		return &text
+	}
+	for _, s := range info.Sources {
+		out.Sources = append(out.Sources, &model.Source{Title: s.Title, Publisher: s.Publisher, URL: optional(s.URL), Accessed: (*model.Date)(optional(s.Accessed)), Licence: optional(s.Licence)})
+	}
+	return out
+}
+
+func (d *opened) handler(o options, limits web.Limits, log *slog.Logger) http.Handler {
+	return web.New(web.Config{Schema: d.schema, Limits: limits, Title: d.info.Title, Fingerprint: d.info.Fingerprint, Synthetic: d.info.Synthetic,
+		AllowedOrigins: o.origins, Ready: d.store.Ready, Log: log})
+}
+
+func serve(ctx context.Context, o options, operands []string, out io.Writer) (code int, err error) {
+	if err := noOperands(operands); err != nil {
+		return trouble, err
+	}
+	var handler slog.Handler
+	switch o.log {
+	case "text":
+		handler = slog.NewTextHandler(os.Stderr, nil)
+	case "json":
+		handler = slog.NewJSONHandler(os.Stderr, nil)
+	default:
+		return trouble, fault.Invalidf("no log format %q; text and json are known", o.log)
+	}
+	log := slog.New(handler)
+	// The address is taken first: twenty seconds of making data should not end in "in use".
+	listener, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return trouble, fmt.Errorf("cannot listen on %s (%w); choose another address with --addr, e.g. --addr 127.0.0.1:0 for any free port", o.addr, err)
+	}
+	defer listener.Close()
+	limits := web.DefaultLimits()
+	d, err := open(ctx, o, limits, out)
+	if err != nil {
+		return trouble, err
+	}
+	defer func() { err = errors.Join(err, d.store.Close()) }()
+	notice := ""
+	if d.info.Synthetic {
+		notice = "\n  This data set is synthetic: no real person is in it."
+	}
+	base := "http://" + listener.Addr().String()
+	fmt.Fprintf(out, "Kvarter serves %q, years %d-%d, fingerprint %.12s.%s\n\n  Look at it      %s/\n  GraphQL         %s/graphql\n  Notebooks       go run . jupyter\n  Stop            Ctrl-C\n\n",
+		d.info.Title, d.info.Years[0], d.info.Years[len(d.info.Years)-1], d.info.Fingerprint, notice, base, base)
+	return done, serveOn(ctx, listener, d.handler(o, limits, log))
+}
+
+// serveOn serves until ctx ends, then lets requests under way finish.
+func serveOn(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	return server.Shutdown(ending)
+}
+
+func generate(ctx context.Context, o options, operands []string, out io.Writer) (int, error) {
+	if err := noOperands(operands); err != nil {
+		return trouble, err
+	}
+	c, err := parseContract()
+	if err != nil {
+		return trouble, err
+	}
+	info, err := snapshot.Generate(ctx, o.data, c, synth.Options{Seed: o.seed, Scale: o.scale, World: synth.Kind(o.world)}, cells(c), progress.New(out))
+	if err != nil {
+		return trouble, err
+	}
+	fmt.Fprintf(out, "The data set in use is now %q, fingerprint %.12s.\n", info.Title, info.Fingerprint)
+	return done, nil
+}
+
+// cells builds the cells of a snapshot within the memory that generating may take.
+func cells(c *contract.Contract) func(context.Context, string) error {
+	return func(ctx context.Context, folder string) error {
+		return store.BuildCells(ctx, folder, c, store.Options{MemoryLimit: "1GB"})
+	}
+}
+
+func verify(ctx context.Context, o options, notebooks []string, out io.Writer) (code int, err error) {
+	limits := web.DefaultLimits()
+	d, err := open(ctx, o, limits, out)
+	if err != nil {
+		return trouble, err
+	}
+	defer func() { err = errors.Join(err, d.store.Close()) }()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return trouble, err
+	}
+	serving, stop := context.WithCancel(ctx)
+	stopped := make(chan error, 1)
+	go func() { stopped <- serveOn(serving, listener, d.handler(o, limits, slog.New(slog.DiscardHandler))) }()
+	verdict, err := rerun.Verify(ctx, rerun.Options{Repo: ".", Notebooks: notebooks, URL: "http://" + listener.Addr().String() + "/graphql",
+		Report: o.report, Update: o.update, Out: out})
+	stop()
+	if err = errors.Join(err, <-stopped); err != nil {
+		return trouble, err
+	}
+	if !verdict.Same() && !o.update {
+		return no, nil
+	}
+	return done, nil
+}
+
+func jupyter(ctx context.Context, _ options, operands []string, out io.Writer) (int, error) {
+	if err := noOperands(operands); err != nil {
+		return trouble, err
+	}
+	told, err := rerun.InstallKernel(ctx, ".")
+	if err != nil {
+		return trouble, err
+	}
+	fmt.Fprint(out, told)
+	return done, nil
+}
+
+func schema(_ context.Context, _ options, operands []string, out io.Writer) (int, error) {
+	if err := noOperands(operands); err != nil {
+		return trouble, err
+	}
+	fmt.Fprint(out, web.SDL(graph.NewExecutableSchema(graph.Config{}).Schema()))
+	return done, nil
+}
