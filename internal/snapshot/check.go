@@ -39,6 +39,7 @@ func Check(ctx context.Context, dir string, c *contract.Contract) (_ []Finding, 
 	}
 	defer conn.Close()
 	s := &stored{folder: folder, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
+	s.whole = infoFile
 	s.place = func(f *facts, at int64, _, _ string) (string, string, error) {
 		return f.Name + ".parquet", fmt.Sprint(at), nil
 	}

@@ -71,7 +71,7 @@ const FindingsFile = "findings.csv"
 const shownOfARule = 10
 
 // Report prints findings to w, errors first: the first of each rule, and how many more there are.
-// Where not all are printed, all are listed in the file findings.csv of the data folder dir.
+// Where not all are printed, all are in the file findings.csv of the data folder dir.
 func Report(w io.Writer, dir string, findings []Finding) (err error) {
 	list := filepath.Join(dir, FindingsFile)
 	left := false
@@ -104,7 +104,7 @@ func Report(w io.Writer, dir string, findings []Finding) (err error) {
 			}
 			if more[rule] > 0 {
 				left = true
-				if _, err := fmt.Fprintf(w, "%s (%s): %d more rows, listed in %s\n", severity, rule, more[rule], list); err != nil {
+				if _, err := fmt.Fprintf(w, "%s (%s): %s more, in %s\n", severity, rule, plural(more[rule], "row"), list); err != nil {
 					return err
 				}
 			}

@@ -101,7 +101,7 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 	}
 	s := &staged{recipe: r, conn: conn, checker: checker{ctx: ctx, conn: conn, contract: w.contract, tables: map[string]*facts{}, broken: map[string]bool{}},
 		files: map[string]bool{}, origins: map[string]string{}, offsets: map[string]map[string]int64{}}
-	s.place = s.locate
+	s.place, s.whole = s.locate, r.file
 	for _, t := range r.tables {
 		steps.Start("Reading "+t.Name, 0)
 		if err := s.load(t); err != nil {
@@ -197,8 +197,8 @@ func (s *staged) load(t recipeTable) error {
 	if n == 0 {
 		return s.wrongSelect(t, mistake("it gives no rows; leave the table out if there is nothing to put in"))
 	}
-	if relation == running(selected.traced) {
-		s.origins[t.Name] = running(selected.origin)
+	if relation == "("+selected.traced+")" {
+		s.origins[t.Name] = "(" + selected.origin + ")"
 	}
 	f.located = kinds[rowColumn] != ""
 	s.tables[t.Name] = f
@@ -242,15 +242,17 @@ func oneLine(message string) string {
 // told, and its columns with their types.
 func (s *staged) describe(selected *selection) (string, []column, error) {
 	if selected.traced != "" {
-		if columns, err := s.columnsOf(running(selected.traced)); err == nil {
-			return running(selected.traced), columns, nil
+		relation := "(" + selected.traced + ")"
+		if columns, err := s.columnsOf(relation); err == nil {
+			return relation, columns, nil
 		} else if s.ctx.Err() != nil {
 			return "", nil, s.ctx.Err()
 		}
 		// The SELECT has a form in which the origin cannot be told; it stands as written.
 	}
-	columns, err := s.columnsOf(running(selected.text))
-	return running(selected.text), columns, err
+	relation := "(" + selected.text + ")"
+	columns, err := s.columnsOf(relation)
+	return relation, columns, err
 }
 
 // column is a column of a SELECT.
@@ -469,17 +471,20 @@ func typed(c *contract.Column, kind string) string {
 func (s *staged) rejected(selected *selection) (found bool, err error) {
 	lenient := map[string]bool{}
 	for _, r := range selected.reads {
-		for _, file := range r.files {
-			lenient[file] = r.lenient
+		if strings.HasPrefix(r.function, "read_csv") {
+			for _, file := range r.files {
+				lenient[file] = r.lenient
+			}
 		}
 	}
+	if len(lenient) == 0 {
+		return false, nil
+	}
+	// Were the tables not there, lines would be lost in silence: the query would fail.
 	rows, err := s.conn.QueryContext(s.ctx, `SELECT DISTINCT s.file_path, e.line, coalesce(e.column_name, ''), e.error_type::VARCHAR, coalesce(e.csv_line, ''), e.error_message
 		FROM reject_errors AS e JOIN reject_scans AS s USING (scan_id, file_id) ORDER BY ALL`)
 	if err != nil {
-		if strings.Contains(err.Error(), "does not exist") {
-			return false, nil // no CSV file was read in this way
-		}
-		return false, err
+		return false, fmt.Errorf("lines that could not be read: %w", err)
 	}
 	seen := map[string]bool{}
 	for rows.Next() {

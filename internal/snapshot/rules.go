@@ -57,6 +57,7 @@ type checker struct {
 	tables   map[string]*facts
 	broken   map[string]bool // tables that could not be read, of which nothing can be said
 	place    func(f *facts, at int64, file, row string) (string, string, error)
+	whole    string // how findings name what is wrong with a table as a whole
 	findings []Finding
 }
 
@@ -112,7 +113,7 @@ func (k *checker) list(f *facts, r rule) (err error) {
 		if found.File, found.Row, err = k.place(f, at, fileName.String, row.String); err != nil {
 			return err
 		}
-		if (!f.located || f.Person == "") && key.String != "" {
+		if (!f.located || f.series() != nil) && key.String != "" {
 			found.Message += " (" + key.String + ")"
 		}
 		file = found.File
@@ -223,9 +224,12 @@ func (k *checker) rowRules(f *facts) error {
 	return nil
 }
 
+var typeNames = map[contract.Type]string{contract.Int: "a whole number", contract.Decimal: "a number", contract.Bool: "true or false",
+	contract.String: "a text", contract.Strings: "a list of texts", contract.Date: "a date YYYY-MM-DD"}
+
 // describeColumn says what a column holds.
 func describeColumn(c *contract.Column) string {
-	text := map[contract.Type]string{contract.Int: "a whole number", contract.Decimal: "a number", contract.Bool: "true or false", contract.String: "a text", contract.Strings: "a list of texts", contract.Date: "a date YYYY-MM-DD"}[c.Type]
+	text := typeNames[c.Type]
 	if c.Codes != nil {
 		text = "a code of " + c.Codes.Name
 	}
@@ -248,16 +252,22 @@ func wrongType(c *contract.Column, value string) string {
 	case c.Type == contract.Strings:
 		hint = "; a text is split with string_split(column, ';')"
 	}
-	return fmt.Sprintf("%q is not %s%s", value, describeColumn(c), hint)
+	return fmt.Sprintf("%q is not %s%s", value, typeNames[c.Type], hint)
 }
 
-// suggestCode suggests the code that a value means: by its label, else by its spelling.
+// suggestCode suggests the code that a value means: by its spelling or its label.
 func suggestCode(value string, l *contract.Codelist, codes []string) string {
 	plain := strings.ToLower(strings.TrimSpace(norm.NFC.String(value)))
+	best, nearest := "", len([]rune(plain))/3+1
 	for _, c := range l.Codes {
-		if plain == strings.ToLower(c.Code) || plain == strings.ToLower(c.Label.DA) || plain == strings.ToLower(c.Label.EN) {
-			return fmt.Sprintf("; did you mean %s (%s)?", c.Code, c.Label.EN)
+		for _, name := range []string{c.Code, c.Label.DA, c.Label.EN} {
+			if d := levenshtein.ComputeDistance(plain, strings.ToLower(name)); d < nearest {
+				best, nearest = fmt.Sprintf("; did you mean %s (%s)?", c.Code, c.Label.EN), d
+			}
 		}
+	}
+	if best != "" {
+		return best
 	}
 	return fault.Suggest(strings.TrimSpace(value), codes)
 }
@@ -364,7 +374,7 @@ func (k *checker) references(f *facts) error {
 				return err
 			}
 			if given {
-				k.add(Finding{Severity: Error, File: f.Name, Column: c.Name, Rule: "reference", Rows: 1, Table: f.Name,
+				k.add(Finding{Severity: Error, File: k.whole, Column: f.Name + "." + c.Name, Rule: "reference", Rows: 1, Table: f.Name,
 					Message: fmt.Sprintf("its values name rows of the table %s, which is not there; add that table, or leave the column out", table)})
 			}
 			continue
@@ -626,6 +636,8 @@ func (n *named) span() string {
 // followed in one year are two.
 func (n *named) like(m *named) string {
 	switch {
+	case n.id == m.id:
+		return "" // a duplicate, which has a rule of its own
 	case n.name == m.name:
 		return "(the same name)"
 	case n.plain == m.plain && norm.NFC.String(n.name) != norm.NFC.String(m.name):

@@ -19,9 +19,9 @@ import (
 // absolute and within the recipe's folder, and lines of a CSV file that cannot be read are
 // collected instead of ending the scan.
 type selection struct {
-	text   string // the parse, in JSON
+	text   string // as SQL
 	traced string // the same with the columns _file and _row of each row's origin; or ""
-	origin string // the file that traced rows come from, as a parse; or ""
+	origin string // a SELECT of _file and _row from the file that traced rows come from; or ""
 	reads  []read
 }
 
@@ -96,15 +96,15 @@ func parseSelect(ctx context.Context, conn *sql.Conn, text, folder string) (*sel
 		return nil, p.err
 	}
 	s := &selection{reads: p.reads}
-	if s.text, err = statement(node); err != nil {
+	if s.text, err = p.write(node); err != nil {
 		return nil, err
 	}
 	// From here on the tree is changed to tell the origin of rows.
 	if origin := p.trace(node); origin != nil && p.err == nil {
-		if s.traced, err = statement(node); err != nil {
+		if s.traced, err = p.write(node); err != nil {
 			return nil, err
 		}
-		s.origin, err = statement(origin)
+		s.origin, err = p.write(origin)
 	}
 	return s, err
 }
@@ -138,18 +138,6 @@ func parseSQL(ctx context.Context, conn *sql.Conn, text string) (object, error) 
 	return child(statements[0], "node"), nil
 }
 
-// statement writes the parse of one SELECT as DuckDB reads it back.
-func statement(node object) (string, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(object{"error": false, "statements": []any{object{"node": node, "named_param_map": []any{}}}})
-	return strings.TrimSpace(b.String()), err
-}
-
-// running is the relation of what a parse gives.
-func running(parse string) string { return "json_execute_serialized_sql(" + quoteText(parse) + ")" }
-
 // preparer changes a parse in place.
 type preparer struct {
 	ctx    context.Context
@@ -164,6 +152,18 @@ func (p *preparer) fail(err error) {
 	if p.err == nil {
 		p.err = err
 	}
+}
+
+// write writes the parse of a SELECT as SQL.
+func (p *preparer) write(node object) (text string, err error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(object{"error": false, "statements": []any{object{"node": node, "named_param_map": []any{}}}}); err != nil {
+		return "", err
+	}
+	err = p.conn.QueryRowContext(p.ctx, "SELECT json_deserialize_sql("+quoteText(strings.TrimSpace(b.String()))+"::JSON)").Scan(&text)
+	return text, err
 }
 
 // template parses SQL of our own.
@@ -206,13 +206,15 @@ func (p *preparer) prepare(o object) {
 	if !slices.Contains(fileReaders, name) || len(arguments) == 0 {
 		return
 	}
-	r := read{function: name}
+	r, collects := read{function: name}, false
 	for _, a := range arguments[1:] {
 		switch strings.ToLower(columnName(child(a, "left"))) {
 		case "encoding":
 			r.encoding = true
-		case "ignore_errors", "store_rejects":
+		case "ignore_errors":
 			r.lenient = true
+		case "store_rejects":
+			collects = true
 		}
 	}
 	constants := []object{arguments[0]}
@@ -236,7 +238,7 @@ func (p *preparer) prepare(o object) {
 		value["value"] = r.path
 		p.reads = append(p.reads, r)
 	}
-	if strings.HasPrefix(name, "read_csv") && !r.lenient {
+	if strings.HasPrefix(name, "read_csv") && !collects {
 		collecting := child(child(p.template("FROM read_csv('x', store_rejects = true)"), "from_table"), "function")
 		function["children"] = append(function["children"].([]any), collecting["children"].([]any)[1])
 	}
@@ -333,7 +335,7 @@ func (p *preparer) trace(node object) object {
 		}
 		walk(item, func(o object) {
 			switch name := columnName(o); {
-			case name == fileColumn || name == rowColumn || name == alias:
+			case name != "" && (name == fileColumn || name == rowColumn || name == alias):
 				odd = true // the recipe tells the origin itself, or takes a whole row as a value
 			case str(o, "class") == "STAR" && !star, strings.EqualFold(str(o, "function_name"), "unnest"):
 				odd = true

@@ -227,7 +227,7 @@ func (r *jsonRows) misspelt(file string) ([]Finding, error) {
 				continue
 			}
 			for usual, m := range count {
-				if m*10 >= rows*8 && levenshtein.ComputeDistance(rare, usual) <= 1+len(rare)/8 {
+				if m*10 >= rows*8 && (levenshtein.ComputeDistance(rare, usual) <= 1+len(rare)/8 || transposed(rare, usual)) {
 					for _, a := range group {
 						if a.keys[rare] != nil {
 							suspects[suspect{a.path, rare, usual}] = true
