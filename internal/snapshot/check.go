@@ -1,0 +1,226 @@
+package snapshot
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/store"
+)
+
+// Check validates the current snapshot of the data folder dir: every row by the rules of import,
+// that the facts are those of the fingerprint, and that the stored cells are those of the facts.
+// What an import found in the user's files is among the findings, since they may be gone.
+func Check(ctx context.Context, dir string, c *contract.Contract) (_ []Finding, err error) {
+	defer fault.Wrap(&err, "snapshot.Check(%s)", dir)
+	folder, info, err := Current(dir)
+	if err != nil {
+		return nil, err
+	}
+	folder, err = filepath.Abs(folder)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	s := &stored{folder: folder, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
+	s.whole = infoFile
+	s.place = func(f *facts, at int64, _, _ string) (string, string, error) {
+		return f.Name + ".parquet", fmt.Sprint(at), nil
+	}
+	if info.ContractHash != c.Hash {
+		s.add(Finding{Severity: Warning, File: infoFile, Rule: "contract", Rows: 1, Message: "the snapshot was made with another data contract than the one in force; make it again if its tables have changed"})
+	}
+	for _, t := range info.Tables {
+		if err := s.open(t); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.all(); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(sortedValues(s.broken), true) {
+		if err := s.fingerprint(info); err != nil {
+			return nil, err
+		}
+		if err := s.cells(); err != nil {
+			return nil, err
+		}
+	}
+	imported, err := loadFindings(folder)
+	if err != nil {
+		return nil, err
+	}
+	return merge(imported, s.findings), nil
+}
+
+// stored are the tables of a snapshot.
+type stored struct {
+	checker
+	folder string
+}
+
+func (s *stored) wrong(file, rule, format string, args ...any) {
+	s.add(Finding{Severity: Error, File: file, Rule: rule, Rows: 1, Message: fmt.Sprintf(format, args...)})
+}
+
+// open makes the view of a table, if it is what snapshot.json says.
+func (s *stored) open(t Table) error {
+	file := t.Name + ".parquet"
+	table := s.contract.Table(t.Name)
+	if table == nil {
+		s.wrong(infoFile, "column", "it lists a table %s, which the contract has not", t.Name)
+		return nil
+	}
+	s.broken[t.Name] = true
+	relation := "read_parquet(" + quoteText(filepath.Join(s.folder, file)) + ", file_row_number = true)"
+	types := map[string]string{}
+	rows, err := s.conn.QueryContext(s.ctx, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM "+relation+")")
+	if err == nil {
+		for rows.Next() {
+			var name, kind string
+			if err := rows.Scan(&name, &kind); err != nil {
+				return errors.Join(err, rows.Close())
+			}
+			types[name] = kind
+		}
+		err = errors.Join(rows.Err(), rows.Close())
+	}
+	var n int64
+	if err == nil {
+		err = s.conn.QueryRowContext(s.ctx, "SELECT count(*) FROM "+relation).Scan(&n)
+	}
+	if err != nil {
+		if s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+		s.wrong(file, "file", "it cannot be read: %s", oneLine(err.Error()))
+		return nil
+	}
+	if n != t.Rows {
+		s.wrong(file, "rows", "it has %d rows, where %s says %d", n, infoFile, t.Rows)
+	}
+	f := &facts{Table: table, view: quoteName("facts of " + t.Name)}
+	list := []string{"file_row_number + 1 AS _at", "NULL AS _file", "NULL AS _row"}
+	for _, c := range table.Columns {
+		kind, there := types[c.Name]
+		switch {
+		case !there && !c.Optional:
+			s.wrong(file, "column", "it has no column %s, which the contract requires", c.Name)
+		case there && kind != c.Type.SQL() && !(c.Type == contract.String && strings.HasPrefix(kind, "ENUM")):
+			s.wrong(file, "type", "%s is %s, and the contract makes it %s", c.Name, kind, c.Type.SQL())
+			return nil
+		case there:
+			f.columns = append(f.columns, c)
+			list = append(list, fmt.Sprintf("%[1]s, %[1]s::VARCHAR AS %[2]s", quoteName(c.Name), raw(c.Name)))
+		}
+		delete(types, c.Name)
+	}
+	delete(types, "file_row_number")
+	for _, name := range sortedKeysOf(types) {
+		s.wrong(file, "column", "it has a column %s, which the contract has not", name)
+	}
+	if _, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT %s FROM %s", f.view, strings.Join(list, ", "), relation)); err != nil {
+		return err
+	}
+	s.tables[t.Name] = f
+	s.broken[t.Name] = false
+	return nil
+}
+
+// fingerprint compares the facts with what the snapshot says they are.
+func (s *stored) fingerprint(info Info) error {
+	got, err := Fingerprint(s.ctx, s.folder, s.contract)
+	if err != nil {
+		return err
+	}
+	if got != info.Fingerprint {
+		s.wrong(infoFile, "fingerprint", "the facts have the fingerprint %s, and it says %s; a table was changed after the snapshot was made", got, info.Fingerprint)
+	}
+	return nil
+}
+
+// cellsFolder is where a snapshot keeps its stored roll-ups.
+const cellsFolder = "cells"
+
+// cells builds the stored roll-ups anew from the facts and compares them, cell by cell.
+func (s *stored) cells() (err error) {
+	again, err := os.MkdirTemp("", "kvarter-check-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(again)) }()
+	for name := range s.tables {
+		if err := os.Symlink(filepath.Join(s.folder, name+".parquet"), filepath.Join(again, name+".parquet")); err != nil {
+			return err
+		}
+	}
+	if err := store.BuildCells(s.ctx, again, s.contract, store.Options{}); err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(again, cellsFolder, "*.parquet"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		name := filepath.Join(cellsFolder, filepath.Base(file))
+		var lost, added int64
+		err := s.conn.QueryRowContext(s.ctx, fmt.Sprintf(`
+			SELECT (SELECT count(*) FROM (FROM read_parquet(%[1]s) EXCEPT ALL FROM read_parquet(%[2]s))),
+			       (SELECT count(*) FROM (FROM read_parquet(%[2]s) EXCEPT ALL FROM read_parquet(%[1]s)))`,
+			quoteText(file), quoteText(filepath.Join(s.folder, name)))).Scan(&lost, &added)
+		switch {
+		case s.ctx.Err() != nil:
+			return s.ctx.Err()
+		case err != nil:
+			s.wrong(filepath.ToSlash(name), "cells", "it cannot be compared with the facts: %s", oneLine(err.Error()))
+		case lost+added > 0:
+			s.wrong(filepath.ToSlash(name), "cells", "%d of its cells are not those of the facts, and %d cells of the facts are not in it; make the snapshot again", added, lost)
+		}
+	}
+	return nil
+}
+
+// merge puts what an import found before what a check finds, without saying the same of a row
+// twice: the import names the user's file.
+func merge(imported, found []Finding) []Finding {
+	type id struct {
+		table, column, rule string
+		row                 int64
+	}
+	of := func(f Finding) id { return id{f.Table, f.Column, f.Rule, f.TableRow} }
+	said := map[id]bool{}
+	for _, f := range imported {
+		said[of(f)] = true
+	}
+	out := slices.Clone(imported)
+	for _, f := range found {
+		if f.Table == "" || !said[of(f)] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func sortedValues(m map[string]bool) []bool {
+	out := make([]bool, 0, len(m))
+	for _, key := range sortedKeysOf(m) {
+		out = append(out, m[key])
+	}
+	return out
+}

@@ -1,0 +1,605 @@
+package snapshot
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/progress"
+	"github.com/kvarter/kvarter/internal/store"
+)
+
+// Import makes a data set from a user's own files by a recipe, and switches the data folder dir
+// to it. It returns every finding, and a fault that nothing was switched if one of them is an
+// error; whatever fails, and whenever the process ends, the data set that was current stays so.
+// report gets a line per step, and may be nil.
+func Import(ctx context.Context, recipe, dir string, c *contract.Contract, report io.Writer) (_ Info, findings []Finding, err error) {
+	defer fault.Wrap(&err, "snapshot.Import(%s)", recipe)
+	r, err := ReadRecipe(recipe, c)
+	if err != nil {
+		return Info{}, nil, err
+	}
+	var steps *progress.Reporter
+	if report != nil {
+		steps = progress.New(report)
+	}
+	write := func(w *Writer) error {
+		findings, err = r.write(ctx, w, dir, steps)
+		if err != nil {
+			return err
+		}
+		if wrong, _ := Count(findings); wrong > 0 {
+			return fault.Invalidf("%s: %s; nothing was imported, and the data set that was current stays so", recipe, plural(wrong, "error"))
+		}
+		steps.Start("Taking the fingerprint", 0)
+		return storeFindings(w.folder, findings)
+	}
+	cells := func(ctx context.Context, folder string) error {
+		steps.Done()
+		steps.Start("Building the cells", 0)
+		if err := store.BuildCells(ctx, folder, c, store.Options{}); err != nil {
+			return err
+		}
+		steps.Done()
+		// What cannot be opened must not be switched to.
+		s, err := store.Open(ctx, folder, c, store.Options{})
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	}
+	info, err := Create(ctx, dir, c, r.Meta, write, cells)
+	return info, findings, err
+}
+
+// stagingFile is the database that holds the rows while they are checked, within the folder of
+// the snapshot that is being made.
+const stagingFile = "import.duckdb"
+
+// write runs the recipe's SELECTs, checks what they give, and writes the Parquet if nothing is
+// wrong with it.
+func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progress.Reporter) (_ []Finding, err error) {
+	staging := filepath.Join(w.folder, stagingFile)
+	db, err := sql.Open("duckdb", staging)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		err = errors.Join(err, db.Close())
+		for _, leftover := range []string{staging, staging + ".wal", staging + ".tmp"} {
+			err = errors.Join(err, os.RemoveAll(leftover))
+		}
+	}()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	for _, text := range []string{
+		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false", "SET memory_limit='1GB'",
+		// What a SELECT can reach: the recipe's folder to read, and this import's own to write.
+		fmt.Sprintf("SET allowed_directories=[%s, %s]", quoteText(r.folder+string(filepath.Separator)), quoteText(w.folder+string(filepath.Separator))),
+		"SET enable_external_access=false", "SET lock_configuration=true",
+	} {
+		if _, err := conn.ExecContext(ctx, text); err != nil {
+			return nil, err
+		}
+	}
+	s := &staged{recipe: r, conn: conn, checker: checker{ctx: ctx, conn: conn, contract: w.contract, tables: map[string]*facts{}, broken: map[string]bool{}},
+		files: map[string]bool{}, origins: map[string]string{}, offsets: map[string]map[string]int64{}}
+	s.place, s.whole = s.locate, r.file
+	for _, t := range r.tables {
+		steps.Start("Reading "+t.Name, 0)
+		if err := s.load(t); err != nil {
+			return s.findings, err
+		}
+		steps.Done()
+		s.broken[t.Name] = s.tables[t.Name] == nil
+	}
+	steps.Start("Checking", 0)
+	if err := s.all(); err != nil {
+		return s.findings, err
+	}
+	steps.Done()
+	if wrong, _ := Count(s.findings); wrong > 0 {
+		return s.findings, nil
+	}
+	steps.Start("Writing the facts", 0)
+	for _, t := range r.tables {
+		if err := s.save(t.Table, dir, w.Path(t.Name)); err != nil {
+			return s.findings, err
+		}
+	}
+	steps.Done()
+	return s.findings, nil
+}
+
+// staged are the tables of a recipe while they are read and checked.
+type staged struct {
+	checker
+	recipe  *Recipe
+	conn    *sql.Conn
+	files   map[string]bool             // looked at; whether DuckDB can read it
+	origins map[string]string           // by table: the relation of its file's rows with _file and _row
+	offsets map[string]map[string]int64 // by table and file: the rows of other files that DuckDB counts before
+}
+
+// load runs a table's SELECT into a table of its own, and makes the view of it in the contract's
+// types. Where findings say why there are no rows to check, there is no view.
+func (s *staged) load(t recipeTable) error {
+	selected, err := parseSelect(s.ctx, s.conn, t.selects, s.recipe.folder)
+	if err != nil {
+		return s.wrongSelect(t, err)
+	}
+	whole := true
+	for _, r := range selected.reads {
+		for _, file := range r.files {
+			if clean, looked := s.files[file]; looked {
+				whole = whole && clean
+				continue
+			}
+			found, err := checkFile(r, file, nameWithin(s.recipe.folder, file))
+			if err != nil {
+				return err
+			}
+			s.findings = append(s.findings, found...)
+			wrong, _ := Count(found)
+			s.files[file] = wrong == 0
+			whole = whole && wrong == 0
+		}
+	}
+	if !whole {
+		return nil
+	}
+	relation, columns, err := s.describe(selected)
+	if err != nil {
+		return s.wrongSelect(t, err)
+	}
+	f := &facts{Table: t.Table, view: quoteName("facts of " + t.Name)}
+	kinds, ok := s.columns(t, f, columns)
+	if !ok {
+		return nil
+	}
+	made, view := f.definitions(kinds)
+	rows := quoteName("rows of " + t.Name)
+	for i, text := range []string{
+		fmt.Sprintf("CREATE TABLE %s AS SELECT row_number() OVER () AS _at, %s FROM %s", rows, made, relation),
+		fmt.Sprintf("CREATE VIEW %s AS SELECT _at, %s FROM %s", f.view, view, rows),
+	} {
+		if _, err := s.conn.ExecContext(s.ctx, text); err != nil && i == 0 {
+			return s.wrongSelect(t, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	rejected, err := s.rejected(selected)
+	if err != nil || rejected {
+		return err
+	}
+	n, err := s.keepRecorded(f)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return s.wrongSelect(t, mistake("it gives no rows; leave the table out if there is nothing to put in"))
+	}
+	if relation == "("+selected.traced+")" {
+		s.origins[t.Name] = "(" + selected.origin + ")"
+	}
+	f.located = kinds[rowColumn] != ""
+	s.tables[t.Name] = f
+	return nil
+}
+
+// wrongSelect adds what is wrong with a table's SELECT to the findings. An error that is not the
+// recipe's comes back.
+func (s *staged) wrongSelect(t recipeTable, err error) error {
+	if s.ctx.Err() != nil {
+		return s.ctx.Err()
+	}
+	line := t.line
+	message := oneLine(err.Error())
+	var m *selectMistake
+	var engine *duckdb.Error
+	switch {
+	case errors.As(err, &m):
+		line += m.line
+	case !errors.As(err, &engine) || engine.Type == duckdb.ErrorTypeInternal || engine.Type == duckdb.ErrorTypeFatal:
+		return err
+	case engine.Type == duckdb.ErrorTypeConversion:
+		message += "; leave a column without a cast, and each value that cannot be read is listed with its row"
+	}
+	s.add(Finding{Severity: Error, File: s.recipe.file, Row: fmt.Sprintf("line %d", line), Rule: "select", Rows: 1, Message: fmt.Sprintf("the SELECT for %s: %s", t.Name, message)})
+	return nil
+}
+
+// oneLine drops what DuckDB adds for its own shell: the kind of error, and the line of our SQL.
+func oneLine(message string) string {
+	message, _, _ = strings.Cut(message, "\n\nLINE ")
+	message, _, _ = strings.Cut(message, "\n\nPossible ")
+	message = strings.TrimPrefix(message, "Attempting to fetch from an unsuccessful query result\nError: ")
+	if kind, rest, ok := strings.Cut(message, " Error: "); ok && len(kind) < 20 {
+		message = rest
+	}
+	return strings.Join(strings.Fields(message), " ")
+}
+
+// describe returns the relation of what a SELECT gives, with the origin of rows where it can be
+// told, and its columns with their types.
+func (s *staged) describe(selected *selection) (string, []column, error) {
+	if selected.traced != "" {
+		relation := "(" + selected.traced + ")"
+		if columns, err := s.columnsOf(relation); err == nil {
+			return relation, columns, nil
+		} else if s.ctx.Err() != nil {
+			return "", nil, s.ctx.Err()
+		}
+		// The SELECT has a form in which the origin cannot be told; it stands as written.
+	}
+	relation := "(" + selected.text + ")"
+	columns, err := s.columnsOf(relation)
+	return relation, columns, err
+}
+
+// column is a column of a SELECT.
+type column struct{ name, kind string }
+
+func (s *staged) columnsOf(relation string) (_ []column, err error) {
+	rows, err := s.conn.QueryContext(s.ctx, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM "+relation+")")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var out []column
+	for rows.Next() {
+		var c column
+		if err := rows.Scan(&c.name, &c.kind); err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, rows.Err()
+}
+
+// columns finds the contract's columns among those of the SELECT, and reports those that are
+// unknown, missing or of a type that cannot be read. It returns their DuckDB types, and false if
+// the rows cannot be checked.
+func (s *staged) columns(t recipeTable, f *facts, columns []column) (kinds map[string]string, ok bool) {
+	var known []string
+	for _, c := range t.Columns {
+		known = append(known, c.Name)
+	}
+	wrong := func(column, rule, format string, args ...any) {
+		s.add(Finding{Severity: Error, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Column: column, Rule: rule, Rows: 1, Table: t.Name, Message: fmt.Sprintf(format, args...)})
+	}
+	kinds = map[string]string{}
+	for _, c := range columns {
+		name := strings.ToLower(c.name)
+		if name == fileColumn || name == rowColumn || slices.Contains(known, name) {
+			kinds[name] = c.kind
+		} else {
+			wrong(c.name, "column", "the SELECT gives a column %q, which the table %s of the contract has not%s", c.name, t.Name, fault.Suggest(name, known))
+		}
+	}
+	ok = true
+	for _, c := range t.Columns {
+		kind, given := kinds[c.Name]
+		switch {
+		case !given && !c.Optional:
+			wrong(c.Name, "column", "the SELECT gives no column %s, which the contract requires: %s", c.Name, describeColumn(c))
+		case given && typed(c, kind) == "":
+			wrong(c.Name, "type", "the SELECT gives %s as %s; %s was expected", c.Name, kind, describeColumn(c))
+			ok = false
+		case given:
+			f.columns = append(f.columns, c)
+		}
+	}
+	return kinds, ok && len(f.columns) > 0
+}
+
+// definitions writes what the table of rows holds of the SELECT's result, and the view of it that
+// rules read. The value as it came is kept where it is not the value in the contract's type.
+func (f *facts) definitions(kinds map[string]string) (made, view string) {
+	var table, shown []string
+	for _, name := range []string{fileColumn, rowColumn} {
+		if kinds[name] == "" {
+			shown = append(shown, "NULL AS "+name)
+			continue
+		}
+		table, shown = append(table, name), append(shown, name)
+	}
+	for _, c := range f.columns {
+		kind := kinds[c.Name]
+		table = append(table, typed(c, kind)+" AS "+quoteName(c.Name))
+		shown = append(shown, quoteName(c.Name))
+		if kind == c.Type.SQL() || c.Type == contract.Int && strings.HasSuffix(kind, "INTEGER") {
+			shown = append(shown, quoteName(c.Name)+"::VARCHAR AS "+raw(c.Name))
+		} else {
+			table = append(table, given(c, kind)+" AS "+raw(c.Name))
+			shown = append(shown, raw(c.Name))
+		}
+	}
+	return strings.Join(table, ", "), strings.Join(shown, ", ")
+}
+
+// keepRecorded leaves out optional columns that are null throughout: they are not recorded. It
+// returns the number of rows.
+func (s *staged) keepRecorded(f *facts) (rows int64, err error) {
+	counts := []string{"count(*)"}
+	filled := make([]int64, len(f.columns))
+	targets := []any{&rows}
+	for i, c := range f.columns {
+		targets = append(targets, &filled[i])
+		counts = append(counts, "count("+raw(c.Name)+")")
+	}
+	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(counts, ", ")+" FROM "+f.view).Scan(targets...); err != nil {
+		return 0, err
+	}
+	var kept []*contract.Column
+	for i, c := range f.columns {
+		if filled[i] > 0 || !c.Optional {
+			kept = append(kept, c)
+		}
+	}
+	f.columns = kept
+	return rows, nil
+}
+
+// locate names the file and row of a finding: the user's where known, else the row of the
+// SELECT's result.
+func (s *staged) locate(f *facts, at int64, file, row string) (string, string, error) {
+	if row == "" {
+		return s.recipe.file, fmt.Sprintf("%d of the SELECT for %s", at, f.Name), nil
+	}
+	if file == "" {
+		return s.recipe.file, row, nil
+	}
+	name := nameWithin(s.recipe.folder, file)
+	if s.origins[f.Name] == "" {
+		return file, row, nil // as the recipe itself says
+	}
+	offsets, ok := s.offsets[f.Name]
+	if !ok {
+		var err error
+		if offsets, err = s.countBefore(s.origins[f.Name]); err != nil {
+			return "", "", err
+		}
+		s.offsets[f.Name] = offsets
+	}
+	n, err := strconv.ParseInt(row, 10, 64)
+	return name, strconv.FormatInt(n-offsets[file], 10), err
+}
+
+// countBefore returns, for each file of an origin, how many rows of other files DuckDB counts
+// before its first.
+func (s *staged) countBefore(origin string) (_ map[string]int64, err error) {
+	rows, err := s.conn.QueryContext(s.ctx, "SELECT _file, min(_row) - 1 FROM "+origin+" GROUP BY ALL")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	out := map[string]int64{}
+	for rows.Next() {
+		var file string
+		var before int64
+		if err := rows.Scan(&file, &before); err != nil {
+			return nil, err
+		}
+		out[file] = before
+	}
+	return out, rows.Err()
+}
+
+// given writes the value of a column as it came, as a text.
+func given(c *contract.Column, kind string) string {
+	name := quoteName(c.Name)
+	if kind == "JSON" {
+		name = "(" + name + " ->> '$')"
+	}
+	return name + "::VARCHAR"
+}
+
+// typed writes the value of a column, which comes as the DuckDB type kind, in the contract's
+// type; it is null where the value cannot be read as that. It is "" where no value can.
+func typed(c *contract.Column, kind string) string {
+	name := quoteName(c.Name)
+	base, _, _ := strings.Cut(kind, "(")
+	isList := strings.HasSuffix(kind, "]")
+	nested := isList || base == "STRUCT" || base == "MAP" || base == "UNION" || base == "BLOB"
+	text := "trim(" + given(c, kind) + ")"
+	switch c.Type {
+	case contract.Strings:
+		if isList {
+			return fmt.Sprintf("TRY_CAST(%s AS VARCHAR[])", name)
+		}
+		if kind == "VARCHAR" || kind == "JSON" {
+			return fmt.Sprintf("TRY_CAST(%s AS VARCHAR[])", given(c, kind))
+		}
+		return ""
+	case contract.String:
+		if nested {
+			return ""
+		}
+		return given(c, kind)
+	case contract.Bool:
+		if nested || strings.HasPrefix(kind, "DATE") || strings.HasPrefix(kind, "TIME") {
+			return ""
+		}
+		return fmt.Sprintf("TRY_CAST(%s AS BOOLEAN)", text)
+	case contract.Date:
+		switch {
+		case kind == "DATE" || strings.HasPrefix(kind, "TIMESTAMP"):
+			return name + "::DATE"
+		case kind == "VARCHAR" || kind == "JSON":
+			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '\\d{4}-\\d{2}-\\d{2}') THEN TRY_CAST(%[1]s AS DATE) END", text)
+		}
+		return ""
+	}
+	switch base {
+	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT":
+		return fmt.Sprintf("TRY_CAST(%s AS %s)", name, c.Type.SQL())
+	case "FLOAT", "DOUBLE", "DECIMAL":
+		if c.Type == contract.Int {
+			// 2440.0000000000005 is what a product of decimals looks like, not a fraction.
+			return fmt.Sprintf("CASE WHEN abs(%[1]s - round(%[1]s)) < 1e-6 THEN TRY_CAST(round(%[1]s) AS BIGINT) END", name)
+		}
+		return fmt.Sprintf("TRY_CAST(%s AS %s)", name, c.Type.SQL())
+	case "VARCHAR", "JSON", "ENUM":
+		if c.Type == contract.Int {
+			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '[+-]?\\d+(\\.0*)?') THEN TRY_CAST(TRY_CAST(%[1]s AS DECIMAL(38,6)) AS BIGINT) END", text)
+		}
+		return fmt.Sprintf("TRY_CAST(%s AS %s)", text, c.Type.SQL())
+	}
+	return ""
+}
+
+// rejected reports the lines of CSV files that could not be read.
+func (s *staged) rejected(selected *selection) (found bool, err error) {
+	lenient := map[string]bool{}
+	for _, r := range selected.reads {
+		if strings.HasPrefix(r.function, "read_csv") {
+			for _, file := range r.files {
+				lenient[file] = r.lenient
+			}
+		}
+	}
+	if len(lenient) == 0 {
+		return false, nil
+	}
+	// Were the tables not there, lines would be lost in silence: the query would fail.
+	rows, err := s.conn.QueryContext(s.ctx, `SELECT DISTINCT s.file_path, e.line, coalesce(e.column_name, ''), e.error_type::VARCHAR, coalesce(e.csv_line, ''), e.error_message
+		FROM reject_errors AS e JOIN reject_scans AS s USING (scan_id, file_id) ORDER BY ALL`)
+	if err != nil {
+		return false, fmt.Errorf("lines that could not be read: %w", err)
+	}
+	seen := map[string]bool{}
+	for rows.Next() {
+		var file, column, kind, line, message string
+		var at int64
+		if err := rows.Scan(&file, &at, &column, &kind, &line, &message); err != nil {
+			return false, errors.Join(err, rows.Close())
+		}
+		if id := fmt.Sprint(file, at); seen[id] {
+			continue // one mistake of a line is enough
+		} else {
+			seen[id] = true
+		}
+		f := Finding{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", at), Column: column, Rule: "line", Value: clip(line), Rows: 1,
+			Message: fmt.Sprintf("%q cannot be read: %s", clip(line), rejection(kind, message))}
+		if lenient[file] {
+			f.Severity = Warning
+		}
+		found = found || f.Severity == Error
+		s.add(f)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return found, err
+	}
+	for _, table := range []string{"reject_errors", "reject_scans"} {
+		if _, err := s.conn.ExecContext(s.ctx, "DROP TABLE IF EXISTS "+table); err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// rejection says in words why a line was rejected.
+func rejection(kind, message string) string {
+	expected, got, _ := strings.Cut(strings.TrimPrefix(message, "Expected Number of Columns: "), " Found: ")
+	switch kind {
+	case "TOO MANY COLUMNS":
+		return fmt.Sprintf("it has %s or more fields, the header %s; a text with a comma in it needs quotes", got, expected)
+	case "MISSING COLUMNS":
+		return fmt.Sprintf("it has %s fields, the header %s", got, expected)
+	}
+	return oneLine(message)
+}
+
+// save writes a table's Parquet, with record keys for persons that have none.
+func (s *staged) save(t *contract.Table, dir, file string) error {
+	f := s.tables[t.Name]
+	var list []string
+	for _, c := range f.columns {
+		list = append(list, quoteName(c.Name))
+	}
+	if i := slices.IndexFunc(t.Columns, func(c *contract.Column) bool { return c.Secret }); t.Person != "" && i >= 0 && !f.has(t.Columns[i].Name) && f.has(t.Person) {
+		if err := s.setRecordKey(dir); err != nil {
+			return err
+		}
+		list = append(list, recordKey(quoteName(t.Person))+" AS "+quoteName(t.Columns[i].Name))
+	}
+	_, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("COPY (SELECT %s FROM %s) TO %s (FORMAT parquet, COMPRESSION zstd)", strings.Join(list, ", "), f.view, quoteText(file)))
+	return err
+}
+
+// keyFile is the secret of a data folder from which persons' record keys are made: 32 random
+// bytes in hex. It is made once and kept, so that a person has the same key in every release; it
+// is no part of a snapshot, and whoever has it could undo the protection of cells.
+const keyFile = "record-key"
+
+// setRecordKey reads the secret, or makes it, and gives it to the connection for recordKey.
+func (s *staged) setRecordKey(dir string) error {
+	file := filepath.Join(dir, keyFile)
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		text, err = makeRecordKey(file)
+	}
+	if err != nil {
+		return err
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != sha256.Size {
+		return fault.Invalidf("%s does not hold a secret of 32 bytes in hex; put back the one it held, since another would change every person's record key", file)
+	}
+	// HMAC (RFC 2104): the key, filled up to a block, with either pad.
+	for name, pad := range map[string]byte{"record_key_inner": 0x36, "record_key_outer": 0x5c} {
+		block := make([]byte, sha256.BlockSize)
+		copy(block, key)
+		for i := range block {
+			block[i] ^= pad
+		}
+		if _, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("SET VARIABLE %s = unhex(%s)", name, quoteText(hex.EncodeToString(block)))); err != nil {
+			return errors.New("the secret for record keys could not be set") // DuckDB's message would show it
+		}
+	}
+	return nil
+}
+
+// makeRecordKey writes a new secret, readable by its owner alone.
+func makeRecordKey(file string) ([]byte, error) {
+	key := make([]byte, sha256.Size)
+	if _, err := rand.Read(key); err != nil {
+		return nil, err
+	}
+	text := []byte(hex.EncodeToString(key) + "\n")
+	f, err := os.OpenFile(file+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return nil, err
+	}
+	return text, os.Rename(file+".new", file)
+}
+
+// recordKey writes the record key of a person: 12 bits, 0 to 4095, of HMAC-SHA256 of the
+// person's number under the data folder's secret; null without a number.
+func recordKey(person string) string {
+	inner := fmt.Sprintf("unhex(sha256(getvariable('record_key_inner') || %s::VARCHAR::BLOB))", person)
+	return fmt.Sprintf("('0x' || substr(sha256(getvariable('record_key_outer') || %s), 1, 3))::BIGINT", inner)
+}
