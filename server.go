@@ -101,6 +101,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}{
 		"serve":    {serve, "addr data log allow-origin"},
 		"generate": {generate, "data seed scale world"},
+		"import":   {importRecipe, "data"},
+		"check":    {check, "data"},
 		"verify":   {verify, "data report update"},
 		"jupyter":  {jupyter, ""},
 		"schema":   {schema, ""},
@@ -327,6 +329,51 @@ func cells(c *contract.Contract) func(context.Context, string) error {
 	return func(ctx context.Context, folder string) error {
 		return store.BuildCells(ctx, folder, c, store.Options{MemoryLimit: "1GB"})
 	}
+}
+
+func importRecipe(ctx context.Context, o options, operands []string, out io.Writer) (int, error) {
+	if len(operands) != 1 {
+		return trouble, fault.Invalidf("one recipe was expected, e.g. go run . import data/example/recipe.yaml --data mine")
+	}
+	c, err := parseContract()
+	if err != nil {
+		return trouble, err
+	}
+	info, findings, err := snapshot.Import(ctx, operands[0], o.data, c, out)
+	if reported := snapshot.Report(out, o.data, findings); reported != nil {
+		return trouble, errors.Join(err, reported)
+	}
+	if wrong, _ := snapshot.Count(findings); wrong > 0 {
+		return no, err
+	}
+	if err != nil {
+		return trouble, err
+	}
+	fmt.Fprintf(out, "The data set in use is now %q, fingerprint %.12s. Serve it with go run . --data %s\n", info.Title, info.Fingerprint, o.data)
+	return done, nil
+}
+
+func check(ctx context.Context, o options, operands []string, out io.Writer) (int, error) {
+	if err := noOperands(operands); err != nil {
+		return trouble, err
+	}
+	c, err := parseContract()
+	if err != nil {
+		return trouble, err
+	}
+	findings, err := snapshot.Check(ctx, o.data, c)
+	if err != nil {
+		return trouble, err
+	}
+	if err := snapshot.Report(out, o.data, findings); err != nil {
+		return trouble, err
+	}
+	wrong, odd := snapshot.Count(findings)
+	fmt.Fprintf(out, "Checked %s: %d rows are wrong, %d are odd.\n", o.data, wrong, odd)
+	if wrong > 0 {
+		return no, nil
+	}
+	return done, nil
 }
 
 func verify(ctx context.Context, o options, paths []string, out io.Writer) (code int, err error) {
