@@ -82,6 +82,15 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	AreaVariation struct {
+		Areas           func(childComplexity int) int
+		MedianOddsRatio func(childComplexity int) int
+		PValue          func(childComplexity int) int
+		Share           func(childComplexity int) int
+		Variance        func(childComplexity int) int
+		Warnings        func(childComplexity int) int
+	}
+
 	AreaYear struct {
 		BasicSchoolingOnly      func(childComplexity int) int
 		Children                func(childComplexity int) int
@@ -93,6 +102,13 @@ type ComplexityRoot struct {
 		Residents               func(childComplexity int) int
 		Source                  func(childComplexity int) int
 		Year                    func(childComplexity int) int
+	}
+
+	BetweenAreas struct {
+		After     func(childComplexity int) int
+		Before    func(childComplexity int) int
+		Explained func(childComplexity int) int
+		Method    func(childComplexity int) int
 	}
 
 	Cell struct {
@@ -146,6 +162,7 @@ type ComplexityRoot struct {
 	}
 
 	Cohort struct {
+		BetweenAreas func(childComplexity int, of string, controls []string, level float64) int
 		Breakdown    func(childComplexity int, of string, by []string, level float64, orderBy *model.CellOrder, first *int, after *string) int
 		Compare      func(childComplexity int, to map[string]any) int
 		Description  func(childComplexity int, language *model.Language) int
@@ -365,6 +382,7 @@ type CohortResolver interface {
 	Distribution(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error)
 	Trend(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error)
 	Compare(ctx context.Context, obj *model.Cohort, to map[string]any) (*model.Comparison, error)
+	BetweenAreas(ctx context.Context, obj *model.Cohort, of string, controls []string, level float64) (*model.BetweenAreas, error)
 }
 type ComparisonResolver interface {
 	Overlap(ctx context.Context, obj *model.Comparison) (*model.Overlap, error)
@@ -601,6 +619,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AreaEdge.Node(childComplexity), true
 
+	case "AreaVariation.areas":
+		if e.ComplexityRoot.AreaVariation.Areas == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.Areas(childComplexity), true
+	case "AreaVariation.medianOddsRatio":
+		if e.ComplexityRoot.AreaVariation.MedianOddsRatio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.MedianOddsRatio(childComplexity), true
+	case "AreaVariation.pValue":
+		if e.ComplexityRoot.AreaVariation.PValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.PValue(childComplexity), true
+	case "AreaVariation.share":
+		if e.ComplexityRoot.AreaVariation.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.Share(childComplexity), true
+	case "AreaVariation.variance":
+		if e.ComplexityRoot.AreaVariation.Variance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.Variance(childComplexity), true
+	case "AreaVariation.warnings":
+		if e.ComplexityRoot.AreaVariation.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.Warnings(childComplexity), true
+
 	case "AreaYear.basicSchoolingOnly":
 		if e.ComplexityRoot.AreaYear.BasicSchoolingOnly == nil {
 			break
@@ -661,6 +716,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AreaYear.Year(childComplexity), true
+
+	case "BetweenAreas.after":
+		if e.ComplexityRoot.BetweenAreas.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BetweenAreas.After(childComplexity), true
+	case "BetweenAreas.before":
+		if e.ComplexityRoot.BetweenAreas.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BetweenAreas.Before(childComplexity), true
+	case "BetweenAreas.explained":
+		if e.ComplexityRoot.BetweenAreas.Explained == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BetweenAreas.Explained(childComplexity), true
+	case "BetweenAreas.method":
+		if e.ComplexityRoot.BetweenAreas.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BetweenAreas.Method(childComplexity), true
 
 	case "Cell.estimate":
 		if e.ComplexityRoot.Cell.Estimate == nil {
@@ -865,6 +945,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Coefficient.Term(childComplexity), true
 
+	case "Cohort.betweenAreas":
+		if e.ComplexityRoot.Cohort.BetweenAreas == nil {
+			break
+		}
+
+		args, err := ec.field_Cohort_betweenAreas_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Cohort.BetweenAreas(childComplexity, args["of"].(string), args["controls"].([]string), args["level"].(float64)), true
 	case "Cohort.breakdown":
 		if e.ComplexityRoot.Cohort.Breakdown == nil {
 			break
@@ -1943,6 +2034,24 @@ func (ec *executionContext) childFields_AreaEdge(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type AreaEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_AreaVariation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "variance":
+		return ec.fieldContext_AreaVariation_variance(ctx, field)
+	case "medianOddsRatio":
+		return ec.fieldContext_AreaVariation_medianOddsRatio(ctx, field)
+	case "share":
+		return ec.fieldContext_AreaVariation_share(ctx, field)
+	case "pValue":
+		return ec.fieldContext_AreaVariation_pValue(ctx, field)
+	case "areas":
+		return ec.fieldContext_AreaVariation_areas(ctx, field)
+	case "warnings":
+		return ec.fieldContext_AreaVariation_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AreaVariation", field.Name)
+}
+
 func (ec *executionContext) childFields_AreaYear(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "year":
@@ -1967,6 +2076,20 @@ func (ec *executionContext) childFields_AreaYear(ctx context.Context, field grap
 		return ec.fieldContext_AreaYear_source(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AreaYear", field.Name)
+}
+
+func (ec *executionContext) childFields_BetweenAreas(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "method":
+		return ec.fieldContext_BetweenAreas_method(ctx, field)
+	case "before":
+		return ec.fieldContext_BetweenAreas_before(ctx, field)
+	case "after":
+		return ec.fieldContext_BetweenAreas_after(ctx, field)
+	case "explained":
+		return ec.fieldContext_BetweenAreas_explained(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BetweenAreas", field.Name)
 }
 
 func (ec *executionContext) childFields_Cell(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2087,6 +2210,8 @@ func (ec *executionContext) childFields_Cohort(ctx context.Context, field graphq
 		return ec.fieldContext_Cohort_trend(ctx, field)
 	case "compare":
 		return ec.fieldContext_Cohort_compare(ctx, field)
+	case "betweenAreas":
+		return ec.fieldContext_Cohort_betweenAreas(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Cohort", field.Name)
 }
@@ -2602,6 +2727,36 @@ func (ec *executionContext) field_Code_label_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["language"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Cohort_betweenAreas_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "controls",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNDimension2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["controls"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg2
 	return args, nil
 }
 
@@ -4111,6 +4266,162 @@ func (ec *executionContext) fieldContext_AreaEdge_cursor(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("AreaEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _AreaVariation_variance(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_variance(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Variance, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_variance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AreaVariation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AreaVariation_medianOddsRatio(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_medianOddsRatio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MedianOddsRatio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_medianOddsRatio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AreaVariation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AreaVariation_share(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_share(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Share, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_share(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaVariation", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AreaVariation_pValue(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_pValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_pValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaVariation", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AreaVariation_areas(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_areas(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Areas, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_areas(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaVariation", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AreaVariation_warnings(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaVariation", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _AreaYear_year(ctx context.Context, field graphql.CollectedField, obj *model.AreaYear) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4339,6 +4650,116 @@ func (ec *executionContext) _AreaYear_source(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_AreaYear_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AreaYear", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BetweenAreas_method(ctx context.Context, field graphql.CollectedField, obj *model.BetweenAreas) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BetweenAreas_method(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Method, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BetweenAreas_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BetweenAreas", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BetweenAreas_before(ctx context.Context, field graphql.CollectedField, obj *model.BetweenAreas) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BetweenAreas_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AreaVariation) graphql.Marshaler {
+			return ec.marshalNAreaVariation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaVariation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BetweenAreas_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BetweenAreas",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AreaVariation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BetweenAreas_after(ctx context.Context, field graphql.CollectedField, obj *model.BetweenAreas) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BetweenAreas_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AreaVariation) graphql.Marshaler {
+			return ec.marshalNAreaVariation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaVariation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BetweenAreas_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BetweenAreas",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AreaVariation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BetweenAreas_explained(ctx context.Context, field graphql.CollectedField, obj *model.BetweenAreas) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BetweenAreas_explained(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Explained, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BetweenAreas_explained(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BetweenAreas", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _Cell_key(ctx context.Context, field graphql.CollectedField, obj *model.Cell) (ret graphql.Marshaler) {
@@ -5693,6 +6114,50 @@ func (ec *executionContext) fieldContext_Cohort_compare(ctx context.Context, fie
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Cohort_compare_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Cohort_betweenAreas(ctx context.Context, field graphql.CollectedField, obj *model.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cohort_betweenAreas(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Cohort().BetweenAreas(ctx, obj, fc.Args["of"].(string), fc.Args["controls"].([]string), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.BetweenAreas) graphql.Marshaler {
+			return ec.marshalNBetweenAreas2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBetweenAreas(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Cohort_betweenAreas(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cohort",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BetweenAreas(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Cohort_betweenAreas_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -11090,6 +11555,69 @@ func (ec *executionContext) _AreaEdge(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var areaVariationImplementors = []string{"AreaVariation"}
+
+func (ec *executionContext) _AreaVariation(ctx context.Context, sel ast.SelectionSet, obj *model.AreaVariation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, areaVariationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AreaVariation")
+		case "variance":
+			out.Values[i] = ec._AreaVariation_variance(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "medianOddsRatio":
+			out.Values[i] = ec._AreaVariation_medianOddsRatio(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "share":
+			out.Values[i] = ec._AreaVariation_share(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "pValue":
+			out.Values[i] = ec._AreaVariation_pValue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "areas":
+			out.Values[i] = ec._AreaVariation_areas(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._AreaVariation_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var areaYearImplementors = []string{"AreaYear"}
 
 func (ec *executionContext) _AreaYear(ctx context.Context, sel ast.SelectionSet, obj *model.AreaYear) graphql.Marshaler {
@@ -11150,6 +11678,59 @@ func (ec *executionContext) _AreaYear(ctx context.Context, sel ast.SelectionSet,
 		case "source":
 			out.Values[i] = ec._AreaYear_source(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var betweenAreasImplementors = []string{"BetweenAreas"}
+
+func (ec *executionContext) _BetweenAreas(ctx context.Context, sel ast.SelectionSet, obj *model.BetweenAreas) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, betweenAreasImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BetweenAreas")
+		case "method":
+			out.Values[i] = ec._BetweenAreas_method(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "before":
+			out.Values[i] = ec._BetweenAreas_before(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = ec._BetweenAreas_after(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "explained":
+			out.Values[i] = ec._BetweenAreas_explained(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -11852,6 +12433,44 @@ func (ec *executionContext) _Cohort(ctx context.Context, sel ast.SelectionSet, o
 					}
 				}()
 				res = ec._Cohort_compare(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "betweenAreas":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Cohort_betweenAreas(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -14266,6 +14885,16 @@ func (ec *executionContext) marshalNAreaOrderField2githubᚗcomᚋkvarterᚋkvar
 	return v
 }
 
+func (ec *executionContext) marshalNAreaVariation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaVariation(ctx context.Context, sel ast.SelectionSet, v *model.AreaVariation) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AreaVariation(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNAreaYear2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaYearᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.AreaYear) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -14290,6 +14919,16 @@ func (ec *executionContext) marshalNAreaYear2ᚖgithubᚗcomᚋkvarterᚋkvarter
 		return graphql.Null
 	}
 	return ec._AreaYear(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBetweenAreas2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBetweenAreas(ctx context.Context, sel ast.SelectionSet, v *model.BetweenAreas) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BetweenAreas(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {

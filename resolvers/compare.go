@@ -56,7 +56,7 @@ func (r *Resolver) sides(ctx context.Context, c *model.Comparison, of string, by
 			if err != nil {
 				return err
 			}
-			*into = statsCells(cells, len(dimensions), func(d *contract.Dimension) int { return len(r.statsDimension(d).Codes) - 1 })
+			*into = r.statsCells(cells, len(dimensions))
 			return nil
 		})
 	}
@@ -125,7 +125,7 @@ func (r *Resolver) clusters(table *contract.Table, by *string) ([]*contract.Dime
 
 // statsCells turns the store's cells of one indicator into those of package stats. The first n
 // keys are the dimensions', what follows tells the cluster.
-func statsCells(cells *store.Cells, n int, codes func(*contract.Dimension) int) []stats.Cell {
+func (r *Resolver) statsCells(cells *store.Cells, n int) []stats.Cell {
 	out := make([]stats.Cell, 0, len(cells.Rows))
 	for _, c := range cells.Rows {
 		t := c.Indicators[0]
@@ -133,7 +133,7 @@ func statsCells(cells *store.Cells, n int, codes func(*contract.Dimension) int) 
 		for i, k := range c.Key[:n] {
 			cell.Key[i] = int(k)
 			if k == store.None { // a category of its own, after the codes
-				cell.Key[i] = codes(cells.Query.By[i])
+				cell.Key[i] = len(r.statsDimension(cells.Query.By[i]).Codes) - 1
 			}
 		}
 		for i, k := range c.Key[n:] {
@@ -424,4 +424,55 @@ func (r *Resolver) segregation(ctx context.Context, c *model.Comparison, over st
 	}
 	return &model.Segregation{Dissimilarity: derived(s.Dissimilarity), ExpectedDissimilarity: number(s.ExpectedDissimilarity), Isolation: derived(s.Isolation),
 		Interaction: derived(s.Interaction), Theil: number(s.Theil), Units: s.Units, Warnings: warnings}, nil
+}
+
+// betweenAreas measures how much areas differ before and after adjustment.
+func (r *Resolver) betweenAreas(ctx context.Context, c *model.Cohort, of string, controls []string, level float64) (*model.BetweenAreas, error) {
+	if err := stats.CheckLevel(level); err != nil {
+		return nil, err
+	}
+	indicator, err := r.Contract.Indicator(of)
+	if err != nil {
+		return nil, err
+	}
+	dimensions, err := r.by("betweenAreas", of, controls)
+	if err != nil {
+		return nil, err
+	}
+	area, err := r.Contract.Dimension("AREA")
+	if err != nil {
+		return nil, err
+	}
+	var names []stats.Dimension
+	for _, d := range dimensions {
+		if err := notTheOutcome(c.Table, d, indicator); err != nil {
+			return nil, err
+		}
+		names = append(names, r.statsDimension(d))
+	}
+	cells, err := r.Store.Cells(ctx, store.Query{Table: c.Table, Where: c.Filter, By: append(dimensions, area), Indicators: []*contract.Indicator{indicator}, MaxCells: maxComparisonCells})
+	if err != nil {
+		return nil, err
+	}
+	outside := 0
+	inside := slices.DeleteFunc(r.statsCells(cells, len(dimensions)), func(c stats.Cell) bool {
+		if c.Cluster == 0 {
+			outside += int(c.N)
+		}
+		return c.Cluster == 0
+	})
+	v, err := stats.BetweenAreas(inside, names, level)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.BetweenAreas{Method: v.Method, Before: variation(v.Before), After: variation(v.After), Explained: number(v.Explained)}
+	if outside > 0 {
+		out.Before.Warnings = append(out.Before.Warnings, fmt.Sprintf("%d observations outside the areas are left out.", outside))
+	}
+	return out, nil
+}
+
+func variation(v stats.AreaVariance) *model.AreaVariation {
+	return &model.AreaVariation{Variance: derived(v.Variance), MedianOddsRatio: derived(v.MedianOddsRatio), Share: number(v.Share), PValue: number(v.PValue),
+		Areas: len(v.Areas), Warnings: notNil(v.Warnings)}
 }

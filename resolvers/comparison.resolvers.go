@@ -21,6 +21,10 @@ func (r *cohortResolver) Compare(ctx context.Context, obj *model.Cohort, to map[
 	return &model.Comparison{Table: obj.Table, This: obj.Filter, Other: other}, nil
 }
 
+func (r *cohortResolver) BetweenAreas(ctx context.Context, obj *model.Cohort, of string, controls []string, level float64) (*model.BetweenAreas, error) {
+	return r.betweenAreas(ctx, obj, of, controls, level)
+}
+
 func (r *comparisonResolver) Overlap(ctx context.Context, obj *model.Comparison) (*model.Overlap, error) {
 	return r.overlap(ctx, obj)
 }

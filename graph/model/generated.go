@@ -84,6 +84,22 @@ type AreaOrder struct {
 	Direction Direction `json:"direction"`
 }
 
+// The variation between areas on the scale of log odds.
+type AreaVariation struct {
+	// Variance of the areas' effects.
+	Variance *Estimate `json:"variance"`
+	// Median odds ratio: between like persons of two areas, the one with the higher odds over the other, at the median of pairs. 1 is no difference.
+	MedianOddsRatio *Estimate `json:"medianOddsRatio"`
+	// Share of the latent variation that lies between areas, 0 to 1.
+	Share *float64 `json:"share,omitempty"`
+	// p value of no variation between areas.
+	PValue *float64 `json:"pValue,omitempty"`
+	// The number of areas.
+	Areas int `json:"areas"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
 // An area's key figures in a year, as its source gives them; null where it gives none. Percentages are from 0 to 100.
 type AreaYear struct {
 	// The calendar year.
@@ -106,6 +122,18 @@ type AreaYear struct {
 	OnOfficialList *bool `json:"onOfficialList,omitempty"`
 	// Where the figures come from.
 	Source string `json:"source"`
+}
+
+// The variation between areas before and after adjustment for who lives there.
+type BetweenAreas struct {
+	// How it was estimated.
+	Method string `json:"method"`
+	// Without controls.
+	Before *AreaVariation `json:"before"`
+	// With the controls held equal.
+	After *AreaVariation `json:"after"`
+	// Share of the variance that goes away with adjustment; negative if it grows. Null if there was none.
+	Explained *float64 `json:"explained,omitempty"`
 }
 
 // One cell of a breakdown, a distribution or a trend.
