@@ -25,6 +25,7 @@ import (
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/progress"
 	"github.com/kvarter/kvarter/internal/rerun"
 	"github.com/kvarter/kvarter/internal/snapshot"
@@ -217,7 +218,11 @@ func open(ctx context.Context, o options, limits web.Limits, out io.Writer) (*op
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	r := &resolvers.Resolver{Contract: c, Store: s, Dataset: dataset(info, limits)}
+	rules, err := law.Parse(data.Law)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	r := &resolvers.Resolver{Contract: c, Law: rules, Store: s, Dataset: dataset(info, limits)}
 	return &opened{store: s, info: info, examples: questions, schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))}, nil
 }
 

@@ -33,6 +33,7 @@ type ResolverRoot interface {
 	Code() CodeResolver
 	Cohort() CohortResolver
 	Comparison() ComparisonResolver
+	Criterion() CriterionResolver
 	Plan() PlanResolver
 	Query() QueryResolver
 	Variable() VariableResolver
@@ -57,6 +58,7 @@ type ComplexityRoot struct {
 
 	Area struct {
 		Children     func(childComplexity int, where map[string]any) int
+		Designation  func(childComplexity int, year int, ruleSet *model.RuleSet) int
 		Divisions    func(childComplexity int) int
 		Dwellings    func(childComplexity int) int
 		GetID        func(childComplexity int) int
@@ -196,6 +198,14 @@ type ComplexityRoot struct {
 		Value  func(childComplexity int) int
 	}
 
+	Criterion struct {
+		Label     func(childComplexity int, language *model.Language) int
+		Met       func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Threshold func(childComplexity int) int
+		Value     func(childComplexity int) int
+	}
+
 	Dataset struct {
 		Citation    func(childComplexity int) int
 		Disclosure  func(childComplexity int) int
@@ -220,6 +230,15 @@ type ComplexityRoot struct {
 		OutOfSupport  func(childComplexity int) int
 		Rate          func(childComplexity int) int
 		Warnings      func(childComplexity int) int
+	}
+
+	Designation struct {
+		Area     func(childComplexity int) int
+		Criteria func(childComplexity int) int
+		Kinds    func(childComplexity int) int
+		RuleSet  func(childComplexity int) int
+		Warnings func(childComplexity int) int
+		Year     func(childComplexity int) int
 	}
 
 	DisclosurePolicy struct {
@@ -299,14 +318,15 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Area      func(childComplexity int, id string) int
-		Areas     func(childComplexity int, where *model.AreaFilter, orderBy *model.AreaOrder, first *int, after *string, last *int, before *string) int
-		Children  func(childComplexity int, where map[string]any) int
-		Dataset   func(childComplexity int) int
-		Node      func(childComplexity int, id string) int
-		Plans     func(childComplexity int, where *model.PlanFilter, first *int, after *string, last *int, before *string) int
-		Residents func(childComplexity int, where map[string]any) int
-		Variables func(childComplexity int, role *model.VariableRole) int
+		Area         func(childComplexity int, id string) int
+		Areas        func(childComplexity int, where *model.AreaFilter, orderBy *model.AreaOrder, first *int, after *string, last *int, before *string) int
+		Children     func(childComplexity int, where map[string]any) int
+		Dataset      func(childComplexity int) int
+		Designations func(childComplexity int, year int, ruleSet *model.RuleSet, where *model.AreaFilter) int
+		Node         func(childComplexity int, id string) int
+		Plans        func(childComplexity int, where *model.PlanFilter, first *int, after *string, last *int, before *string) int
+		Residents    func(childComplexity int, where map[string]any) int
+		Variables    func(childComplexity int, role *model.VariableRole) int
 	}
 
 	Segregation struct {
@@ -369,6 +389,7 @@ type AreaResolver interface {
 	KeyFigures(ctx context.Context, obj *model.Area, years *model.IntRange) ([]*model.AreaYear, error)
 	Children(ctx context.Context, obj *model.Area, where map[string]any) (*model.Cohort, error)
 	Residents(ctx context.Context, obj *model.Area, where map[string]any) (*model.Cohort, error)
+	Designation(ctx context.Context, obj *model.Area, year int, ruleSet *model.RuleSet) (*model.Designation, error)
 }
 type CodeResolver interface {
 	Label(ctx context.Context, obj *model.Code, language *model.Language) (string, error)
@@ -394,6 +415,9 @@ type ComparisonResolver interface {
 	Adjusted(ctx context.Context, obj *model.Comparison, of string, controls []string, model model.RegressionModel, clusterBy *string, level float64) (*model.AdjustedGap, error)
 	Segregation(ctx context.Context, obj *model.Comparison, over string, level float64) (*model.Segregation, error)
 }
+type CriterionResolver interface {
+	Label(ctx context.Context, obj *model.Criterion, language *model.Language) (string, error)
+}
 type PlanResolver interface {
 	Areas(ctx context.Context, obj *model.Plan) ([]*model.Area, error)
 	Start(ctx context.Context, obj *model.Plan) (*model.Date, error)
@@ -408,6 +432,7 @@ type QueryResolver interface {
 	Plans(ctx context.Context, where *model.PlanFilter, first *int, after *string, last *int, before *string) (*model.PlanConnection, error)
 	Children(ctx context.Context, where map[string]any) (*model.Cohort, error)
 	Residents(ctx context.Context, where map[string]any) (*model.Cohort, error)
+	Designations(ctx context.Context, year int, ruleSet *model.RuleSet, where *model.AreaFilter) ([]*model.Designation, error)
 }
 type VariableResolver interface {
 	Label(ctx context.Context, obj *model.Variable, language *model.Language) (string, error)
@@ -504,6 +529,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Area.Children(childComplexity, args["where"].(map[string]any)), true
+	case "Area.designation":
+		if e.ComplexityRoot.Area.Designation == nil {
+			break
+		}
+
+		args, err := ec.field_Area_designation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Area.Designation(childComplexity, args["year"].(int), args["ruleSet"].(*model.RuleSet)), true
 	case "Area.divisions":
 		if e.ComplexityRoot.Area.Divisions == nil {
 			break
@@ -1162,6 +1198,42 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Count.Value(childComplexity), true
 
+	case "Criterion.label":
+		if e.ComplexityRoot.Criterion.Label == nil {
+			break
+		}
+
+		args, err := ec.field_Criterion_label_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Criterion.Label(childComplexity, args["language"].(*model.Language)), true
+	case "Criterion.met":
+		if e.ComplexityRoot.Criterion.Met == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Criterion.Met(childComplexity), true
+	case "Criterion.name":
+		if e.ComplexityRoot.Criterion.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Criterion.Name(childComplexity), true
+	case "Criterion.threshold":
+		if e.ComplexityRoot.Criterion.Threshold == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Criterion.Threshold(childComplexity), true
+	case "Criterion.value":
+		if e.ComplexityRoot.Criterion.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Criterion.Value(childComplexity), true
+
 	case "Dataset.citation":
 		if e.ComplexityRoot.Dataset.Citation == nil {
 			break
@@ -1283,6 +1355,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Decomposition.Warnings(childComplexity), true
+
+	case "Designation.area":
+		if e.ComplexityRoot.Designation.Area == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Area(childComplexity), true
+	case "Designation.criteria":
+		if e.ComplexityRoot.Designation.Criteria == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Criteria(childComplexity), true
+	case "Designation.kinds":
+		if e.ComplexityRoot.Designation.Kinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Kinds(childComplexity), true
+	case "Designation.ruleSet":
+		if e.ComplexityRoot.Designation.RuleSet == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.RuleSet(childComplexity), true
+	case "Designation.warnings":
+		if e.ComplexityRoot.Designation.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Warnings(childComplexity), true
+	case "Designation.year":
+		if e.ComplexityRoot.Designation.Year == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Year(childComplexity), true
 
 	case "DisclosurePolicy.method":
 		if e.ComplexityRoot.DisclosurePolicy.Method == nil {
@@ -1609,6 +1718,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Dataset(childComplexity), true
+	case "Query.designations":
+		if e.ComplexityRoot.Query.Designations == nil {
+			break
+		}
+
+		args, err := ec.field_Query_designations_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Designations(childComplexity, args["year"].(int), args["ruleSet"].(*model.RuleSet), args["where"].(*model.AreaFilter)), true
 
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
@@ -1929,7 +2049,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/dataset.graphqls" "schema/query.graphqls"
+//go:embed "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/query.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -1946,6 +2066,7 @@ var sources = []*ast.Source{
 	{Name: "schema/comparison.graphqls", Input: sourceData("schema/comparison.graphqls"), BuiltIn: false},
 	{Name: "schema/contract.graphqls", Input: sourceData("schema/contract.graphqls"), BuiltIn: false},
 	{Name: "schema/dataset.graphqls", Input: sourceData("schema/dataset.graphqls"), BuiltIn: false},
+	{Name: "schema/designation.graphqls", Input: sourceData("schema/designation.graphqls"), BuiltIn: false},
 	{Name: "schema/query.graphqls", Input: sourceData("schema/query.graphqls"), BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -2006,6 +2127,8 @@ func (ec *executionContext) childFields_Area(ctx context.Context, field graphql.
 		return ec.fieldContext_Area_children(ctx, field)
 	case "residents":
 		return ec.fieldContext_Area_residents(ctx, field)
+	case "designation":
+		return ec.fieldContext_Area_designation(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Area", field.Name)
 }
@@ -2262,6 +2385,22 @@ func (ec *executionContext) childFields_Count(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Count", field.Name)
 }
 
+func (ec *executionContext) childFields_Criterion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Criterion_name(ctx, field)
+	case "label":
+		return ec.fieldContext_Criterion_label(ctx, field)
+	case "value":
+		return ec.fieldContext_Criterion_value(ctx, field)
+	case "threshold":
+		return ec.fieldContext_Criterion_threshold(ctx, field)
+	case "met":
+		return ec.fieldContext_Criterion_met(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Criterion", field.Name)
+}
+
 func (ec *executionContext) childFields_Dataset(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -2312,6 +2451,24 @@ func (ec *executionContext) childFields_Decomposition(ctx context.Context, field
 		return ec.fieldContext_Decomposition_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Decomposition", field.Name)
+}
+
+func (ec *executionContext) childFields_Designation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "area":
+		return ec.fieldContext_Designation_area(ctx, field)
+	case "year":
+		return ec.fieldContext_Designation_year(ctx, field)
+	case "ruleSet":
+		return ec.fieldContext_Designation_ruleSet(ctx, field)
+	case "kinds":
+		return ec.fieldContext_Designation_kinds(ctx, field)
+	case "criteria":
+		return ec.fieldContext_Designation_criteria(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Designation_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Designation", field.Name)
 }
 
 func (ec *executionContext) childFields_DisclosurePolicy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2685,6 +2842,28 @@ func (ec *executionContext) field_Area_children_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["where"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Area_designation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "year",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["year"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "ruleSet",
+		func(ctx context.Context, v any) (*model.RuleSet, error) {
+			return ec.unmarshalORuleSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ruleSet"] = arg1
 	return args, nil
 }
 
@@ -3188,6 +3367,20 @@ func (ec *executionContext) field_Comparison_standardised_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Criterion_label_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "language",
+		func(ctx context.Context, v any) (*model.Language, error) {
+			return ec.unmarshalOLanguage2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐLanguage(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["language"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3281,6 +3474,36 @@ func (ec *executionContext) field_Query_children_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["where"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_designations_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "year",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["year"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "ruleSet",
+		func(ctx context.Context, v any) (*model.RuleSet, error) {
+			return ec.unmarshalORuleSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ruleSet"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.AreaFilter, error) {
+			return ec.unmarshalOAreaFilter2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg2
 	return args, nil
 }
 
@@ -4086,6 +4309,50 @@ func (ec *executionContext) fieldContext_Area_residents(ctx context.Context, fie
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Area_residents_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Area_designation(ctx context.Context, field graphql.CollectedField, obj *model.Area) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Area_designation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Area().Designation(ctx, obj, fc.Args["year"].(int), fc.Args["ruleSet"].(*model.RuleSet))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Designation) graphql.Marshaler {
+			return ec.marshalNDesignation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Area_designation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Area",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Designation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Area_designation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -6660,6 +6927,142 @@ func (ec *executionContext) fieldContext_Count_status(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Count", field, false, false, errors.New("field of type Status does not have child fields"))
 }
 
+func (ec *executionContext) _Criterion_name(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Criterion", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Criterion_label(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Criterion().Label(ctx, obj, fc.Args["language"].(*model.Language))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_label(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Criterion",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Criterion_label_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Criterion_value(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Criterion", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Criterion_threshold(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_threshold(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Threshold, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_threshold(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Criterion", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Criterion_met(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_met(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Met, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_met(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Criterion", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Dataset_name(ctx context.Context, field graphql.CollectedField, obj *model.Dataset) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7217,6 +7620,162 @@ func (ec *executionContext) _Decomposition_warnings(ctx context.Context, field g
 }
 func (ec *executionContext) fieldContext_Decomposition_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Decomposition", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Designation_area(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_area(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Area, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Area) graphql.Marshaler {
+			return ec.marshalNArea2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐArea(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_area(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Designation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Area(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Designation_year(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_year(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Year, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_year(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Designation_ruleSet(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_ruleSet(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RuleSet, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RuleSet) graphql.Marshaler {
+			return ec.marshalNRuleSet2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_ruleSet(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type RuleSet does not have child fields"))
+}
+
+func (ec *executionContext) _Designation_kinds(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_kinds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kinds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.DesignationKind) graphql.Marshaler {
+			return ec.marshalNDesignationKind2ᚕgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKindᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_kinds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type DesignationKind does not have child fields"))
+}
+
+func (ec *executionContext) _Designation_criteria(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_criteria(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Criteria, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Criterion) graphql.Marshaler {
+			return ec.marshalNCriterion2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCriterionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_criteria(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Designation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Criterion(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Designation_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _DisclosurePolicy_method(ctx context.Context, field graphql.CollectedField, obj *model.DisclosurePolicy) (ret graphql.Marshaler) {
@@ -8665,6 +9224,50 @@ func (ec *executionContext) fieldContext_Query_residents(ctx context.Context, fi
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_residents_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_designations(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_designations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Designations(ctx, fc.Args["year"].(int), fc.Args["ruleSet"].(*model.RuleSet), fc.Args["where"].(*model.AreaFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Designation) graphql.Marshaler {
+			return ec.marshalNDesignation2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_designations(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Designation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_designations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -11438,6 +12041,44 @@ func (ec *executionContext) _Area(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "designation":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Area_designation(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -12953,6 +13594,97 @@ func (ec *executionContext) _Count(ctx context.Context, sel ast.SelectionSet, ob
 	return out
 }
 
+var criterionImplementors = []string{"Criterion"}
+
+func (ec *executionContext) _Criterion(ctx context.Context, sel ast.SelectionSet, obj *model.Criterion) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, criterionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Criterion")
+		case "name":
+			out.Values[i] = ec._Criterion_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "label":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Criterion_label(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "value":
+			out.Values[i] = ec._Criterion_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "threshold":
+			out.Values[i] = ec._Criterion_threshold(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "met":
+			out.Values[i] = ec._Criterion_met(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var datasetImplementors = []string{"Dataset"}
 
 func (ec *executionContext) _Dataset(ctx context.Context, sel ast.SelectionSet, obj *model.Dataset) graphql.Marshaler {
@@ -13095,6 +13827,69 @@ func (ec *executionContext) _Decomposition(ctx context.Context, sel ast.Selectio
 			}
 		case "warnings":
 			out.Values[i] = ec._Decomposition_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var designationImplementors = []string{"Designation"}
+
+func (ec *executionContext) _Designation(ctx context.Context, sel ast.SelectionSet, obj *model.Designation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, designationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Designation")
+		case "area":
+			out.Values[i] = ec._Designation_area(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "year":
+			out.Values[i] = ec._Designation_year(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ruleSet":
+			out.Values[i] = ec._Designation_ruleSet(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kinds":
+			out.Values[i] = ec._Designation_kinds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "criteria":
+			out.Values[i] = ec._Designation_criteria(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._Designation_warnings(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -13962,6 +14757,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_residents(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "designations":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_designations(ctx, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -15142,6 +15959,32 @@ func (ec *executionContext) marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋ
 	return ec._Count(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNCriterion2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCriterionᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Criterion) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCriterion2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCriterion(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCriterion2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCriterion(ctx context.Context, sel ast.SelectionSet, v *model.Criterion) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Criterion(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNDataset2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDataset(ctx context.Context, sel ast.SelectionSet, v *model.Dataset) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -15196,6 +16039,72 @@ func (ec *executionContext) unmarshalNDecompositionReference2githubᚗcomᚋkvar
 
 func (ec *executionContext) marshalNDecompositionReference2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecompositionReference(ctx context.Context, sel ast.SelectionSet, v model.DecompositionReference) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) marshalNDesignation2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Designation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDesignation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignation(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNDesignation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignation(ctx context.Context, sel ast.SelectionSet, v *model.Designation) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Designation(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDesignationKind2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKind(ctx context.Context, v any) (model.DesignationKind, error) {
+	var res model.DesignationKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDesignationKind2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKind(ctx context.Context, sel ast.SelectionSet, v model.DesignationKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNDesignationKind2ᚕgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKindᚄ(ctx context.Context, v any) ([]model.DesignationKind, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.DesignationKind, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNDesignationKind2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKind(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNDesignationKind2ᚕgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKindᚄ(ctx context.Context, sel ast.SelectionSet, v []model.DesignationKind) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDesignationKind2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNDimension2string(ctx context.Context, v any) (string, error) {
@@ -15624,6 +16533,16 @@ func (ec *executionContext) unmarshalNRegressionModel2githubᚗcomᚋkvarterᚋk
 }
 
 func (ec *executionContext) marshalNRegressionModel2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRegressionModel(ctx context.Context, sel ast.SelectionSet, v model.RegressionModel) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNRuleSet2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx context.Context, v any) (model.RuleSet, error) {
+	var res model.RuleSet
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRuleSet2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx context.Context, sel ast.SelectionSet, v model.RuleSet) graphql.Marshaler {
 	return v
 }
 
@@ -16780,6 +17699,22 @@ func (ec *executionContext) marshalORegisteredOrigin2ᚖstring(ctx context.Conte
 	_ = ctx
 	res := graphql.MarshalString(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalORuleSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx context.Context, v any) (*model.RuleSet, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.RuleSet)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORuleSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx context.Context, sel ast.SelectionSet, v *model.RuleSet) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) unmarshalOSetting2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {

@@ -102,3 +102,11 @@ type Comparison struct {
 	Table       *contract.Table
 	This, Other store.Filter
 }
+
+// Criterion is one criterion of the law, asked of an area.
+type Criterion struct {
+	Name             string
+	Labels           contract.Text
+	Value, Threshold *float64
+	Met              *bool
+}

@@ -250,6 +250,22 @@ type Decomposition struct {
 	Warnings []string `json:"warnings"`
 }
 
+// What the criteria say of an area in a year. It is computed from the key figures; `AreaYear.onOfficialList` is what the ministry decided.
+type Designation struct {
+	// The area.
+	Area *Area `json:"area"`
+	// The year whose figures are used.
+	Year int `json:"year"`
+	// The rule set applied.
+	RuleSet RuleSet `json:"ruleSet"`
+	// The lists it would be on; NONE alone if none.
+	Kinds []DesignationKind `json:"kinds"`
+	// Each criterion with its figure and threshold.
+	Criteria []*Criterion `json:"criteria"`
+	// What a careful reader should know, e.g. a figure that is missing.
+	Warnings []string `json:"warnings"`
+}
+
 // How persons are protected in what is given out.
 type DisclosurePolicy struct {
 	// The method.
@@ -690,6 +706,76 @@ func (e DecompositionReference) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// The lists of the law.
+type DesignationKind string
+
+const (
+	// On no list.
+	DesignationKindNone DesignationKind = "NONE"
+	// 2010 to 2017: the list that the law called ghettos.
+	DesignationKindGhetto DesignationKind = "GHETTO"
+	// From 2018: vulnerable housing area.
+	DesignationKindVulnerable DesignationKind = "VULNERABLE"
+	// From 2018: vulnerable, and more than half of non-Western origin.
+	DesignationKindParallelSociety DesignationKind = "PARALLEL_SOCIETY"
+	// From 2018: parallel society for five years.
+	DesignationKindTransformation DesignationKind = "TRANSFORMATION"
+	// From 2021: prevention area.
+	DesignationKindPrevention DesignationKind = "PREVENTION"
+)
+
+var AllDesignationKind = []DesignationKind{
+	DesignationKindNone,
+	DesignationKindGhetto,
+	DesignationKindVulnerable,
+	DesignationKindParallelSociety,
+	DesignationKindTransformation,
+	DesignationKindPrevention,
+}
+
+func (e DesignationKind) IsValid() bool {
+	switch e {
+	case DesignationKindNone, DesignationKindGhetto, DesignationKindVulnerable, DesignationKindParallelSociety, DesignationKindTransformation, DesignationKindPrevention:
+		return true
+	}
+	return false
+}
+
+func (e DesignationKind) String() string {
+	return string(e)
+}
+
+func (e *DesignationKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = DesignationKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid DesignationKind", str)
+	}
+	return nil
+}
+
+func (e DesignationKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *DesignationKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e DesignationKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // The direction of an order.
 type Direction string
 
@@ -920,6 +1006,70 @@ func (e *RegressionModel) UnmarshalJSON(b []byte) error {
 }
 
 func (e RegressionModel) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// The law's criteria as they stood.
+type RuleSet string
+
+const (
+	// 2010 to 2013: at least two of three.
+	RuleSetL2010 RuleSet = "L2010"
+	// 2014 to 2017: at least three of five.
+	RuleSetL2014 RuleSet = "L2014"
+	// 2018 to 2020: vulnerable areas, parallel societies, transformation areas.
+	RuleSetL2018 RuleSet = "L2018"
+	// From 2021: the same, and prevention areas.
+	RuleSetL2021 RuleSet = "L2021"
+)
+
+var AllRuleSet = []RuleSet{
+	RuleSetL2010,
+	RuleSetL2014,
+	RuleSetL2018,
+	RuleSetL2021,
+}
+
+func (e RuleSet) IsValid() bool {
+	switch e {
+	case RuleSetL2010, RuleSetL2014, RuleSetL2018, RuleSetL2021:
+		return true
+	}
+	return false
+}
+
+func (e RuleSet) String() string {
+	return string(e)
+}
+
+func (e *RuleSet) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = RuleSet(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid RuleSet", str)
+	}
+	return nil
+}
+
+func (e RuleSet) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *RuleSet) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e RuleSet) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
