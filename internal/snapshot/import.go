@@ -99,7 +99,7 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 			return nil, err
 		}
 	}
-	s := &staged{recipe: r, conn: conn, checker: checker{ctx: ctx, conn: conn, contract: w.contract, tables: map[string]*facts{}, broken: map[string]bool{}},
+	s := &staged{recipe: r, checker: checker{ctx: ctx, conn: conn, contract: w.contract, tables: map[string]*facts{}, broken: map[string]bool{}},
 		files: map[string]bool{}, origins: map[string]string{}, offsets: map[string]map[string]int64{}}
 	s.place, s.whole = s.locate, r.file
 	for _, t := range r.tables {
@@ -132,7 +132,6 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 type staged struct {
 	checker
 	recipe  *Recipe
-	conn    *sql.Conn
 	files   map[string]bool             // looked at; whether DuckDB can read it
 	origins map[string]string           // by table: the relation of its file's rows with _file and _row
 	offsets map[string]map[string]int64 // by table and file: the rows of other files that DuckDB counts before

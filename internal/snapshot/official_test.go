@@ -1,0 +1,289 @@
+package snapshot_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kvarter/kvarter/internal/snapshot"
+)
+
+// root is the repository's folder.
+func root(t testing.TB) string {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			return folder
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			t.Fatal("no go.mod above the test")
+		}
+		folder = parent
+	}
+}
+
+// officialRecipe puts the recipe beside a copy of the published files, and returns its name.
+func officialRecipe(t testing.TB) string {
+	t.Helper()
+	published := filepath.Join(root(t), "..", "shared", "official")
+	if _, err := os.Stat(published); err != nil {
+		t.Skipf("the published files are not here: %v", err)
+	}
+	folder := t.TempDir()
+	for name, source := range map[string]string{
+		"recipe.yaml":             "testdata/official/recipe.yaml",
+		"areas_2010_2014.json":    filepath.Join(published, "areas_2010_2014.json"),
+		"muni_pop.csv":            filepath.Join(published, "muni_pop.csv"),
+		"municipalities_2016.csv": filepath.Join(published, "municipalities_2016.csv"),
+	} {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(folder, "recipe.yaml")
+}
+
+// The ministry's lists and the population by municipality and age, as published: the figures come
+// out of the API, and each quirk of the files is named.
+func TestOfficialFiles(t *testing.T) {
+	recipe, dir := officialRecipe(t), t.TempDir()
+	c := theContract(t)
+	_, imported, err := snapshot.Import(context.Background(), recipe, dir, c, nil)
+	if err != nil {
+		t.Fatalf("%v\n%v", err, imported)
+	}
+	if errors, _ := snapshot.Count(imported); errors != 0 {
+		t.Fatalf("%d errors: %v", errors, imported)
+	}
+	server := serve(t, dir)
+
+	t.Run("lists", func(t *testing.T) {
+		for year, want := range map[int]int{2010: 29, 2011: 26, 2012: 33, 2013: 39, 2014: 31} {
+			var got struct{ Areas struct{ TotalCount int } }
+			if problems := ask(t, server, fmt.Sprintf("{ areas(where: {onOfficialListIn: %d}) { totalCount } }", year), &got); problems != nil || got.Areas.TotalCount != want {
+				t.Errorf("areas on the list of %d: got %d %v, want %d", year, got.Areas.TotalCount, problems, want)
+			}
+		}
+	})
+
+	t.Run("cohorts", func(t *testing.T) {
+		children := []int{457_637, 454_282, 448_136, 441_228, 433_292, 426_989, 424_821, 423_542}
+		young := []int{131_245, 129_501, 126_154, 121_083, 117_349, 115_389, 115_289, 119_528}
+		residents := []int{5_543_819, 5_566_856, 5_587_085, 5_608_784, 5_639_719, 5_678_348, 5_724_456, 5_760_694}
+		for i := range children {
+			year := 2010 + i
+			var got struct {
+				Children, Young, Residents struct{ Size struct{ Value int } }
+			}
+			query := fmt.Sprintf("{ children(where: {years: {from: %[1]d, to: %[1]d}}) { size { value } } young: children(where: {years: {from: %[1]d, to: %[1]d}, ages: {from: 1, to: 2}}) { size { value } } residents(where: {years: {from: %[1]d, to: %[1]d}}) { size { value } } }", year)
+			if problems := ask(t, server, query, &got); problems != nil || got.Children.Size.Value != children[i] || got.Young.Size.Value != young[i] || got.Residents.Size.Value != residents[i] {
+				t.Errorf("%d: got %+v %v, want %d children, %d aged 1-2, %d residents", year, got, problems, children[i], young[i], residents[i])
+			}
+		}
+		// The one municipality of the two files whose children are known from a third.
+		var got struct {
+			Children struct{ Size struct{ Value int } }
+		}
+		if problems := ask(t, server, `{ children(where: {years: {from: 2016, to: 2016}, municipality: ["101"]}) { size { value } } }`, &got); problems != nil || got.Children.Size.Value != 51_096 {
+			t.Errorf("children of Copenhagen in 2016: got %d %v, want 51096", got.Children.Size.Value, problems)
+		}
+	})
+
+	t.Run("a named area", func(t *testing.T) {
+		type year struct {
+			Year, Residents                                                                 int
+			NonWestern, OutsideWorkAndEducation, Convicted, BasicSchoolingOnly, IncomeRatio *float64
+			OnOfficialList                                                                  bool
+		}
+		var got struct {
+			Areas struct {
+				Nodes []struct {
+					Name         string
+					Municipality struct{ Name string }
+					KeyFigures   []year
+				}
+			}
+		}
+		problems := ask(t, server, `{ areas(where: {nameContains: "bispehaven"}) { nodes { name municipality { name } keyFigures { year residents nonWestern outsideWorkAndEducation convicted basicSchoolingOnly incomeRatio onOfficialList } } } }`, &got)
+		if problems != nil || len(got.Areas.Nodes) != 1 || got.Areas.Nodes[0].Municipality.Name != "Aarhus" || len(got.Areas.Nodes[0].KeyFigures) != 5 {
+			t.Fatalf("got %+v %v", got, problems)
+		}
+		want := bispehaven(t, filepath.Join(filepath.Dir(recipe), "areas_2010_2014.json"))
+		for i, y := range got.Areas.Nodes[0].KeyFigures {
+			if line := fmt.Sprintf("%d %d %s %s %s %s %s %t", y.Year, y.Residents, number(y.NonWestern), number(y.OutsideWorkAndEducation), number(y.Convicted), number(y.BasicSchoolingOnly), number(y.IncomeRatio), y.OnOfficialList); line != want[i] {
+				t.Errorf("got %s, want %s", line, want[i])
+			}
+		}
+	})
+
+	t.Run("what is not recorded", func(t *testing.T) {
+		var got any
+		problems := ask(t, server, `{ children(where: {setting: [SUPPORTED]}) { size { value } } }`, &got)
+		if len(problems) != 1 || !strings.Contains(problems[0], "not recorded by SETTING") || !strings.Contains(problems[0], "MUNICIPALITY") {
+			t.Errorf("got %v, want an error that SETTING is not recorded and what is", problems)
+		}
+		if problems := ask(t, server, `{ children { share(of: POOR) { value } } }`, &got); len(problems) != 1 || !strings.Contains(problems[0], "POOR is not recorded") {
+			t.Errorf("got %v, want an error that POOR is not recorded", problems)
+		}
+	})
+
+	t.Run("quirks", func(t *testing.T) {
+		const file = "areas_2010_2014.json"
+		type quirk struct{ row, column, rule string }
+		quirks := []quirk{
+			{"2010[0-28]", "residents", "unit"}, {"2011[0-28]", "residents", "unit"},
+			{"2012[0]", "unemplyed", "key"},
+			{"2012[16]", "percent_non_western, percent_outside_work_and_education", "swapped"}, // Ringparken
+		}
+		for _, row := range []string{"2011[26]", "2011[27]", "2013[15]", "2013[23]", "2013[29]", "2013[40]", "2014[11]", "2014[23]", "2014[37]"} {
+			quirks = append(quirks, quirk{row, "name", "name"})
+		}
+		for year, places := range map[int][]int{2011: {26, 27, 28}, 2012: {33, 34, 35, 36, 37}, 2013: {39, 40}, 2014: {31, 32, 33, 34, 35, 36, 37}} {
+			for _, i := range places {
+				quirks = append(quirks, quirk{fmt.Sprintf("%d[%d]", year, i), "on_official_list", "not listed"})
+			}
+		}
+		checked, err := snapshot.Check(context.Background(), dir, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, findings := range map[string][]snapshot.Finding{"import": imported, "check": checked} {
+			for _, q := range quirks {
+				if !slices.ContainsFunc(findings, func(f snapshot.Finding) bool {
+					return f.Severity == snapshot.Warning && f.File == file && f.Row == q.row && f.Column == q.column && f.Rule == q.rule && f.Message != ""
+				}) {
+					t.Errorf("%s does not find %v", what, q)
+				}
+			}
+			if len(findings) != len(quirks) {
+				t.Errorf("%s finds %d things, where the files have %d quirks: %v", what, len(findings), len(quirks), findings)
+			}
+		}
+	})
+}
+
+// number writes a figure as the published file does.
+func number(x *float64) string {
+	if x == nil {
+		return "null"
+	}
+	return fmt.Sprint(*x)
+}
+
+// bispehaven reads an area's key figures from the published file, without any of our code.
+func bispehaven(t testing.TB, file string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lists map[int][]map[string]any
+	if err := json.Unmarshal(text, &lists); err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for year := 2010; year <= 2014; year++ {
+		for _, r := range lists[year] {
+			if r["id"] != "Bispehaven" {
+				continue
+			}
+			residents := r["residents"].(float64)
+			if year <= 2011 {
+				residents *= 1000
+			}
+			figure := func(key string) string {
+				x, ok := r[key].(float64)
+				if !ok {
+					return "null"
+				}
+				return number(&x)
+			}
+			out = append(out, fmt.Sprintf("%d %.0f %s %s %s %s %s %t", year, residents, figure("immigrants"), figure("unemployed"), figure("prosecuted"), figure("education"), figure("income"), r["ghetto"]))
+		}
+	}
+	return out
+}
+
+// The example under data/example imports without a finding, and a server over it answers.
+func TestExample(t *testing.T) {
+	dir := t.TempDir()
+	var told bytes.Buffer
+	info, findings, err := snapshot.Import(context.Background(), filepath.Join(root(t), "data", "example", "recipe.yaml"), dir, theContract(t), &told)
+	if err != nil || len(findings) > 0 {
+		t.Fatalf("%v %v", err, findings)
+	}
+	if info.Name != "example" || !info.Synthetic || len(info.Tables) != 5 || !slices.Equal(info.Years, []int{2014, 2015, 2016}) {
+		t.Errorf("got %+v", info)
+	}
+	if !strings.Contains(told.String(), "Reading child_year") || !strings.Contains(told.String(), "Building the cells") {
+		t.Errorf("progress: %s", told.String())
+	}
+	var got struct {
+		Supported, Rest struct {
+			Share struct{ Numerator, Denominator int }
+		}
+		Residents struct{ Size struct{ Value int } }
+		Areas     struct {
+			Nodes []struct {
+				Name, Region string
+				Plans        []struct{ Name, Start string }
+			}
+		}
+	}
+	problems := ask(t, serve(t, dir), `{
+		supported: children(where: {years: {from: 2016, to: 2016}, setting: [SUPPORTED]}) { share(of: POOR) { numerator denominator } }
+		rest: children(where: {years: {from: 2016, to: 2016}, setting: [REST]}) { share(of: POOR) { numerator denominator } }
+		residents(where: {years: {from: 2014, to: 2014}, area: ["Area:E1"]}) { size { value } }
+		areas { nodes { name region plans { name start } } }
+	}`, &got)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	// Sums of the CSV files by awk.
+	if s := got.Supported.Share; s.Numerator != 109 || s.Denominator != 431 {
+		t.Errorf("supported areas: got %+v", s)
+	}
+	if s := got.Rest.Share; s.Numerator != 691 || s.Denominator != 9781 {
+		t.Errorf("rest: got %+v", s)
+	}
+	if n := got.Residents.Size.Value; n != 1410 {
+		t.Errorf("residents of Nordlyset in 2014: got %d", n)
+	}
+	if n := got.Areas.Nodes; len(n) != 3 || n[0].Name != "Nordlyset" || len(n[1].Plans) != 2 || n[1].Plans[0].Start != "2013-01-01" || n[2].Region != "Hovedstaden" {
+		t.Errorf("areas: got %+v", n)
+	}
+}
+
+// contents returns every file under a folder but those of names in except, with its text.
+func contents(t testing.TB, folder string, except ...string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || slices.Contains(except, entry.Name()) {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		out[path] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
