@@ -103,13 +103,13 @@ type Equivalence struct {
 	Warnings       []string
 }
 
-// TestEquivalence asks whether an estimated difference is smaller than margin either way, by two
+// TwoOneSidedTests asks whether an estimated difference is smaller than margin either way, by two
 // one-sided tests (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657) at α = 1 - level:
 // z = (gap ± margin)/SE, normal. The margin must be stated before looking; not to reject is no
 // proof of a difference, as p > 0.05 is no proof of equality. A gap with a standard error of 0
 // (all or none in both groups) is undecided: the p values are NaN with a warning. For two
-// proportions of small groups EquivalenceOfProportions holds its level better.
-func TestEquivalence(gap Estimate, margin, level float64) (Equivalence, error) {
+// proportions of small groups TwoOneSidedProportions holds its level better.
+func TwoOneSidedTests(gap Estimate, margin, level float64) (Equivalence, error) {
 	if err := checkMargin(margin, level); err != nil {
 		return Equivalence{}, err
 	}
@@ -120,10 +120,10 @@ func TestEquivalence(gap Estimate, margin, level float64) (Equivalence, error) {
 	return q, nil
 }
 
-// EquivalenceOfProportions is TestEquivalence for x1/n1 - x2/n2 with the score statistic of
+// TwoOneSidedProportions is TwoOneSidedTests for x1/n1 - x2/n2 with the score statistic of
 // Farrington and Manning (1990, Stat. Med. 9:1447): the variance is that under a difference of
 // exactly -margin or margin, so that groups with all or none can be decided too.
-func EquivalenceOfProportions(x1, n1, x2, n2, margin, level float64) (Equivalence, error) {
+func TwoOneSidedProportions(x1, n1, x2, n2, margin, level float64) (Equivalence, error) {
 	if err := checkMargin(margin, level); err != nil {
 		return Equivalence{}, err
 	}

@@ -418,3 +418,77 @@ func BenchmarkLogit(b *testing.B) {
 		}
 	}
 }
+
+func TestCovariancesByHand(t *testing.T) {
+	// One dummy: the coefficient is a difference of means. HC2 has the unbiased variances of both
+	// groups, HC0 those of divisor n, HC3 divides n-1 twice; one cluster per row is HC1 again.
+	y := [2][]float64{{1, 2, 4, 8, 3}, {5, 9, 7, 20}}
+	var rows []Pattern
+	var ss [2]float64
+	for g := range y {
+		var mean float64
+		for _, v := range y[g] {
+			mean += v / float64(len(y[g]))
+		}
+		for _, v := range y[g] {
+			ss[g] += (v - mean) * (v - mean)
+			p := row(v, float64(g))
+			p.Cluster = len(rows)
+			rows = append(rows, p)
+		}
+	}
+	hc0 := ss[0]/25 + ss[1]/16
+	for covariance, want := range map[Covariance]float64{
+		Classical: (ss[0] + ss[1]) / 7 * (1./5 + 1./4),
+		HC0:       hc0,
+		Robust:    hc0 * 9 / 7,
+		HC2:       ss[0]/(5*4) + ss[1]/(4*3),
+		HC3:       ss[0]/(4*4) + ss[1]/(3*3),
+		Clustered: hc0 * 9 / 7,
+	} {
+		fit, err := Fit(freeDesign("group"), rows, FitOptions{Covariance: covariance})
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, covariance.String(), fit.Coefficient(1, .95).SE, math.Sqrt(want), 1e-12)
+	}
+}
+
+func TestMarginalEffects(t *testing.T) {
+	// without controls the effect is the difference of proportions, with its unpooled standard error
+	a, b := []Cell{{Key: []int{0}, N: 80, Sum: 20, SumSq: 20}}, []Cell{{Key: []int{0}, N: 120, Sum: 60, SumSq: 60}}
+	g, err := Adjust(a, b, AdjustOptions{Model: Logit, Covariance: Classical})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "difference", g.Adjusted.Value, -.25, 1e-12)
+	near(t, "its SE", g.Adjusted.SE, math.Sqrt(.25*.75/80+.25/120), 1e-12)
+	near(t, "odds ratio", g.OddsRatio.Value, 1./3, 1e-12)
+
+	// the gradient of every kind of effect against a numerical one
+	rng := rand.New(rand.NewPCG(9, 10))
+	cells := randomCells(rng, []int{3, 2}, 40, 9, true)
+	design, _ := NewDesign(nil, false, cells)
+	design.Terms = append(design.Terms, Term{Name: "x"})
+	patterns, _ := (Design{Terms: design.Terms[:4], levels: design.levels, columns: design.columns}).Patterns(cells, false)
+	for i := range patterns {
+		patterns[i].X = append(slices.Clone(patterns[i].X), rng.NormFloat64())
+	}
+	fit, err := Fit(design, patterns, FitOptions{Model: Logit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for term := 1; term < 5; term++ {
+		_, gradient := fit.marginalEffect(term)
+		for j := range gradient {
+			const h = 1e-6
+			was := fit.coef[j]
+			fit.coef[j] = was + h
+			up, _ := fit.marginalEffect(term)
+			fit.coef[j] = was - h
+			down, _ := fit.marginalEffect(term)
+			fit.coef[j] = was
+			near(t, "gradient of "+design.Terms[term].Name, gradient[j], (up-down)/(2*h), 1e-8)
+		}
+	}
+}
