@@ -181,14 +181,6 @@ func (d Design) factorOf(column int) int {
 	return -1
 }
 
-func (d Design) names(columns []int) []string {
-	var names []string
-	for _, j := range columns {
-		names = append(names, d.Terms[j].Name)
-	}
-	return names
-}
-
 func checkPatterns(d Design, patterns []Pattern) error {
 	if len(d.Terms) == 0 {
 		return fault.Invalidf("a regression needs at least a constant")

@@ -482,6 +482,20 @@ func TestSeveralPopulationsAddUp(t *testing.T) {
 	}
 	near(t, "eq. 6.11", rates[0].Composition-rates[1].Composition, want, 1e-12)
 
+	// eq. 6.5 for three: (s12 + s13)/2 + (s23 - s21 + s32 - s31)/6, s12 the rate of 1 standardised with 2
+	three, err := KitagawaPopulations(populations[:3], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := func(p, q int) float64 {
+		k, err := Kitagawa(populations[p], populations[q], KitagawaOptions{TotalsOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.OwnRatesA
+	}
+	near(t, "eq. 6.5", three[0].Rate, (s(0, 1)+s(0, 2))/2+(s(1, 2)-s(1, 0)+s(2, 1)-s(2, 0))/6, 1e-12)
+
 	populations[2] = append(populations[2], Cell{Key: []int{5, 5}, N: 3})
 	if _, err := KitagawaPopulations(populations, []Dimension{{Name: "age"}}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "age 5") {
 		t.Errorf("a cell of one population only: %v", err)

@@ -290,6 +290,22 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 	near(t, "interaction", o.Interaction.SE, se(b[0].cov.form(dx)+b[1].cov.form(dx)+vx[0].form(db)+vx[1].form(db)), 1e-12)
 	near(t, "explained at A", o.Explained.SE, se(b[0].cov.form(dx)+vx[0].form(b[0].Coef)+vx[1].form(b[0].Coef)), 1e-12)
 	near(t, "unexplained at A", o.Unexplained.SE, o.Coefficients.SE, 1e-12)
+	if o, err = OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: ReferenceB}); err != nil {
+		t.Fatal(err)
+	}
+	near(t, "explained at B", o.Explained.SE, o.Endowments.SE, 1e-12)
+	near(t, "unexplained at B", o.Unexplained.SE, se(b[0].cov.form(mean[0])+b[1].cov.form(mean[0])+vx[0].form(db)), 1e-12)
+	for j, term := range o.Terms {
+		near(t, "unexplained at B, by term", term.Unexplained.SE, se(mean[0][j]*mean[0][j]*(b[0].cov.at(j, j)+b[1].cov.at(j, j))+db[j]*db[j]*vx[0].at(j, j)), 1e-12)
+	}
+	if o, err = OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: Reimers}); err != nil {
+		t.Fatal(err)
+	}
+	middle, half := make([]float64, 3), make([]float64, 3)
+	for j := range middle {
+		middle[j], half[j] = (mean[0][j]+mean[1][j])/2, db[j]/2
+	}
+	near(t, "unexplained at the mean", o.Unexplained.SE, se(b[0].cov.form(middle)+b[1].cov.form(middle)+vx[0].form(half)+vx[1].form(half)), 1e-12)
 	fixed, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{FixedX: true})
 	if err != nil || !(fixed.Explained.SE < o.Explained.SE) {
 		t.Errorf("fixed characteristics: %v, %v", fixed.Explained, err)

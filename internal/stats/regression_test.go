@@ -181,66 +181,68 @@ func TestCellsAndRowsGiveTheSameRegression(t *testing.T) {
 }
 
 // TestWildBootstrapAgainstDefinition redraws the restricted wild bootstrap-t the long way: residuals
-// under the null, a new outcome, a new regression and new cluster-robust errors for each draw.
+// under the null, a new outcome, a new regression and new cluster-robust errors for each draw. The
+// null value of a coefficient is moved by adding a multiple of its column to the outcome.
 func TestWildBootstrapAgainstDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	cells := randomCells(rng, []int{2, 3}, 50, 1, false)
 	design, _ := NewDesign(nil, false, cells)
-	rows, _ := design.Patterns(cells, false)
-	fit, err := Fit(design, rows, FitOptions{Covariance: Clustered})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const term, draws, seed = 1, 199, 11
-	got, err := fit.WildClusterBootstrap(term, .95, draws, seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// restricted fit: drop the column of the null
-	restricted := Design{Terms: slices.Delete(slices.Clone(design.Terms), term, term+1)}
-	var short []Pattern
-	for _, p := range rows {
-		q := p
-		q.X = slices.Delete(slices.Clone(p.X), term, term+1)
-		short = append(short, q)
-	}
-	null, err := Fit(restricted, short, FitOptions{Covariance: Classical})
-	if err != nil {
-		t.Fatal(err)
-	}
-	clusters := fit.Clusters
-	var ids []int
-	for _, p := range rows {
-		if !slices.Contains(ids, p.Cluster) {
-			ids = append(ids, p.Cluster)
+	base, _ := design.Patterns(cells, false)
+	const term, draws, seed = 1, 99, 11
+	for _, shift := range []float64{0, 0.4, 0.8, -0.6} {
+		var rows, short []Pattern
+		for _, p := range base {
+			y := p.Sum + shift*p.X[term]
+			p.Sum, p.SumSq = y, y*y
+			rows = append(rows, p)
+			p.X = slices.Delete(slices.Clone(p.X), term, term+1)
+			short = append(short, p)
 		}
-	}
-	slices.Sort(ids)
-	draw := rand.New(rand.NewPCG(seed, uint64(len(design.Terms))))
-	sample := math.Abs(fit.Coef[term] / fit.Coefficient(term, .95).SE)
-	extreme := 0
-	for range draws {
-		weight := map[int]float64{}
-		for _, id := range ids {
-			weight[id] = wildWeight(draw, clusters)
-		}
-		var starred []Pattern
-		for i, p := range rows {
-			mu := dot(short[i].X, null.Coef)
-			y := mu + weight[p.Cluster]*(p.Sum-mu)
-			starred = append(starred, Pattern{X: p.X, Cluster: p.Cluster, N: 1, Sum: y, SumSq: y * y})
-		}
-		again, err := Fit(design, starred, FitOptions{Covariance: Clustered})
+		fit, err := Fit(design, rows, FitOptions{Covariance: Clustered})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if math.Abs(again.Coef[term]/again.Coefficient(term, .95).SE) >= sample {
-			extreme++
+		got, err := fit.WildClusterBootstrap(term, .95, draws, seed)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	near(t, "p value", got.PValue, float64(extreme)/draws, 1e-12)
-	if !(got.Estimate.Lower < fit.Coef[term] && fit.Coef[term] < got.Estimate.Upper) {
-		t.Errorf("interval %v does not hold the estimate", got.Estimate)
+		null, err := Fit(Design{Terms: slices.Delete(slices.Clone(design.Terms), term, term+1)}, short, FitOptions{Covariance: Classical})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []int
+		for _, p := range rows {
+			if !slices.Contains(ids, p.Cluster) {
+				ids = append(ids, p.Cluster)
+			}
+		}
+		slices.Sort(ids)
+		draw := rand.New(rand.NewPCG(seed, uint64(len(design.Terms))))
+		sample := math.Abs(fit.Coef[term] / fit.Coefficient(term, .95).SE)
+		extreme := 0
+		for range draws {
+			weight := map[int]float64{}
+			for _, id := range ids {
+				weight[id] = wildWeight(draw, fit.Clusters)
+			}
+			var starred []Pattern
+			for i, p := range rows {
+				mu := dot(short[i].X, null.Coef)
+				y := mu + weight[p.Cluster]*(p.Sum-mu)
+				starred = append(starred, Pattern{X: p.X, Cluster: p.Cluster, N: 1, Sum: y, SumSq: y * y})
+			}
+			again, err := Fit(design, starred, FitOptions{Covariance: Clustered})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if math.Abs(again.Coef[term]/again.Coefficient(term, .95).SE) >= sample {
+				extreme++
+			}
+		}
+		near(t, "p value", got.PValue, float64(extreme)/draws, 1e-12)
+		if e := got.Estimate; !(e.Lower < e.Value && e.Value < e.Upper) || (got.PValue > .05) != (e.Lower < 0 && e.Upper > 0) {
+			t.Errorf("p = %v, but the interval is %v to %v around %v", got.PValue, e.Lower, e.Upper, e.Value)
+		}
 	}
 }
 
