@@ -486,6 +486,46 @@ func TestDecompositionsHandleOutOfSupportAndSeparation(t *testing.T) {
 	near(t, "nothing unexplained", f.Unexplained.Value, 0, 1e-9)
 }
 
+func TestDecompositionsOfOverlappingCohorts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(103, 104))
+	a, rest := randomCells(rng, []int{2, 3}, 60, 20, true), randomCells(rng, []int{2, 3}, 60, 40, true)
+	population := append(slices.Clone(a), rest...)
+	gap := Total(a).Mean() - Total(population).Mean()
+	left := Total(rest).N / Total(population).N
+	alone, err := OaxacaBlinder(a, rest, OaxacaOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := OaxacaBlinder(a, population, OaxacaOptions{Shared: a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "gap", o.Gap.Value, gap, 1e-12)
+	near(t, "parts", o.Explained.Value+o.Unexplained.Value+o.OutOfSupport, gap, 1e-12)
+	near(t, "SE", o.Explained.SE, left*alone.Explained.SE, 1e-12)
+	near(t, "a term", o.Terms[1].Unexplained.SE, left*alone.Terms[1].Unexplained.SE, 1e-12)
+	f, err := Fairlie(a, population, OaxacaOptions{Shared: a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "Fairlie's parts", f.Explained.Value+f.Unexplained.Value+f.OutOfSupport, gap, 1e-9)
+	swapped, err := Fairlie(population, a, OaxacaOptions{Shared: a, Reference: Neumark})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "the other way", swapped.Explained.Value+swapped.Unexplained.Value, -gap, 1e-9)
+	if _, err := OaxacaBlinder(a, a, OaxacaOptions{Shared: a}); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("the same cohort twice: %v", err)
+	}
+	// merely overlapping
+	some := randomCells(rng, []int{2, 3}, 10, 20, true)
+	o, err = OaxacaBlinder(append(slices.Clone(a), some...), append(slices.Clone(rest), some...), OaxacaOptions{Shared: some})
+	if err != nil || len(o.Warnings) == 0 {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	near(t, "with the rest of the second", o.Gap.Value, Total(append(slices.Clone(a), some...)).Mean()-Total(rest).Mean(), 1e-12)
+}
+
 func scaleCells(cells []Cell, by float64) []Cell {
 	out := slices.Clone(cells)
 	for i := range out {

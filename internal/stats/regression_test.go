@@ -314,16 +314,24 @@ func TestAdjust(t *testing.T) {
 		if model == Logit {
 			near(t, "odds ratio", g.OddsRatio.Value, 1, 1e-9)
 		}
-		// against a population that contains it: the same as against the rest
+		// against a population that contains it: the gap to the rest, scaled
 		population := append(slices.Clone(a), b...)
 		over, err := Adjust(a, population, AdjustOptions{Model: model, Shared: a})
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, "overlap", over.Adjusted.SE, g.Adjusted.SE, 1e-12)
+		const rest = 10000. / 10500
+		near(t, "overlap", over.Adjusted.SE, rest*g.Adjusted.SE, 1e-12)
+		near(t, "overlap, crude", over.Crude.Value, .8-8900./10500, 1e-12)
+		near(t, "overlap, crude", over.Crude.Lower, rest*g.Crude.Lower, 1e-12)
 		if len(over.Warnings) == 0 {
 			t.Error("an overlap was not reported")
 		}
+		other, err := Adjust(population, a, AdjustOptions{Model: model, Shared: a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "overlap the other way", other.Adjusted.Lower, -over.Adjusted.Upper, 1e-10)
 	}
 	for name, try := range map[string]func() error{
 		"empty cohort": func() error { _, err := Adjust(nil, b, AdjustOptions{}); return err },
