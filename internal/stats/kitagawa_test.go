@@ -151,7 +151,7 @@ func TestKitagawaByHand(t *testing.T) {
 	near(t, "rate at B", three.Rate.Value, .01*.2+.01*.3+.1*.5, 1e-15)
 	near(t, "interaction", three.Interaction.Value, .3*.01-.3*.1, 1e-15)
 
-	// the variance formula as METHODS and the doc comment print it
+	// the variance formula as the doc comment prints it
 	wA, wB := []float64{.5, .3, .2}, []float64{.2, .3, .5}
 	rA, rB := []float64{.02, .05, .3}, []float64{.01, .04, .2}
 	quadratic := func(w, x []float64) float64 { // x'S(w)x

@@ -239,7 +239,7 @@ func TestFairlieCase(t *testing.T) {
 	c.check(f.Explained.Value, "weighted", "expl")
 }
 
-// TestOaxacaStandardErrorsByFormula recomputes the variances of METHODS from regressions fitted apart.
+// TestOaxacaStandardErrorsByFormula recomputes the variances of Jann 2008 from regressions fitted apart.
 func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 	rng := rand.New(rand.NewPCG(81, 82))
 	var sides [2][]Pattern
