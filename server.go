@@ -25,12 +25,14 @@ import (
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/progress"
 	"github.com/kvarter/kvarter/internal/rerun"
 	"github.com/kvarter/kvarter/internal/snapshot"
 	"github.com/kvarter/kvarter/internal/store"
 	"github.com/kvarter/kvarter/internal/synth"
 	"github.com/kvarter/kvarter/internal/web"
+	"github.com/kvarter/kvarter/notebooks"
 	"github.com/kvarter/kvarter/resolvers"
 )
 
@@ -100,6 +102,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}{
 		"serve":    {serve, "addr data log allow-origin"},
 		"generate": {generate, "data seed scale world"},
+		"import":   {importRecipe, "data"},
+		"check":    {check, "data"},
 		"verify":   {verify, "data report update"},
 		"jupyter":  {jupyter, ""},
 		"schema":   {schema, ""},
@@ -173,6 +177,8 @@ type opened struct {
 	store  *store.Store
 	info   snapshot.Info
 	schema graphql.ExecutableSchema
+
+	examples []web.Example
 }
 
 // open opens the data set in use, and makes the default one first if there is none.
@@ -208,8 +214,16 @@ func open(ctx context.Context, o options, limits web.Limits, out io.Writer) (*op
 	if err != nil {
 		return nil, err
 	}
-	r := &resolvers.Resolver{Contract: c, Store: s, Dataset: dataset(info, limits)}
-	return &opened{store: s, info: info, schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))}, nil
+	questions, err := examples()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	rules, err := law.Parse(data.Law)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	r := &resolvers.Resolver{Contract: c, Law: rules, Store: s, Dataset: dataset(info, limits)}
+	return &opened{store: s, info: info, examples: questions, schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))}, nil
 }
 
 // dataset is what the API tells of the data set in use.
@@ -233,8 +247,18 @@ func dataset(info snapshot.Info, limits web.Limits) model.Dataset {
 	return out
 }
 
+// examples are the page's own questions, then those of the notebooks.
+func examples() ([]web.Example, error) {
+	questions, err := notebooks.Questions()
+	out := web.DefaultExamples()
+	for _, q := range questions {
+		out = append(out, web.Example{Title: q.Title, Document: q.Document, Variables: q.Variables, Group: q.Notebook})
+	}
+	return out, err
+}
+
 func (d *opened) handler(o options, limits web.Limits, log *slog.Logger) http.Handler {
-	return web.New(web.Config{Schema: d.schema, Limits: limits, Title: d.info.Title, Fingerprint: d.info.Fingerprint, Synthetic: d.info.Synthetic,
+	return web.New(web.Config{Examples: d.examples, Schema: d.schema, Limits: limits, Title: d.info.Title, Fingerprint: d.info.Fingerprint, Synthetic: d.info.Synthetic,
 		AllowedOrigins: o.origins, Ready: d.store.Ready, Log: log})
 }
 
@@ -312,7 +336,52 @@ func cells(c *contract.Contract) func(context.Context, string) error {
 	}
 }
 
-func verify(ctx context.Context, o options, notebooks []string, out io.Writer) (code int, err error) {
+func importRecipe(ctx context.Context, o options, operands []string, out io.Writer) (int, error) {
+	if len(operands) != 1 {
+		return trouble, fault.Invalidf("one recipe was expected, e.g. go run . import data/example/recipe.yaml --data mine")
+	}
+	c, err := parseContract()
+	if err != nil {
+		return trouble, err
+	}
+	info, findings, err := snapshot.Import(ctx, operands[0], o.data, c, out)
+	if err == nil || len(findings) > 0 {
+		if reported := snapshot.Report(out, o.data, findings); reported != nil {
+			return trouble, errors.Join(err, reported)
+		}
+	}
+	if wrong, _ := snapshot.Count(findings); wrong > 0 {
+		return no, err
+	}
+	if err != nil {
+		return trouble, err
+	}
+	fmt.Fprintf(out, "The data set in use is now %q, fingerprint %.12s. Serve it with go run . --data %s\n", info.Title, info.Fingerprint, o.data)
+	return done, nil
+}
+
+func check(ctx context.Context, o options, operands []string, out io.Writer) (int, error) {
+	if err := noOperands(operands); err != nil {
+		return trouble, err
+	}
+	c, err := parseContract()
+	if err != nil {
+		return trouble, err
+	}
+	findings, err := snapshot.Check(ctx, o.data, c)
+	if err != nil {
+		return trouble, err
+	}
+	if err := snapshot.Report(out, o.data, findings); err != nil {
+		return trouble, err
+	}
+	if wrong, _ := snapshot.Count(findings); wrong > 0 {
+		return no, nil
+	}
+	return done, nil
+}
+
+func verify(ctx context.Context, o options, paths []string, out io.Writer) (code int, err error) {
 	limits := web.DefaultLimits()
 	d, err := open(ctx, o, limits, out)
 	if err != nil {
@@ -326,7 +395,7 @@ func verify(ctx context.Context, o options, notebooks []string, out io.Writer) (
 	serving, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
 	go func() { stopped <- serveOn(serving, listener, d.handler(o, limits, slog.New(slog.DiscardHandler))) }()
-	verdict, err := rerun.Verify(ctx, rerun.Options{Repo: ".", Notebooks: notebooks, URL: "http://" + listener.Addr().String() + "/graphql",
+	verdict, err := rerun.Verify(ctx, rerun.Options{Repo: ".", Notebooks: paths, URL: "http://" + listener.Addr().String() + "/graphql",
 		Report: o.report, Update: o.update, Out: out})
 	stop()
 	if err = errors.Join(err, <-stopped); err != nil {

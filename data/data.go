@@ -1,4 +1,4 @@
-// Package data embeds the data contract, so that a binary carries the contract it was built with.
+// Package data embeds the data contract and the law, so that a binary carries what it was built with.
 package data
 
 import _ "embed"
@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed contract.yaml
 var Contract []byte
+
+// Law is law.yaml: the official criteria for housing areas, as they stood.
+//
+//go:embed law.yaml
+var Law []byte

@@ -32,6 +32,8 @@ type ResolverRoot interface {
 	Area() AreaResolver
 	Code() CodeResolver
 	Cohort() CohortResolver
+	Comparison() ComparisonResolver
+	Criterion() CriterionResolver
 	Plan() PlanResolver
 	Query() QueryResolver
 	Variable() VariableResolver
@@ -41,8 +43,22 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AdjustedGap struct {
+		Adjusted     func(childComplexity int) int
+		Clusters     func(childComplexity int) int
+		Coefficients func(childComplexity int) int
+		Crude        func(childComplexity int) int
+		Model        func(childComplexity int) int
+		Observations func(childComplexity int) int
+		OddsRatio    func(childComplexity int) int
+		PValue       func(childComplexity int) int
+		Support      func(childComplexity int) int
+		Warnings     func(childComplexity int) int
+	}
+
 	Area struct {
 		Children     func(childComplexity int, where map[string]any) int
+		Designation  func(childComplexity int, year int, ruleSet *model.RuleSet) int
 		Divisions    func(childComplexity int) int
 		Dwellings    func(childComplexity int) int
 		GetID        func(childComplexity int) int
@@ -68,6 +84,15 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	AreaVariation struct {
+		Areas           func(childComplexity int) int
+		MedianOddsRatio func(childComplexity int) int
+		PValue          func(childComplexity int) int
+		Share           func(childComplexity int) int
+		Variance        func(childComplexity int) int
+		Warnings        func(childComplexity int) int
+	}
+
 	AreaYear struct {
 		BasicSchoolingOnly      func(childComplexity int) int
 		Children                func(childComplexity int) int
@@ -79,6 +104,13 @@ type ComplexityRoot struct {
 		Residents               func(childComplexity int) int
 		Source                  func(childComplexity int) int
 		Year                    func(childComplexity int) int
+	}
+
+	BetweenAreas struct {
+		After     func(childComplexity int) int
+		Before    func(childComplexity int) int
+		Explained func(childComplexity int) int
+		Method    func(childComplexity int) int
 	}
 
 	Cell struct {
@@ -126,8 +158,15 @@ type ComplexityRoot struct {
 		Label func(childComplexity int, language *model.Language) int
 	}
 
+	Coefficient struct {
+		Estimate func(childComplexity int) int
+		Term     func(childComplexity int) int
+	}
+
 	Cohort struct {
+		BetweenAreas func(childComplexity int, of string, controls []string, level float64) int
 		Breakdown    func(childComplexity int, of string, by []string, level float64, orderBy *model.CellOrder, first *int, after *string) int
+		Compare      func(childComplexity int, to map[string]any) int
 		Description  func(childComplexity int, language *model.Language) int
 		Distribution func(childComplexity int, of string, by []string, level float64) int
 		Mean         func(childComplexity int, of string, level float64) int
@@ -136,9 +175,35 @@ type ComplexityRoot struct {
 		Trend        func(childComplexity int, of string, by []string, level float64) int
 	}
 
+	Comparison struct {
+		Adjusted      func(childComplexity int, of string, controls []string, model model.RegressionModel, clusterBy *string, level float64) int
+		Decomposition func(childComplexity int, of string, by []string, method model.DecompositionMethod, components int, reference model.DecompositionReference, level float64) int
+		Equivalence   func(childComplexity int, of string, margin float64, level float64) int
+		Gap           func(childComplexity int, of string, level float64) int
+		Overlap       func(childComplexity int) int
+		Ratio         func(childComplexity int, of string, level float64) int
+		Segregation   func(childComplexity int, over string, level float64) int
+		Standardised  func(childComplexity int, of string, by []string, method model.StandardisationMethod, standard model.StandardPopulation, level float64) int
+	}
+
+	Contribution struct {
+		Code        func(childComplexity int) int
+		Composition func(childComplexity int) int
+		Dimension   func(childComplexity int) int
+		Rate        func(childComplexity int) int
+	}
+
 	Count struct {
 		Status func(childComplexity int) int
 		Value  func(childComplexity int) int
+	}
+
+	Criterion struct {
+		Label     func(childComplexity int, language *model.Language) int
+		Met       func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Threshold func(childComplexity int) int
+		Value     func(childComplexity int) int
 	}
 
 	Dataset struct {
@@ -155,10 +220,38 @@ type ComplexityRoot struct {
 		Years       func(childComplexity int) int
 	}
 
+	Decomposition struct {
+		CommonSupport func(childComplexity int) int
+		Composition   func(childComplexity int) int
+		Contributions func(childComplexity int) int
+		Gap           func(childComplexity int) int
+		Interaction   func(childComplexity int) int
+		Method        func(childComplexity int) int
+		OutOfSupport  func(childComplexity int) int
+		Rate          func(childComplexity int) int
+		Warnings      func(childComplexity int) int
+	}
+
+	Designation struct {
+		Area     func(childComplexity int) int
+		Criteria func(childComplexity int) int
+		Kinds    func(childComplexity int) int
+		RuleSet  func(childComplexity int) int
+		Warnings func(childComplexity int) int
+		Year     func(childComplexity int) int
+	}
+
 	DisclosurePolicy struct {
 		Method       func(childComplexity int) int
 		MinimumCell  func(childComplexity int) int
 		RoundingBase func(childComplexity int) int
+	}
+
+	EquivalenceTest struct {
+		Equivalent func(childComplexity int) int
+		Gap        func(childComplexity int) int
+		Margin     func(childComplexity int) int
+		PValue     func(childComplexity int) int
 	}
 
 	Estimate struct {
@@ -191,6 +284,12 @@ type ComplexityRoot struct {
 		Region func(childComplexity int) int
 	}
 
+	Overlap struct {
+		Observations func(childComplexity int) int
+		ShareOfOther func(childComplexity int) int
+		ShareOfThis  func(childComplexity int) int
+	}
+
 	PageInfo struct {
 		EndCursor       func(childComplexity int) int
 		HasNextPage     func(childComplexity int) int
@@ -219,14 +318,25 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Area      func(childComplexity int, id string) int
-		Areas     func(childComplexity int, where *model.AreaFilter, orderBy *model.AreaOrder, first *int, after *string, last *int, before *string) int
-		Children  func(childComplexity int, where map[string]any) int
-		Dataset   func(childComplexity int) int
-		Node      func(childComplexity int, id string) int
-		Plans     func(childComplexity int, where *model.PlanFilter, first *int, after *string, last *int, before *string) int
-		Residents func(childComplexity int, where map[string]any) int
-		Variables func(childComplexity int, role *model.VariableRole) int
+		Area         func(childComplexity int, id string) int
+		Areas        func(childComplexity int, where *model.AreaFilter, orderBy *model.AreaOrder, first *int, after *string, last *int, before *string) int
+		Children     func(childComplexity int, where map[string]any) int
+		Dataset      func(childComplexity int) int
+		Designations func(childComplexity int, year int, ruleSet *model.RuleSet, where *model.AreaFilter) int
+		Node         func(childComplexity int, id string) int
+		Plans        func(childComplexity int, where *model.PlanFilter, first *int, after *string, last *int, before *string) int
+		Residents    func(childComplexity int, where map[string]any) int
+		Variables    func(childComplexity int, role *model.VariableRole) int
+	}
+
+	Segregation struct {
+		Dissimilarity         func(childComplexity int) int
+		ExpectedDissimilarity func(childComplexity int) int
+		Interaction           func(childComplexity int) int
+		Isolation             func(childComplexity int) int
+		Theil                 func(childComplexity int) int
+		Units                 func(childComplexity int) int
+		Warnings              func(childComplexity int) int
 	}
 
 	Source struct {
@@ -235,6 +345,16 @@ type ComplexityRoot struct {
 		Publisher func(childComplexity int) int
 		Title     func(childComplexity int) int
 		URL       func(childComplexity int) int
+	}
+
+	Standardisation struct {
+		Crude        func(childComplexity int) int
+		Gap          func(childComplexity int) int
+		Other        func(childComplexity int) int
+		Ratio        func(childComplexity int) int
+		Standardised func(childComplexity int) int
+		Support      func(childComplexity int) int
+		Warnings     func(childComplexity int) int
 	}
 
 	TableRows struct {
@@ -269,6 +389,7 @@ type AreaResolver interface {
 	KeyFigures(ctx context.Context, obj *model.Area, years *model.IntRange) ([]*model.AreaYear, error)
 	Children(ctx context.Context, obj *model.Area, where map[string]any) (*model.Cohort, error)
 	Residents(ctx context.Context, obj *model.Area, where map[string]any) (*model.Cohort, error)
+	Designation(ctx context.Context, obj *model.Area, year int, ruleSet *model.RuleSet) (*model.Designation, error)
 }
 type CodeResolver interface {
 	Label(ctx context.Context, obj *model.Code, language *model.Language) (string, error)
@@ -281,6 +402,21 @@ type CohortResolver interface {
 	Breakdown(ctx context.Context, obj *model.Cohort, of string, by []string, level float64, orderBy *model.CellOrder, first *int, after *string) (*model.CellConnection, error)
 	Distribution(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error)
 	Trend(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error)
+	Compare(ctx context.Context, obj *model.Cohort, to map[string]any) (*model.Comparison, error)
+	BetweenAreas(ctx context.Context, obj *model.Cohort, of string, controls []string, level float64) (*model.BetweenAreas, error)
+}
+type ComparisonResolver interface {
+	Overlap(ctx context.Context, obj *model.Comparison) (*model.Overlap, error)
+	Gap(ctx context.Context, obj *model.Comparison, of string, level float64) (*model.Estimate, error)
+	Ratio(ctx context.Context, obj *model.Comparison, of string, level float64) (*model.Estimate, error)
+	Equivalence(ctx context.Context, obj *model.Comparison, of string, margin float64, level float64) (*model.EquivalenceTest, error)
+	Standardised(ctx context.Context, obj *model.Comparison, of string, by []string, method model.StandardisationMethod, standard model.StandardPopulation, level float64) (*model.Standardisation, error)
+	Decomposition(ctx context.Context, obj *model.Comparison, of string, by []string, method model.DecompositionMethod, components int, reference model.DecompositionReference, level float64) (*model.Decomposition, error)
+	Adjusted(ctx context.Context, obj *model.Comparison, of string, controls []string, model model.RegressionModel, clusterBy *string, level float64) (*model.AdjustedGap, error)
+	Segregation(ctx context.Context, obj *model.Comparison, over string, level float64) (*model.Segregation, error)
+}
+type CriterionResolver interface {
+	Label(ctx context.Context, obj *model.Criterion, language *model.Language) (string, error)
 }
 type PlanResolver interface {
 	Areas(ctx context.Context, obj *model.Plan) ([]*model.Area, error)
@@ -296,6 +432,7 @@ type QueryResolver interface {
 	Plans(ctx context.Context, where *model.PlanFilter, first *int, after *string, last *int, before *string) (*model.PlanConnection, error)
 	Children(ctx context.Context, where map[string]any) (*model.Cohort, error)
 	Residents(ctx context.Context, where map[string]any) (*model.Cohort, error)
+	Designations(ctx context.Context, year int, ruleSet *model.RuleSet, where *model.AreaFilter) ([]*model.Designation, error)
 }
 type VariableResolver interface {
 	Label(ctx context.Context, obj *model.Variable, language *model.Language) (string, error)
@@ -320,6 +457,67 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	_ = ec
 	switch typeName + "." + field {
 
+	case "AdjustedGap.adjusted":
+		if e.ComplexityRoot.AdjustedGap.Adjusted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.Adjusted(childComplexity), true
+	case "AdjustedGap.clusters":
+		if e.ComplexityRoot.AdjustedGap.Clusters == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.Clusters(childComplexity), true
+	case "AdjustedGap.coefficients":
+		if e.ComplexityRoot.AdjustedGap.Coefficients == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.Coefficients(childComplexity), true
+	case "AdjustedGap.crude":
+		if e.ComplexityRoot.AdjustedGap.Crude == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.Crude(childComplexity), true
+	case "AdjustedGap.model":
+		if e.ComplexityRoot.AdjustedGap.Model == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.Model(childComplexity), true
+	case "AdjustedGap.observations":
+		if e.ComplexityRoot.AdjustedGap.Observations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.Observations(childComplexity), true
+	case "AdjustedGap.oddsRatio":
+		if e.ComplexityRoot.AdjustedGap.OddsRatio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.OddsRatio(childComplexity), true
+	case "AdjustedGap.pValue":
+		if e.ComplexityRoot.AdjustedGap.PValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.PValue(childComplexity), true
+	case "AdjustedGap.support":
+		if e.ComplexityRoot.AdjustedGap.Support == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.Support(childComplexity), true
+	case "AdjustedGap.warnings":
+		if e.ComplexityRoot.AdjustedGap.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdjustedGap.Warnings(childComplexity), true
+
 	case "Area.children":
 		if e.ComplexityRoot.Area.Children == nil {
 			break
@@ -331,6 +529,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Area.Children(childComplexity, args["where"].(map[string]any)), true
+	case "Area.designation":
+		if e.ComplexityRoot.Area.Designation == nil {
+			break
+		}
+
+		args, err := ec.field_Area_designation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Area.Designation(childComplexity, args["year"].(int), args["ruleSet"].(*model.RuleSet)), true
 	case "Area.divisions":
 		if e.ComplexityRoot.Area.Divisions == nil {
 			break
@@ -446,6 +655,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AreaEdge.Node(childComplexity), true
 
+	case "AreaVariation.areas":
+		if e.ComplexityRoot.AreaVariation.Areas == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.Areas(childComplexity), true
+	case "AreaVariation.medianOddsRatio":
+		if e.ComplexityRoot.AreaVariation.MedianOddsRatio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.MedianOddsRatio(childComplexity), true
+	case "AreaVariation.pValue":
+		if e.ComplexityRoot.AreaVariation.PValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.PValue(childComplexity), true
+	case "AreaVariation.share":
+		if e.ComplexityRoot.AreaVariation.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.Share(childComplexity), true
+	case "AreaVariation.variance":
+		if e.ComplexityRoot.AreaVariation.Variance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.Variance(childComplexity), true
+	case "AreaVariation.warnings":
+		if e.ComplexityRoot.AreaVariation.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaVariation.Warnings(childComplexity), true
+
 	case "AreaYear.basicSchoolingOnly":
 		if e.ComplexityRoot.AreaYear.BasicSchoolingOnly == nil {
 			break
@@ -506,6 +752,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AreaYear.Year(childComplexity), true
+
+	case "BetweenAreas.after":
+		if e.ComplexityRoot.BetweenAreas.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BetweenAreas.After(childComplexity), true
+	case "BetweenAreas.before":
+		if e.ComplexityRoot.BetweenAreas.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BetweenAreas.Before(childComplexity), true
+	case "BetweenAreas.explained":
+		if e.ComplexityRoot.BetweenAreas.Explained == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BetweenAreas.Explained(childComplexity), true
+	case "BetweenAreas.method":
+		if e.ComplexityRoot.BetweenAreas.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BetweenAreas.Method(childComplexity), true
 
 	case "Cell.estimate":
 		if e.ComplexityRoot.Cell.Estimate == nil {
@@ -697,6 +968,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Code.Label(childComplexity, args["language"].(*model.Language)), true
 
+	case "Coefficient.estimate":
+		if e.ComplexityRoot.Coefficient.Estimate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coefficient.Estimate(childComplexity), true
+	case "Coefficient.term":
+		if e.ComplexityRoot.Coefficient.Term == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coefficient.Term(childComplexity), true
+
+	case "Cohort.betweenAreas":
+		if e.ComplexityRoot.Cohort.BetweenAreas == nil {
+			break
+		}
+
+		args, err := ec.field_Cohort_betweenAreas_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Cohort.BetweenAreas(childComplexity, args["of"].(string), args["controls"].([]string), args["level"].(float64)), true
 	case "Cohort.breakdown":
 		if e.ComplexityRoot.Cohort.Breakdown == nil {
 			break
@@ -708,6 +1003,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Cohort.Breakdown(childComplexity, args["of"].(string), args["by"].([]string), args["level"].(float64), args["orderBy"].(*model.CellOrder), args["first"].(*int), args["after"].(*string)), true
+	case "Cohort.compare":
+		if e.ComplexityRoot.Cohort.Compare == nil {
+			break
+		}
+
+		args, err := ec.field_Cohort_compare_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Cohort.Compare(childComplexity, args["to"].(map[string]any)), true
 	case "Cohort.description":
 		if e.ComplexityRoot.Cohort.Description == nil {
 			break
@@ -770,6 +1076,115 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Cohort.Trend(childComplexity, args["of"].(string), args["by"].([]string), args["level"].(float64)), true
 
+	case "Comparison.adjusted":
+		if e.ComplexityRoot.Comparison.Adjusted == nil {
+			break
+		}
+
+		args, err := ec.field_Comparison_adjusted_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Comparison.Adjusted(childComplexity, args["of"].(string), args["controls"].([]string), args["model"].(model.RegressionModel), args["clusterBy"].(*string), args["level"].(float64)), true
+	case "Comparison.decomposition":
+		if e.ComplexityRoot.Comparison.Decomposition == nil {
+			break
+		}
+
+		args, err := ec.field_Comparison_decomposition_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Comparison.Decomposition(childComplexity, args["of"].(string), args["by"].([]string), args["method"].(model.DecompositionMethod), args["components"].(int), args["reference"].(model.DecompositionReference), args["level"].(float64)), true
+	case "Comparison.equivalence":
+		if e.ComplexityRoot.Comparison.Equivalence == nil {
+			break
+		}
+
+		args, err := ec.field_Comparison_equivalence_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Comparison.Equivalence(childComplexity, args["of"].(string), args["margin"].(float64), args["level"].(float64)), true
+	case "Comparison.gap":
+		if e.ComplexityRoot.Comparison.Gap == nil {
+			break
+		}
+
+		args, err := ec.field_Comparison_gap_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Comparison.Gap(childComplexity, args["of"].(string), args["level"].(float64)), true
+	case "Comparison.overlap":
+		if e.ComplexityRoot.Comparison.Overlap == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Comparison.Overlap(childComplexity), true
+	case "Comparison.ratio":
+		if e.ComplexityRoot.Comparison.Ratio == nil {
+			break
+		}
+
+		args, err := ec.field_Comparison_ratio_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Comparison.Ratio(childComplexity, args["of"].(string), args["level"].(float64)), true
+	case "Comparison.segregation":
+		if e.ComplexityRoot.Comparison.Segregation == nil {
+			break
+		}
+
+		args, err := ec.field_Comparison_segregation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Comparison.Segregation(childComplexity, args["over"].(string), args["level"].(float64)), true
+	case "Comparison.standardised":
+		if e.ComplexityRoot.Comparison.Standardised == nil {
+			break
+		}
+
+		args, err := ec.field_Comparison_standardised_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Comparison.Standardised(childComplexity, args["of"].(string), args["by"].([]string), args["method"].(model.StandardisationMethod), args["standard"].(model.StandardPopulation), args["level"].(float64)), true
+
+	case "Contribution.code":
+		if e.ComplexityRoot.Contribution.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contribution.Code(childComplexity), true
+	case "Contribution.composition":
+		if e.ComplexityRoot.Contribution.Composition == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contribution.Composition(childComplexity), true
+	case "Contribution.dimension":
+		if e.ComplexityRoot.Contribution.Dimension == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contribution.Dimension(childComplexity), true
+	case "Contribution.rate":
+		if e.ComplexityRoot.Contribution.Rate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contribution.Rate(childComplexity), true
+
 	case "Count.status":
 		if e.ComplexityRoot.Count.Status == nil {
 			break
@@ -782,6 +1197,42 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Count.Value(childComplexity), true
+
+	case "Criterion.label":
+		if e.ComplexityRoot.Criterion.Label == nil {
+			break
+		}
+
+		args, err := ec.field_Criterion_label_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Criterion.Label(childComplexity, args["language"].(*model.Language)), true
+	case "Criterion.met":
+		if e.ComplexityRoot.Criterion.Met == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Criterion.Met(childComplexity), true
+	case "Criterion.name":
+		if e.ComplexityRoot.Criterion.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Criterion.Name(childComplexity), true
+	case "Criterion.threshold":
+		if e.ComplexityRoot.Criterion.Threshold == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Criterion.Threshold(childComplexity), true
+	case "Criterion.value":
+		if e.ComplexityRoot.Criterion.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Criterion.Value(childComplexity), true
 
 	case "Dataset.citation":
 		if e.ComplexityRoot.Dataset.Citation == nil {
@@ -850,6 +1301,98 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Dataset.Years(childComplexity), true
 
+	case "Decomposition.commonSupport":
+		if e.ComplexityRoot.Decomposition.CommonSupport == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Decomposition.CommonSupport(childComplexity), true
+	case "Decomposition.composition":
+		if e.ComplexityRoot.Decomposition.Composition == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Decomposition.Composition(childComplexity), true
+	case "Decomposition.contributions":
+		if e.ComplexityRoot.Decomposition.Contributions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Decomposition.Contributions(childComplexity), true
+	case "Decomposition.gap":
+		if e.ComplexityRoot.Decomposition.Gap == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Decomposition.Gap(childComplexity), true
+	case "Decomposition.interaction":
+		if e.ComplexityRoot.Decomposition.Interaction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Decomposition.Interaction(childComplexity), true
+	case "Decomposition.method":
+		if e.ComplexityRoot.Decomposition.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Decomposition.Method(childComplexity), true
+	case "Decomposition.outOfSupport":
+		if e.ComplexityRoot.Decomposition.OutOfSupport == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Decomposition.OutOfSupport(childComplexity), true
+	case "Decomposition.rate":
+		if e.ComplexityRoot.Decomposition.Rate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Decomposition.Rate(childComplexity), true
+	case "Decomposition.warnings":
+		if e.ComplexityRoot.Decomposition.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Decomposition.Warnings(childComplexity), true
+
+	case "Designation.area":
+		if e.ComplexityRoot.Designation.Area == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Area(childComplexity), true
+	case "Designation.criteria":
+		if e.ComplexityRoot.Designation.Criteria == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Criteria(childComplexity), true
+	case "Designation.kinds":
+		if e.ComplexityRoot.Designation.Kinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Kinds(childComplexity), true
+	case "Designation.ruleSet":
+		if e.ComplexityRoot.Designation.RuleSet == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.RuleSet(childComplexity), true
+	case "Designation.warnings":
+		if e.ComplexityRoot.Designation.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Warnings(childComplexity), true
+	case "Designation.year":
+		if e.ComplexityRoot.Designation.Year == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Year(childComplexity), true
+
 	case "DisclosurePolicy.method":
 		if e.ComplexityRoot.DisclosurePolicy.Method == nil {
 			break
@@ -868,6 +1411,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DisclosurePolicy.RoundingBase(childComplexity), true
+
+	case "EquivalenceTest.equivalent":
+		if e.ComplexityRoot.EquivalenceTest.Equivalent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalenceTest.Equivalent(childComplexity), true
+	case "EquivalenceTest.gap":
+		if e.ComplexityRoot.EquivalenceTest.Gap == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalenceTest.Gap(childComplexity), true
+	case "EquivalenceTest.margin":
+		if e.ComplexityRoot.EquivalenceTest.Margin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalenceTest.Margin(childComplexity), true
+	case "EquivalenceTest.pValue":
+		if e.ComplexityRoot.EquivalenceTest.PValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalenceTest.PValue(childComplexity), true
 
 	case "Estimate.denominator":
 		if e.ComplexityRoot.Estimate.Denominator == nil {
@@ -997,6 +1565,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Municipality.Region(childComplexity), true
+
+	case "Overlap.observations":
+		if e.ComplexityRoot.Overlap.Observations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Overlap.Observations(childComplexity), true
+	case "Overlap.shareOfOther":
+		if e.ComplexityRoot.Overlap.ShareOfOther == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Overlap.ShareOfOther(childComplexity), true
+	case "Overlap.shareOfThis":
+		if e.ComplexityRoot.Overlap.ShareOfThis == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Overlap.ShareOfThis(childComplexity), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -1131,6 +1718,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Dataset(childComplexity), true
+	case "Query.designations":
+		if e.ComplexityRoot.Query.Designations == nil {
+			break
+		}
+
+		args, err := ec.field_Query_designations_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Designations(childComplexity, args["year"].(int), args["ruleSet"].(*model.RuleSet), args["where"].(*model.AreaFilter)), true
 
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
@@ -1177,6 +1775,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Variables(childComplexity, args["role"].(*model.VariableRole)), true
 
+	case "Segregation.dissimilarity":
+		if e.ComplexityRoot.Segregation.Dissimilarity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segregation.Dissimilarity(childComplexity), true
+	case "Segregation.expectedDissimilarity":
+		if e.ComplexityRoot.Segregation.ExpectedDissimilarity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segregation.ExpectedDissimilarity(childComplexity), true
+	case "Segregation.interaction":
+		if e.ComplexityRoot.Segregation.Interaction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segregation.Interaction(childComplexity), true
+	case "Segregation.isolation":
+		if e.ComplexityRoot.Segregation.Isolation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segregation.Isolation(childComplexity), true
+	case "Segregation.theil":
+		if e.ComplexityRoot.Segregation.Theil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segregation.Theil(childComplexity), true
+	case "Segregation.units":
+		if e.ComplexityRoot.Segregation.Units == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segregation.Units(childComplexity), true
+	case "Segregation.warnings":
+		if e.ComplexityRoot.Segregation.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segregation.Warnings(childComplexity), true
+
 	case "Source.accessed":
 		if e.ComplexityRoot.Source.Accessed == nil {
 			break
@@ -1207,6 +1848,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Source.URL(childComplexity), true
+
+	case "Standardisation.crude":
+		if e.ComplexityRoot.Standardisation.Crude == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Standardisation.Crude(childComplexity), true
+	case "Standardisation.gap":
+		if e.ComplexityRoot.Standardisation.Gap == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Standardisation.Gap(childComplexity), true
+	case "Standardisation.other":
+		if e.ComplexityRoot.Standardisation.Other == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Standardisation.Other(childComplexity), true
+	case "Standardisation.ratio":
+		if e.ComplexityRoot.Standardisation.Ratio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Standardisation.Ratio(childComplexity), true
+	case "Standardisation.standardised":
+		if e.ComplexityRoot.Standardisation.Standardised == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Standardisation.Standardised(childComplexity), true
+	case "Standardisation.support":
+		if e.ComplexityRoot.Standardisation.Support == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Standardisation.Support(childComplexity), true
+	case "Standardisation.warnings":
+		if e.ComplexityRoot.Standardisation.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Standardisation.Warnings(childComplexity), true
 
 	case "TableRows.rows":
 		if e.ComplexityRoot.TableRows.Rows == nil {
@@ -1365,7 +2049,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/area.graphqls" "schema/cohort.graphqls" "schema/contract.graphqls" "schema/dataset.graphqls" "schema/query.graphqls"
+//go:embed "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/query.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -1379,8 +2063,10 @@ func sourceData(filename string) string {
 var sources = []*ast.Source{
 	{Name: "schema/area.graphqls", Input: sourceData("schema/area.graphqls"), BuiltIn: false},
 	{Name: "schema/cohort.graphqls", Input: sourceData("schema/cohort.graphqls"), BuiltIn: false},
+	{Name: "schema/comparison.graphqls", Input: sourceData("schema/comparison.graphqls"), BuiltIn: false},
 	{Name: "schema/contract.graphqls", Input: sourceData("schema/contract.graphqls"), BuiltIn: false},
 	{Name: "schema/dataset.graphqls", Input: sourceData("schema/dataset.graphqls"), BuiltIn: false},
+	{Name: "schema/designation.graphqls", Input: sourceData("schema/designation.graphqls"), BuiltIn: false},
 	{Name: "schema/query.graphqls", Input: sourceData("schema/query.graphqls"), BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -1388,6 +2074,32 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_AdjustedGap(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "model":
+		return ec.fieldContext_AdjustedGap_model(ctx, field)
+	case "crude":
+		return ec.fieldContext_AdjustedGap_crude(ctx, field)
+	case "adjusted":
+		return ec.fieldContext_AdjustedGap_adjusted(ctx, field)
+	case "oddsRatio":
+		return ec.fieldContext_AdjustedGap_oddsRatio(ctx, field)
+	case "pValue":
+		return ec.fieldContext_AdjustedGap_pValue(ctx, field)
+	case "observations":
+		return ec.fieldContext_AdjustedGap_observations(ctx, field)
+	case "clusters":
+		return ec.fieldContext_AdjustedGap_clusters(ctx, field)
+	case "support":
+		return ec.fieldContext_AdjustedGap_support(ctx, field)
+	case "coefficients":
+		return ec.fieldContext_AdjustedGap_coefficients(ctx, field)
+	case "warnings":
+		return ec.fieldContext_AdjustedGap_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AdjustedGap", field.Name)
+}
 
 func (ec *executionContext) childFields_Area(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -1415,6 +2127,8 @@ func (ec *executionContext) childFields_Area(ctx context.Context, field graphql.
 		return ec.fieldContext_Area_children(ctx, field)
 	case "residents":
 		return ec.fieldContext_Area_residents(ctx, field)
+	case "designation":
+		return ec.fieldContext_Area_designation(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Area", field.Name)
 }
@@ -1443,6 +2157,24 @@ func (ec *executionContext) childFields_AreaEdge(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type AreaEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_AreaVariation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "variance":
+		return ec.fieldContext_AreaVariation_variance(ctx, field)
+	case "medianOddsRatio":
+		return ec.fieldContext_AreaVariation_medianOddsRatio(ctx, field)
+	case "share":
+		return ec.fieldContext_AreaVariation_share(ctx, field)
+	case "pValue":
+		return ec.fieldContext_AreaVariation_pValue(ctx, field)
+	case "areas":
+		return ec.fieldContext_AreaVariation_areas(ctx, field)
+	case "warnings":
+		return ec.fieldContext_AreaVariation_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AreaVariation", field.Name)
+}
+
 func (ec *executionContext) childFields_AreaYear(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "year":
@@ -1467,6 +2199,20 @@ func (ec *executionContext) childFields_AreaYear(ctx context.Context, field grap
 		return ec.fieldContext_AreaYear_source(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AreaYear", field.Name)
+}
+
+func (ec *executionContext) childFields_BetweenAreas(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "method":
+		return ec.fieldContext_BetweenAreas_method(ctx, field)
+	case "before":
+		return ec.fieldContext_BetweenAreas_before(ctx, field)
+	case "after":
+		return ec.fieldContext_BetweenAreas_after(ctx, field)
+	case "explained":
+		return ec.fieldContext_BetweenAreas_explained(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BetweenAreas", field.Name)
 }
 
 func (ec *executionContext) childFields_Cell(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1559,6 +2305,16 @@ func (ec *executionContext) childFields_Code(ctx context.Context, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type Code", field.Name)
 }
 
+func (ec *executionContext) childFields_Coefficient(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "term":
+		return ec.fieldContext_Coefficient_term(ctx, field)
+	case "estimate":
+		return ec.fieldContext_Coefficient_estimate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Coefficient", field.Name)
+}
+
 func (ec *executionContext) childFields_Cohort(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "description":
@@ -1575,8 +2331,48 @@ func (ec *executionContext) childFields_Cohort(ctx context.Context, field graphq
 		return ec.fieldContext_Cohort_distribution(ctx, field)
 	case "trend":
 		return ec.fieldContext_Cohort_trend(ctx, field)
+	case "compare":
+		return ec.fieldContext_Cohort_compare(ctx, field)
+	case "betweenAreas":
+		return ec.fieldContext_Cohort_betweenAreas(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Cohort", field.Name)
+}
+
+func (ec *executionContext) childFields_Comparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "overlap":
+		return ec.fieldContext_Comparison_overlap(ctx, field)
+	case "gap":
+		return ec.fieldContext_Comparison_gap(ctx, field)
+	case "ratio":
+		return ec.fieldContext_Comparison_ratio(ctx, field)
+	case "equivalence":
+		return ec.fieldContext_Comparison_equivalence(ctx, field)
+	case "standardised":
+		return ec.fieldContext_Comparison_standardised(ctx, field)
+	case "decomposition":
+		return ec.fieldContext_Comparison_decomposition(ctx, field)
+	case "adjusted":
+		return ec.fieldContext_Comparison_adjusted(ctx, field)
+	case "segregation":
+		return ec.fieldContext_Comparison_segregation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Comparison", field.Name)
+}
+
+func (ec *executionContext) childFields_Contribution(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dimension":
+		return ec.fieldContext_Contribution_dimension(ctx, field)
+	case "code":
+		return ec.fieldContext_Contribution_code(ctx, field)
+	case "composition":
+		return ec.fieldContext_Contribution_composition(ctx, field)
+	case "rate":
+		return ec.fieldContext_Contribution_rate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Contribution", field.Name)
 }
 
 func (ec *executionContext) childFields_Count(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1587,6 +2383,22 @@ func (ec *executionContext) childFields_Count(ctx context.Context, field graphql
 		return ec.fieldContext_Count_status(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Count", field.Name)
+}
+
+func (ec *executionContext) childFields_Criterion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Criterion_name(ctx, field)
+	case "label":
+		return ec.fieldContext_Criterion_label(ctx, field)
+	case "value":
+		return ec.fieldContext_Criterion_value(ctx, field)
+	case "threshold":
+		return ec.fieldContext_Criterion_threshold(ctx, field)
+	case "met":
+		return ec.fieldContext_Criterion_met(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Criterion", field.Name)
 }
 
 func (ec *executionContext) childFields_Dataset(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1617,6 +2429,48 @@ func (ec *executionContext) childFields_Dataset(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Dataset", field.Name)
 }
 
+func (ec *executionContext) childFields_Decomposition(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "method":
+		return ec.fieldContext_Decomposition_method(ctx, field)
+	case "gap":
+		return ec.fieldContext_Decomposition_gap(ctx, field)
+	case "composition":
+		return ec.fieldContext_Decomposition_composition(ctx, field)
+	case "rate":
+		return ec.fieldContext_Decomposition_rate(ctx, field)
+	case "interaction":
+		return ec.fieldContext_Decomposition_interaction(ctx, field)
+	case "outOfSupport":
+		return ec.fieldContext_Decomposition_outOfSupport(ctx, field)
+	case "contributions":
+		return ec.fieldContext_Decomposition_contributions(ctx, field)
+	case "commonSupport":
+		return ec.fieldContext_Decomposition_commonSupport(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Decomposition_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Decomposition", field.Name)
+}
+
+func (ec *executionContext) childFields_Designation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "area":
+		return ec.fieldContext_Designation_area(ctx, field)
+	case "year":
+		return ec.fieldContext_Designation_year(ctx, field)
+	case "ruleSet":
+		return ec.fieldContext_Designation_ruleSet(ctx, field)
+	case "kinds":
+		return ec.fieldContext_Designation_kinds(ctx, field)
+	case "criteria":
+		return ec.fieldContext_Designation_criteria(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Designation_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Designation", field.Name)
+}
+
 func (ec *executionContext) childFields_DisclosurePolicy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "method":
@@ -1627,6 +2481,20 @@ func (ec *executionContext) childFields_DisclosurePolicy(ctx context.Context, fi
 		return ec.fieldContext_DisclosurePolicy_roundingBase(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DisclosurePolicy", field.Name)
+}
+
+func (ec *executionContext) childFields_EquivalenceTest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "gap":
+		return ec.fieldContext_EquivalenceTest_gap(ctx, field)
+	case "margin":
+		return ec.fieldContext_EquivalenceTest_margin(ctx, field)
+	case "pValue":
+		return ec.fieldContext_EquivalenceTest_pValue(ctx, field)
+	case "equivalent":
+		return ec.fieldContext_EquivalenceTest_equivalent(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EquivalenceTest", field.Name)
 }
 
 func (ec *executionContext) childFields_Estimate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1689,6 +2557,18 @@ func (ec *executionContext) childFields_Municipality(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type Municipality", field.Name)
 }
 
+func (ec *executionContext) childFields_Overlap(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "observations":
+		return ec.fieldContext_Overlap_observations(ctx, field)
+	case "shareOfThis":
+		return ec.fieldContext_Overlap_shareOfThis(ctx, field)
+	case "shareOfOther":
+		return ec.fieldContext_Overlap_shareOfOther(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Overlap", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -1743,6 +2623,26 @@ func (ec *executionContext) childFields_PlanEdge(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PlanEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Segregation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dissimilarity":
+		return ec.fieldContext_Segregation_dissimilarity(ctx, field)
+	case "expectedDissimilarity":
+		return ec.fieldContext_Segregation_expectedDissimilarity(ctx, field)
+	case "isolation":
+		return ec.fieldContext_Segregation_isolation(ctx, field)
+	case "interaction":
+		return ec.fieldContext_Segregation_interaction(ctx, field)
+	case "theil":
+		return ec.fieldContext_Segregation_theil(ctx, field)
+	case "units":
+		return ec.fieldContext_Segregation_units(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Segregation_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Segregation", field.Name)
+}
+
 func (ec *executionContext) childFields_Source(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "title":
@@ -1757,6 +2657,26 @@ func (ec *executionContext) childFields_Source(ctx context.Context, field graphq
 		return ec.fieldContext_Source_licence(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Source", field.Name)
+}
+
+func (ec *executionContext) childFields_Standardisation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "crude":
+		return ec.fieldContext_Standardisation_crude(ctx, field)
+	case "standardised":
+		return ec.fieldContext_Standardisation_standardised(ctx, field)
+	case "other":
+		return ec.fieldContext_Standardisation_other(ctx, field)
+	case "gap":
+		return ec.fieldContext_Standardisation_gap(ctx, field)
+	case "ratio":
+		return ec.fieldContext_Standardisation_ratio(ctx, field)
+	case "support":
+		return ec.fieldContext_Standardisation_support(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Standardisation_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Standardisation", field.Name)
 }
 
 func (ec *executionContext) childFields_TableRows(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1925,6 +2845,28 @@ func (ec *executionContext) field_Area_children_args(ctx context.Context, rawArg
 	return args, nil
 }
 
+func (ec *executionContext) field_Area_designation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "year",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["year"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "ruleSet",
+		func(ctx context.Context, v any) (*model.RuleSet, error) {
+			return ec.unmarshalORuleSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ruleSet"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Area_keyFigures_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1964,6 +2906,36 @@ func (ec *executionContext) field_Code_label_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["language"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Cohort_betweenAreas_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "controls",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNDimension2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["controls"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg2
 	return args, nil
 }
 
@@ -2018,6 +2990,20 @@ func (ec *executionContext) field_Cohort_breakdown_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["after"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Cohort_compare_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCohortFilter2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg0
 	return args, nil
 }
 
@@ -2139,6 +3125,262 @@ func (ec *executionContext) field_Cohort_trend_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
+func (ec *executionContext) field_Comparison_adjusted_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "controls",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNDimension2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["controls"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "model",
+		func(ctx context.Context, v any) (model.RegressionModel, error) {
+			return ec.unmarshalNRegressionModel2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRegressionModel(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["model"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "clusterBy",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalODimension2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["clusterBy"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Comparison_decomposition_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "by",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNDimension2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["by"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "method",
+		func(ctx context.Context, v any) (model.DecompositionMethod, error) {
+			return ec.unmarshalNDecompositionMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecompositionMethod(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["method"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "components",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["components"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "reference",
+		func(ctx context.Context, v any) (model.DecompositionReference, error) {
+			return ec.unmarshalNDecompositionReference2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecompositionReference(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["reference"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Comparison_equivalence_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "margin",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["margin"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Comparison_gap_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Comparison_ratio_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Comparison_segregation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "over",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNDimension2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["over"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Comparison_standardised_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "by",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNDimension2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["by"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "method",
+		func(ctx context.Context, v any) (model.StandardisationMethod, error) {
+			return ec.unmarshalNStandardisationMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStandardisationMethod(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["method"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "standard",
+		func(ctx context.Context, v any) (model.StandardPopulation, error) {
+			return ec.unmarshalNStandardPopulation2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStandardPopulation(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["standard"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Criterion_label_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "language",
+		func(ctx context.Context, v any) (*model.Language, error) {
+			return ec.unmarshalOLanguage2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐLanguage(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["language"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2232,6 +3474,36 @@ func (ec *executionContext) field_Query_children_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["where"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_designations_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "year",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["year"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "ruleSet",
+		func(ctx context.Context, v any) (*model.RuleSet, error) {
+			return ec.unmarshalORuleSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ruleSet"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.AreaFilter, error) {
+			return ec.unmarshalOAreaFilter2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg2
 	return args, nil
 }
 
@@ -2410,6 +3682,281 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _AdjustedGap_model(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_model(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Model, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RegressionModel) graphql.Marshaler {
+			return ec.marshalNRegressionModel2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRegressionModel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_model(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdjustedGap", field, false, false, errors.New("field of type RegressionModel does not have child fields"))
+}
+
+func (ec *executionContext) _AdjustedGap_crude(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_crude(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Crude, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_crude(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AdjustedGap",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AdjustedGap_adjusted(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_adjusted(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Adjusted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_adjusted(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AdjustedGap",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AdjustedGap_oddsRatio(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_oddsRatio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OddsRatio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_oddsRatio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AdjustedGap",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AdjustedGap_pValue(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_pValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_pValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdjustedGap", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AdjustedGap_observations(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_observations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Observations, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_observations(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdjustedGap", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AdjustedGap_clusters(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_clusters(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clusters, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_clusters(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdjustedGap", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AdjustedGap_support(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_support(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Support, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_support(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AdjustedGap",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AdjustedGap_coefficients(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_coefficients(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Coefficients, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Coefficient) graphql.Marshaler {
+			return ec.marshalNCoefficient2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCoefficientᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_coefficients(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AdjustedGap",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Coefficient(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AdjustedGap_warnings(ctx context.Context, field graphql.CollectedField, obj *model.AdjustedGap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdjustedGap_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdjustedGap_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdjustedGap", field, false, false, errors.New("field of type String does not have child fields"))
+}
 
 func (ec *executionContext) _Area_id(ctx context.Context, field graphql.CollectedField, obj *model.Area) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -2768,6 +4315,50 @@ func (ec *executionContext) fieldContext_Area_residents(ctx context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _Area_designation(ctx context.Context, field graphql.CollectedField, obj *model.Area) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Area_designation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Area().Designation(ctx, obj, fc.Args["year"].(int), fc.Args["ruleSet"].(*model.RuleSet))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Designation) graphql.Marshaler {
+			return ec.marshalNDesignation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Area_designation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Area",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Designation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Area_designation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _AreaConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.AreaConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2940,6 +4531,162 @@ func (ec *executionContext) _AreaEdge_cursor(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_AreaEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AreaEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AreaVariation_variance(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_variance(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Variance, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_variance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AreaVariation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AreaVariation_medianOddsRatio(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_medianOddsRatio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MedianOddsRatio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_medianOddsRatio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AreaVariation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AreaVariation_share(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_share(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Share, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_share(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaVariation", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AreaVariation_pValue(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_pValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_pValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaVariation", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AreaVariation_areas(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_areas(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Areas, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_areas(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaVariation", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AreaVariation_warnings(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaVariation_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaVariation_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaVariation", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _AreaYear_year(ctx context.Context, field graphql.CollectedField, obj *model.AreaYear) (ret graphql.Marshaler) {
@@ -3170,6 +4917,116 @@ func (ec *executionContext) _AreaYear_source(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_AreaYear_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AreaYear", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BetweenAreas_method(ctx context.Context, field graphql.CollectedField, obj *model.BetweenAreas) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BetweenAreas_method(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Method, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BetweenAreas_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BetweenAreas", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BetweenAreas_before(ctx context.Context, field graphql.CollectedField, obj *model.BetweenAreas) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BetweenAreas_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AreaVariation) graphql.Marshaler {
+			return ec.marshalNAreaVariation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaVariation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BetweenAreas_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BetweenAreas",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AreaVariation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BetweenAreas_after(ctx context.Context, field graphql.CollectedField, obj *model.BetweenAreas) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BetweenAreas_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AreaVariation) graphql.Marshaler {
+			return ec.marshalNAreaVariation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaVariation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BetweenAreas_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BetweenAreas",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AreaVariation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BetweenAreas_explained(ctx context.Context, field graphql.CollectedField, obj *model.BetweenAreas) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BetweenAreas_explained(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Explained, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BetweenAreas_explained(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BetweenAreas", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _Cell_key(ctx context.Context, field graphql.CollectedField, obj *model.Cell) (ret graphql.Marshaler) {
@@ -4135,6 +5992,61 @@ func (ec *executionContext) fieldContext_Code_label(ctx context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Coefficient_term(ctx context.Context, field graphql.CollectedField, obj *model.Coefficient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coefficient_term(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Term, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coefficient_term(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coefficient", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Coefficient_estimate(ctx context.Context, field graphql.CollectedField, obj *model.Coefficient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coefficient_estimate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Estimate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coefficient_estimate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Coefficient",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Cohort_description(ctx context.Context, field graphql.CollectedField, obj *model.Cohort) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4431,6 +6343,544 @@ func (ec *executionContext) fieldContext_Cohort_trend(ctx context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Cohort_compare(ctx context.Context, field graphql.CollectedField, obj *model.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cohort_compare(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Cohort().Compare(ctx, obj, fc.Args["to"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Comparison) graphql.Marshaler {
+			return ec.marshalNComparison2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐComparison(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Cohort_compare(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cohort",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Comparison(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Cohort_compare_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Cohort_betweenAreas(ctx context.Context, field graphql.CollectedField, obj *model.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cohort_betweenAreas(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Cohort().BetweenAreas(ctx, obj, fc.Args["of"].(string), fc.Args["controls"].([]string), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.BetweenAreas) graphql.Marshaler {
+			return ec.marshalNBetweenAreas2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBetweenAreas(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Cohort_betweenAreas(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cohort",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BetweenAreas(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Cohort_betweenAreas_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Comparison_overlap(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Comparison_overlap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Comparison().Overlap(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Overlap) graphql.Marshaler {
+			return ec.marshalNOverlap2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐOverlap(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Comparison_overlap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Overlap(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Comparison_gap(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Comparison_gap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Comparison().Gap(ctx, obj, fc.Args["of"].(string), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Comparison_gap(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Comparison_gap_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Comparison_ratio(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Comparison_ratio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Comparison().Ratio(ctx, obj, fc.Args["of"].(string), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Comparison_ratio(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Comparison_ratio_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Comparison_equivalence(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Comparison_equivalence(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Comparison().Equivalence(ctx, obj, fc.Args["of"].(string), fc.Args["margin"].(float64), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.EquivalenceTest) graphql.Marshaler {
+			return ec.marshalNEquivalenceTest2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEquivalenceTest(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Comparison_equivalence(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EquivalenceTest(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Comparison_equivalence_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Comparison_standardised(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Comparison_standardised(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Comparison().Standardised(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["method"].(model.StandardisationMethod), fc.Args["standard"].(model.StandardPopulation), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Standardisation) graphql.Marshaler {
+			return ec.marshalNStandardisation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStandardisation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Comparison_standardised(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Standardisation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Comparison_standardised_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Comparison_decomposition(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Comparison_decomposition(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Comparison().Decomposition(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["method"].(model.DecompositionMethod), fc.Args["components"].(int), fc.Args["reference"].(model.DecompositionReference), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Decomposition) graphql.Marshaler {
+			return ec.marshalNDecomposition2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecomposition(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Comparison_decomposition(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Decomposition(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Comparison_decomposition_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Comparison_adjusted(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Comparison_adjusted(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Comparison().Adjusted(ctx, obj, fc.Args["of"].(string), fc.Args["controls"].([]string), fc.Args["model"].(model.RegressionModel), fc.Args["clusterBy"].(*string), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdjustedGap) graphql.Marshaler {
+			return ec.marshalNAdjustedGap2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAdjustedGap(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Comparison_adjusted(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdjustedGap(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Comparison_adjusted_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Comparison_segregation(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Comparison_segregation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Comparison().Segregation(ctx, obj, fc.Args["over"].(string), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Segregation) graphql.Marshaler {
+			return ec.marshalNSegregation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐSegregation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Comparison_segregation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Segregation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Comparison_segregation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Contribution_dimension(ctx context.Context, field graphql.CollectedField, obj *model.Contribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contribution_dimension(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Dimension, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNDimension2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Contribution_dimension(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contribution", field, false, false, errors.New("field of type Dimension does not have child fields"))
+}
+
+func (ec *executionContext) _Contribution_code(ctx context.Context, field graphql.CollectedField, obj *model.Contribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contribution_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Contribution_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contribution", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Contribution_composition(ctx context.Context, field graphql.CollectedField, obj *model.Contribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contribution_composition(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Composition, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Contribution_composition(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Contribution",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Contribution_rate(ctx context.Context, field graphql.CollectedField, obj *model.Contribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contribution_rate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Contribution_rate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Contribution",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Count_value(ctx context.Context, field graphql.CollectedField, obj *model.Count) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4475,6 +6925,142 @@ func (ec *executionContext) _Count_status(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_Count_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Count", field, false, false, errors.New("field of type Status does not have child fields"))
+}
+
+func (ec *executionContext) _Criterion_name(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Criterion", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Criterion_label(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Criterion().Label(ctx, obj, fc.Args["language"].(*model.Language))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_label(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Criterion",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Criterion_label_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Criterion_value(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Criterion", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Criterion_threshold(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_threshold(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Threshold, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_threshold(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Criterion", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Criterion_met(ctx context.Context, field graphql.CollectedField, obj *model.Criterion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Criterion_met(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Met, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Criterion_met(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Criterion", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _Dataset_name(ctx context.Context, field graphql.CollectedField, obj *model.Dataset) (ret graphql.Marshaler) {
@@ -4766,6 +7352,432 @@ func (ec *executionContext) fieldContext_Dataset_licence(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Dataset", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Decomposition_method(ctx context.Context, field graphql.CollectedField, obj *model.Decomposition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Decomposition_method(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Method, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.DecompositionMethod) graphql.Marshaler {
+			return ec.marshalNDecompositionMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecompositionMethod(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Decomposition_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Decomposition", field, false, false, errors.New("field of type DecompositionMethod does not have child fields"))
+}
+
+func (ec *executionContext) _Decomposition_gap(ctx context.Context, field graphql.CollectedField, obj *model.Decomposition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Decomposition_gap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Gap, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Decomposition_gap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Decomposition",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Decomposition_composition(ctx context.Context, field graphql.CollectedField, obj *model.Decomposition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Decomposition_composition(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Composition, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Decomposition_composition(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Decomposition",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Decomposition_rate(ctx context.Context, field graphql.CollectedField, obj *model.Decomposition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Decomposition_rate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Decomposition_rate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Decomposition",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Decomposition_interaction(ctx context.Context, field graphql.CollectedField, obj *model.Decomposition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Decomposition_interaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Interaction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Decomposition_interaction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Decomposition",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Decomposition_outOfSupport(ctx context.Context, field graphql.CollectedField, obj *model.Decomposition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Decomposition_outOfSupport(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OutOfSupport, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Decomposition_outOfSupport(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Decomposition",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Decomposition_contributions(ctx context.Context, field graphql.CollectedField, obj *model.Decomposition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Decomposition_contributions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contributions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Contribution) graphql.Marshaler {
+			return ec.marshalNContribution2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐContributionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Decomposition_contributions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Decomposition",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Contribution(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Decomposition_commonSupport(ctx context.Context, field graphql.CollectedField, obj *model.Decomposition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Decomposition_commonSupport(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CommonSupport, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Decomposition_commonSupport(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Decomposition",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Decomposition_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Decomposition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Decomposition_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Decomposition_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Decomposition", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Designation_area(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_area(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Area, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Area) graphql.Marshaler {
+			return ec.marshalNArea2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐArea(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_area(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Designation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Area(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Designation_year(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_year(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Year, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_year(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Designation_ruleSet(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_ruleSet(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RuleSet, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RuleSet) graphql.Marshaler {
+			return ec.marshalNRuleSet2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_ruleSet(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type RuleSet does not have child fields"))
+}
+
+func (ec *executionContext) _Designation_kinds(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_kinds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kinds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.DesignationKind) graphql.Marshaler {
+			return ec.marshalNDesignationKind2ᚕgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKindᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_kinds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type DesignationKind does not have child fields"))
+}
+
+func (ec *executionContext) _Designation_criteria(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_criteria(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Criteria, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Criterion) graphql.Marshaler {
+			return ec.marshalNCriterion2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCriterionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_criteria(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Designation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Criterion(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Designation_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _DisclosurePolicy_method(ctx context.Context, field graphql.CollectedField, obj *model.DisclosurePolicy) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4833,6 +7845,107 @@ func (ec *executionContext) _DisclosurePolicy_roundingBase(ctx context.Context, 
 }
 func (ec *executionContext) fieldContext_DisclosurePolicy_roundingBase(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DisclosurePolicy", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _EquivalenceTest_gap(ctx context.Context, field graphql.CollectedField, obj *model.EquivalenceTest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EquivalenceTest_gap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Gap, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EquivalenceTest_gap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EquivalenceTest",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EquivalenceTest_margin(ctx context.Context, field graphql.CollectedField, obj *model.EquivalenceTest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EquivalenceTest_margin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Margin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EquivalenceTest_margin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EquivalenceTest", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _EquivalenceTest_pValue(ctx context.Context, field graphql.CollectedField, obj *model.EquivalenceTest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EquivalenceTest_pValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EquivalenceTest_pValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EquivalenceTest", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _EquivalenceTest_equivalent(ctx context.Context, field graphql.CollectedField, obj *model.EquivalenceTest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EquivalenceTest_equivalent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Equivalent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EquivalenceTest_equivalent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EquivalenceTest", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _Estimate_value(ctx context.Context, field graphql.CollectedField, obj *model.Estimate) (ret graphql.Marshaler) {
@@ -5316,6 +8429,75 @@ func (ec *executionContext) _Municipality_region(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_Municipality_region(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Municipality", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Overlap_observations(ctx context.Context, field graphql.CollectedField, obj *model.Overlap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Overlap_observations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Observations, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Overlap_observations(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Overlap", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Overlap_shareOfThis(ctx context.Context, field graphql.CollectedField, obj *model.Overlap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Overlap_shareOfThis(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ShareOfThis, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Overlap_shareOfThis(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Overlap", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Overlap_shareOfOther(ctx context.Context, field graphql.CollectedField, obj *model.Overlap) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Overlap_shareOfOther(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ShareOfOther, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Overlap_shareOfOther(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Overlap", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *model.PageInfo) (ret graphql.Marshaler) {
@@ -6048,6 +9230,50 @@ func (ec *executionContext) fieldContext_Query_residents(ctx context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_designations(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_designations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Designations(ctx, fc.Args["year"].(int), fc.Args["ruleSet"].(*model.RuleSet), fc.Args["where"].(*model.AreaFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Designation) graphql.Marshaler {
+			return ec.marshalNDesignation2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_designations(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Designation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_designations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6122,6 +9348,194 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Segregation_dissimilarity(ctx context.Context, field graphql.CollectedField, obj *model.Segregation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segregation_dissimilarity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Dissimilarity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Segregation_dissimilarity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Segregation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Segregation_expectedDissimilarity(ctx context.Context, field graphql.CollectedField, obj *model.Segregation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segregation_expectedDissimilarity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpectedDissimilarity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Segregation_expectedDissimilarity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Segregation", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Segregation_isolation(ctx context.Context, field graphql.CollectedField, obj *model.Segregation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segregation_isolation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Isolation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Segregation_isolation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Segregation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Segregation_interaction(ctx context.Context, field graphql.CollectedField, obj *model.Segregation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segregation_interaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Interaction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Segregation_interaction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Segregation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Segregation_theil(ctx context.Context, field graphql.CollectedField, obj *model.Segregation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segregation_theil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Theil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Segregation_theil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Segregation", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Segregation_units(ctx context.Context, field graphql.CollectedField, obj *model.Segregation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segregation_units(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Units, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Segregation_units(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Segregation", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Segregation_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Segregation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segregation_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Segregation_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Segregation", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Source_title(ctx context.Context, field graphql.CollectedField, obj *model.Source) (ret graphql.Marshaler) {
@@ -6237,6 +9651,221 @@ func (ec *executionContext) _Source_licence(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Source_licence(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Source", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Standardisation_crude(ctx context.Context, field graphql.CollectedField, obj *model.Standardisation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Standardisation_crude(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Crude, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Standardisation_crude(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Standardisation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Standardisation_standardised(ctx context.Context, field graphql.CollectedField, obj *model.Standardisation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Standardisation_standardised(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Standardised, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Standardisation_standardised(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Standardisation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Standardisation_other(ctx context.Context, field graphql.CollectedField, obj *model.Standardisation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Standardisation_other(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Other, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Standardisation_other(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Standardisation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Standardisation_gap(ctx context.Context, field graphql.CollectedField, obj *model.Standardisation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Standardisation_gap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Gap, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Standardisation_gap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Standardisation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Standardisation_ratio(ctx context.Context, field graphql.CollectedField, obj *model.Standardisation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Standardisation_ratio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ratio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Standardisation_ratio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Standardisation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Standardisation_support(ctx context.Context, field graphql.CollectedField, obj *model.Standardisation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Standardisation_support(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Support, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Standardisation_support(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Standardisation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Standardisation_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Standardisation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Standardisation_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Standardisation_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Standardisation", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _TableRows_table(ctx context.Context, field graphql.CollectedField, obj *model.TableRows) (ret graphql.Marshaler) {
@@ -8059,6 +11688,89 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 
 // region    **************************** object.gotpl ****************************
 
+var adjustedGapImplementors = []string{"AdjustedGap"}
+
+func (ec *executionContext) _AdjustedGap(ctx context.Context, sel ast.SelectionSet, obj *model.AdjustedGap) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, adjustedGapImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AdjustedGap")
+		case "model":
+			out.Values[i] = ec._AdjustedGap_model(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "crude":
+			out.Values[i] = ec._AdjustedGap_crude(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "adjusted":
+			out.Values[i] = ec._AdjustedGap_adjusted(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "oddsRatio":
+			out.Values[i] = ec._AdjustedGap_oddsRatio(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "pValue":
+			out.Values[i] = ec._AdjustedGap_pValue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "observations":
+			out.Values[i] = ec._AdjustedGap_observations(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "clusters":
+			out.Values[i] = ec._AdjustedGap_clusters(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "support":
+			out.Values[i] = ec._AdjustedGap_support(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "coefficients":
+			out.Values[i] = ec._AdjustedGap_coefficients(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._AdjustedGap_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var areaImplementors = []string{"Area", "Node"}
 
 func (ec *executionContext) _Area(ctx context.Context, sel ast.SelectionSet, obj *model.Area) graphql.Marshaler {
@@ -8329,6 +12041,44 @@ func (ec *executionContext) _Area(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "designation":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Area_designation(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -8446,6 +12196,69 @@ func (ec *executionContext) _AreaEdge(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var areaVariationImplementors = []string{"AreaVariation"}
+
+func (ec *executionContext) _AreaVariation(ctx context.Context, sel ast.SelectionSet, obj *model.AreaVariation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, areaVariationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AreaVariation")
+		case "variance":
+			out.Values[i] = ec._AreaVariation_variance(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "medianOddsRatio":
+			out.Values[i] = ec._AreaVariation_medianOddsRatio(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "share":
+			out.Values[i] = ec._AreaVariation_share(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "pValue":
+			out.Values[i] = ec._AreaVariation_pValue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "areas":
+			out.Values[i] = ec._AreaVariation_areas(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._AreaVariation_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var areaYearImplementors = []string{"AreaYear"}
 
 func (ec *executionContext) _AreaYear(ctx context.Context, sel ast.SelectionSet, obj *model.AreaYear) graphql.Marshaler {
@@ -8506,6 +12319,59 @@ func (ec *executionContext) _AreaYear(ctx context.Context, sel ast.SelectionSet,
 		case "source":
 			out.Values[i] = ec._AreaYear_source(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var betweenAreasImplementors = []string{"BetweenAreas"}
+
+func (ec *executionContext) _BetweenAreas(ctx context.Context, sel ast.SelectionSet, obj *model.BetweenAreas) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, betweenAreasImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BetweenAreas")
+		case "method":
+			out.Values[i] = ec._BetweenAreas_method(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "before":
+			out.Values[i] = ec._BetweenAreas_before(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = ec._BetweenAreas_after(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "explained":
+			out.Values[i] = ec._BetweenAreas_explained(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -8877,6 +12743,49 @@ func (ec *executionContext) _Code(ctx context.Context, sel ast.SelectionSet, obj
 	return out
 }
 
+var coefficientImplementors = []string{"Coefficient"}
+
+func (ec *executionContext) _Coefficient(ctx context.Context, sel ast.SelectionSet, obj *model.Coefficient) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, coefficientImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Coefficient")
+		case "term":
+			out.Values[i] = ec._Coefficient_term(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "estimate":
+			out.Values[i] = ec._Coefficient_estimate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var cohortImplementors = []string{"Cohort"}
 
 func (ec *executionContext) _Cohort(ctx context.Context, sel ast.SelectionSet, obj *model.Cohort) graphql.Marshaler {
@@ -9155,6 +13064,472 @@ func (ec *executionContext) _Cohort(ctx context.Context, sel ast.SelectionSet, o
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "compare":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Cohort_compare(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "betweenAreas":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Cohort_betweenAreas(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var comparisonImplementors = []string{"Comparison"}
+
+func (ec *executionContext) _Comparison(ctx context.Context, sel ast.SelectionSet, obj *model.Comparison) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, comparisonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Comparison")
+		case "overlap":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Comparison_overlap(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "gap":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Comparison_gap(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "ratio":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Comparison_ratio(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "equivalence":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Comparison_equivalence(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "standardised":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Comparison_standardised(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "decomposition":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Comparison_decomposition(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "adjusted":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Comparison_adjusted(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "segregation":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Comparison_segregation(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var contributionImplementors = []string{"Contribution"}
+
+func (ec *executionContext) _Contribution(ctx context.Context, sel ast.SelectionSet, obj *model.Contribution) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, contributionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Contribution")
+		case "dimension":
+			out.Values[i] = ec._Contribution_dimension(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "code":
+			out.Values[i] = ec._Contribution_code(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "composition":
+			out.Values[i] = ec._Contribution_composition(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rate":
+			out.Values[i] = ec._Contribution_rate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -9197,6 +13572,97 @@ func (ec *executionContext) _Count(ctx context.Context, sel ast.SelectionSet, ob
 			out.Values[i] = ec._Count_status(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var criterionImplementors = []string{"Criterion"}
+
+func (ec *executionContext) _Criterion(ctx context.Context, sel ast.SelectionSet, obj *model.Criterion) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, criterionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Criterion")
+		case "name":
+			out.Values[i] = ec._Criterion_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "label":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Criterion_label(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "value":
+			out.Values[i] = ec._Criterion_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "threshold":
+			out.Values[i] = ec._Criterion_threshold(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "met":
+			out.Values[i] = ec._Criterion_met(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -9307,6 +13773,147 @@ func (ec *executionContext) _Dataset(ctx context.Context, sel ast.SelectionSet, 
 	return out
 }
 
+var decompositionImplementors = []string{"Decomposition"}
+
+func (ec *executionContext) _Decomposition(ctx context.Context, sel ast.SelectionSet, obj *model.Decomposition) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, decompositionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Decomposition")
+		case "method":
+			out.Values[i] = ec._Decomposition_method(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gap":
+			out.Values[i] = ec._Decomposition_gap(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "composition":
+			out.Values[i] = ec._Decomposition_composition(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rate":
+			out.Values[i] = ec._Decomposition_rate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "interaction":
+			out.Values[i] = ec._Decomposition_interaction(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "outOfSupport":
+			out.Values[i] = ec._Decomposition_outOfSupport(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "contributions":
+			out.Values[i] = ec._Decomposition_contributions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "commonSupport":
+			out.Values[i] = ec._Decomposition_commonSupport(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._Decomposition_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var designationImplementors = []string{"Designation"}
+
+func (ec *executionContext) _Designation(ctx context.Context, sel ast.SelectionSet, obj *model.Designation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, designationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Designation")
+		case "area":
+			out.Values[i] = ec._Designation_area(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "year":
+			out.Values[i] = ec._Designation_year(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ruleSet":
+			out.Values[i] = ec._Designation_ruleSet(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kinds":
+			out.Values[i] = ec._Designation_kinds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "criteria":
+			out.Values[i] = ec._Designation_criteria(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._Designation_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var disclosurePolicyImplementors = []string{"DisclosurePolicy"}
 
 func (ec *executionContext) _DisclosurePolicy(ctx context.Context, sel ast.SelectionSet, obj *model.DisclosurePolicy) graphql.Marshaler {
@@ -9332,6 +13939,59 @@ func (ec *executionContext) _DisclosurePolicy(ctx context.Context, sel ast.Selec
 		case "roundingBase":
 			out.Values[i] = ec._DisclosurePolicy_roundingBase(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var equivalenceTestImplementors = []string{"EquivalenceTest"}
+
+func (ec *executionContext) _EquivalenceTest(ctx context.Context, sel ast.SelectionSet, obj *model.EquivalenceTest) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, equivalenceTestImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EquivalenceTest")
+		case "gap":
+			out.Values[i] = ec._EquivalenceTest_gap(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "margin":
+			out.Values[i] = ec._EquivalenceTest_margin(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pValue":
+			out.Values[i] = ec._EquivalenceTest_pValue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "equivalent":
+			out.Values[i] = ec._EquivalenceTest_equivalent(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -9536,6 +14196,54 @@ func (ec *executionContext) _Municipality(ctx context.Context, sel ast.Selection
 		case "region":
 			out.Values[i] = ec._Municipality_region(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var overlapImplementors = []string{"Overlap"}
+
+func (ec *executionContext) _Overlap(ctx context.Context, sel ast.SelectionSet, obj *model.Overlap) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, overlapImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Overlap")
+		case "observations":
+			out.Values[i] = ec._Overlap_observations(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "shareOfThis":
+			out.Values[i] = ec._Overlap_shareOfThis(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "shareOfOther":
+			out.Values[i] = ec._Overlap_shareOfOther(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -10061,6 +14769,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "designations":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_designations(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -10074,6 +14804,74 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var segregationImplementors = []string{"Segregation"}
+
+func (ec *executionContext) _Segregation(ctx context.Context, sel ast.SelectionSet, obj *model.Segregation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, segregationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Segregation")
+		case "dissimilarity":
+			out.Values[i] = ec._Segregation_dissimilarity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expectedDissimilarity":
+			out.Values[i] = ec._Segregation_expectedDissimilarity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "isolation":
+			out.Values[i] = ec._Segregation_isolation(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "interaction":
+			out.Values[i] = ec._Segregation_interaction(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "theil":
+			out.Values[i] = ec._Segregation_theil(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "units":
+			out.Values[i] = ec._Segregation_units(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._Segregation_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -10131,6 +14929,74 @@ func (ec *executionContext) _Source(ctx context.Context, sel ast.SelectionSet, o
 		case "licence":
 			out.Values[i] = ec._Source_licence(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var standardisationImplementors = []string{"Standardisation"}
+
+func (ec *executionContext) _Standardisation(ctx context.Context, sel ast.SelectionSet, obj *model.Standardisation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, standardisationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Standardisation")
+		case "crude":
+			out.Values[i] = ec._Standardisation_crude(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "standardised":
+			out.Values[i] = ec._Standardisation_standardised(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "other":
+			out.Values[i] = ec._Standardisation_other(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gap":
+			out.Values[i] = ec._Standardisation_gap(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ratio":
+			out.Values[i] = ec._Standardisation_ratio(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "support":
+			out.Values[i] = ec._Standardisation_support(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._Standardisation_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -10738,6 +15604,16 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) marshalNAdjustedGap2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAdjustedGap(ctx context.Context, sel ast.SelectionSet, v *model.AdjustedGap) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AdjustedGap(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNAgeGroup2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalString(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -10826,6 +15702,16 @@ func (ec *executionContext) marshalNAreaOrderField2githubᚗcomᚋkvarterᚋkvar
 	return v
 }
 
+func (ec *executionContext) marshalNAreaVariation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaVariation(ctx context.Context, sel ast.SelectionSet, v *model.AreaVariation) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AreaVariation(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNAreaYear2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaYearᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.AreaYear) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -10850,6 +15736,16 @@ func (ec *executionContext) marshalNAreaYear2ᚖgithubᚗcomᚋkvarterᚋkvarter
 		return graphql.Null
 	}
 	return ec._AreaYear(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBetweenAreas2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBetweenAreas(ctx context.Context, sel ast.SelectionSet, v *model.BetweenAreas) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BetweenAreas(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
@@ -10976,6 +15872,32 @@ func (ec *executionContext) marshalNCode2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋg
 	return ec._Code(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNCoefficient2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCoefficientᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Coefficient) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCoefficient2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCoefficient(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCoefficient2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCoefficient(ctx context.Context, sel ast.SelectionSet, v *model.Coefficient) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Coefficient(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNCohort2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCohort(ctx context.Context, sel ast.SelectionSet, v *model.Cohort) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -10986,6 +15908,47 @@ func (ec *executionContext) marshalNCohort2ᚖgithubᚗcomᚋkvarterᚋkvarter�
 	return ec._Cohort(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNCohortFilter2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := ec.unmarshalInputCohortFilter(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNComparison2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐComparison(ctx context.Context, sel ast.SelectionSet, v *model.Comparison) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Comparison(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNContribution2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐContributionᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Contribution) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNContribution2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐContribution(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNContribution2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐContribution(ctx context.Context, sel ast.SelectionSet, v *model.Contribution) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Contribution(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx context.Context, sel ast.SelectionSet, v *model.Count) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -10994,6 +15957,32 @@ func (ec *executionContext) marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋ
 		return graphql.Null
 	}
 	return ec._Count(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCriterion2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCriterionᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Criterion) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCriterion2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCriterion(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCriterion2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCriterion(ctx context.Context, sel ast.SelectionSet, v *model.Criterion) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Criterion(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNDataset2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDataset(ctx context.Context, sel ast.SelectionSet, v *model.Dataset) graphql.Marshaler {
@@ -11020,6 +16009,102 @@ func (ec *executionContext) marshalNDayCareType2string(ctx context.Context, sel 
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNDecomposition2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecomposition(ctx context.Context, sel ast.SelectionSet, v *model.Decomposition) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Decomposition(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDecompositionMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecompositionMethod(ctx context.Context, v any) (model.DecompositionMethod, error) {
+	var res model.DecompositionMethod
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDecompositionMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecompositionMethod(ctx context.Context, sel ast.SelectionSet, v model.DecompositionMethod) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNDecompositionReference2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecompositionReference(ctx context.Context, v any) (model.DecompositionReference, error) {
+	var res model.DecompositionReference
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDecompositionReference2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDecompositionReference(ctx context.Context, sel ast.SelectionSet, v model.DecompositionReference) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNDesignation2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Designation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDesignation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignation(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNDesignation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignation(ctx context.Context, sel ast.SelectionSet, v *model.Designation) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Designation(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDesignationKind2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKind(ctx context.Context, v any) (model.DesignationKind, error) {
+	var res model.DesignationKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDesignationKind2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKind(ctx context.Context, sel ast.SelectionSet, v model.DesignationKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNDesignationKind2ᚕgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKindᚄ(ctx context.Context, v any) ([]model.DesignationKind, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.DesignationKind, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNDesignationKind2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKind(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNDesignationKind2ᚕgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKindᚄ(ctx context.Context, sel ast.SelectionSet, v []model.DesignationKind) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDesignationKind2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNDimension2string(ctx context.Context, v any) (string, error) {
@@ -11112,6 +16197,16 @@ func (ec *executionContext) marshalNEducation2string(ctx context.Context, sel as
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNEquivalenceTest2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEquivalenceTest(ctx context.Context, sel ast.SelectionSet, v *model.EquivalenceTest) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._EquivalenceTest(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx context.Context, sel ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
@@ -11301,6 +16396,16 @@ func (ec *executionContext) marshalNOrigin2string(ctx context.Context, sel ast.S
 	return res
 }
 
+func (ec *executionContext) marshalNOverlap2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐOverlap(ctx context.Context, sel ast.SelectionSet, v *model.Overlap) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Overlap(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPageInfo2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -11421,6 +16526,36 @@ func (ec *executionContext) marshalNRegisteredOrigin2string(ctx context.Context,
 	return res
 }
 
+func (ec *executionContext) unmarshalNRegressionModel2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRegressionModel(ctx context.Context, v any) (model.RegressionModel, error) {
+	var res model.RegressionModel
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRegressionModel2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRegressionModel(ctx context.Context, sel ast.SelectionSet, v model.RegressionModel) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNRuleSet2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx context.Context, v any) (model.RuleSet, error) {
+	var res model.RuleSet
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRuleSet2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx context.Context, sel ast.SelectionSet, v model.RuleSet) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNSegregation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐSegregation(ctx context.Context, sel ast.SelectionSet, v *model.Segregation) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Segregation(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNSetting2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalString(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -11477,6 +16612,36 @@ func (ec *executionContext) marshalNSource2ᚖgithubᚗcomᚋkvarterᚋkvarter�
 		return graphql.Null
 	}
 	return ec._Source(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNStandardPopulation2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStandardPopulation(ctx context.Context, v any) (model.StandardPopulation, error) {
+	var res model.StandardPopulation
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNStandardPopulation2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStandardPopulation(ctx context.Context, sel ast.SelectionSet, v model.StandardPopulation) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNStandardisation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStandardisation(ctx context.Context, sel ast.SelectionSet, v *model.Standardisation) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Standardisation(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNStandardisationMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStandardisationMethod(ctx context.Context, v any) (model.StandardisationMethod, error) {
+	var res model.StandardisationMethod
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNStandardisationMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStandardisationMethod(ctx context.Context, sel ast.SelectionSet, v model.StandardisationMethod) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) unmarshalNStatus2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStatus(ctx context.Context, v any) (model.Status, error) {
@@ -11981,6 +17146,24 @@ func (ec *executionContext) marshalODimension2ᚕstringᚄ(ctx context.Context, 
 	return ret
 }
 
+func (ec *executionContext) unmarshalODimension2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalString(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODimension2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(*v)
+	return res
+}
+
 func (ec *executionContext) unmarshalOEducation2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
 	if v == nil {
 		return nil, nil
@@ -12033,6 +17216,13 @@ func (ec *executionContext) marshalOEducation2ᚖstring(ctx context.Context, sel
 	_ = ctx
 	res := graphql.MarshalString(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx context.Context, sel ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Estimate(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOFamilyType2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
@@ -12509,6 +17699,22 @@ func (ec *executionContext) marshalORegisteredOrigin2ᚖstring(ctx context.Conte
 	_ = ctx
 	res := graphql.MarshalString(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalORuleSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx context.Context, v any) (*model.RuleSet, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.RuleSet)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORuleSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐRuleSet(ctx context.Context, sel ast.SelectionSet, v *model.RuleSet) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) unmarshalOSetting2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {

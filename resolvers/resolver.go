@@ -5,12 +5,14 @@ package resolvers
 import (
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/store"
 )
 
 // Resolver holds what every field is answered from.
 type Resolver struct {
 	Contract *contract.Contract
+	Law      *law.Law
 	Store    *store.Store
 	Dataset  model.Dataset // with its limits
 }

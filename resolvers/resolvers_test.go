@@ -18,9 +18,11 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"golang.org/x/tools/txtar"
 
+	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/store"
 	"github.com/kvarter/kvarter/internal/store/storetest"
 	"github.com/kvarter/kvarter/resolvers"
@@ -31,7 +33,11 @@ var update = flag.Bool("update", false, "write what the server answers into test
 // serve answers GraphQL over HTTP from a snapshot.
 func serve(t testing.TB, c *contract.Contract, s *store.Store) *httptest.Server {
 	t.Helper()
-	r := &resolvers.Resolver{Contract: c, Store: s, Dataset: model.Dataset{
+	rules, err := law.Parse(data.Law)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &resolvers.Resolver{Contract: c, Law: rules, Store: s, Dataset: model.Dataset{
 		Name: "test", Title: "A small invented world", Synthetic: true, Fingerprint: "0123", Years: []int{2014, 2015, 2016},
 		Rows: []*model.TableRows{}, Sources: []*model.Source{}, Disclosure: &model.DisclosurePolicy{Method: model.DisclosureMethodNone},
 		Limits: &model.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 1000, Tokens: 1000, Bytes: 100000},

@@ -96,3 +96,17 @@ func (d *Date) UnmarshalGQL(v any) error {
 func (d Date) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(string(d))) }
 
 var _ graphql.Marshaler = Date("")
+
+// Comparison is two cohorts of one table.
+type Comparison struct {
+	Table       *contract.Table
+	This, Other store.Filter
+}
+
+// Criterion is one criterion of the law, asked of an area.
+type Criterion struct {
+	Name             string
+	Labels           contract.Text
+	Value, Threshold *float64
+	Met              *bool
+}

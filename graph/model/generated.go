@@ -16,6 +16,30 @@ type Node interface {
 	GetID() string
 }
 
+// A gap before and after adjustment. An adjusted gap of 0 does not prove that areas have no effect: families choose areas, and controls may carry an area's effect.
+type AdjustedGap struct {
+	// The model.
+	Model RegressionModel `json:"model"`
+	// Share of this cohort minus share of the other, as they are.
+	Crude *Estimate `json:"crude"`
+	// The gap with the controls held equal, as a difference of shares.
+	Adjusted *Estimate `json:"adjusted"`
+	// The adjusted odds ratio; null for the linear model.
+	OddsRatio *Estimate `json:"oddsRatio,omitempty"`
+	// p value of no adjusted gap, by the method of its interval.
+	PValue *float64 `json:"pValue,omitempty"`
+	// Observations in the model; one that both cohorts contain counts once.
+	Observations int `json:"observations"`
+	// Clusters; null without `clusterBy`.
+	Clusters *int `json:"clusters,omitempty"`
+	// Share of the observations in cells of the controls that both cohorts have; for the others the model extrapolates.
+	Support *Estimate `json:"support"`
+	// The coefficients of the model; those of a dimension are relative to its first category with observations.
+	Coefficients []*Coefficient `json:"coefficients"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
 // A page of areas (Relay).
 type AreaConnection struct {
 	// The areas of the page.
@@ -60,6 +84,22 @@ type AreaOrder struct {
 	Direction Direction `json:"direction"`
 }
 
+// The variation between areas on the scale of log odds.
+type AreaVariation struct {
+	// Variance of the areas' effects.
+	Variance *Estimate `json:"variance"`
+	// Median odds ratio: between like persons of two areas, the one with the higher odds over the other, at the median of pairs. 1 is no difference.
+	MedianOddsRatio *Estimate `json:"medianOddsRatio"`
+	// Share of the latent variation that lies between areas, 0 to 1.
+	Share *float64 `json:"share,omitempty"`
+	// p value of no variation between areas.
+	PValue *float64 `json:"pValue,omitempty"`
+	// The number of areas.
+	Areas int `json:"areas"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
 // An area's key figures in a year, as its source gives them; null where it gives none. Percentages are from 0 to 100.
 type AreaYear struct {
 	// The calendar year.
@@ -82,6 +122,18 @@ type AreaYear struct {
 	OnOfficialList *bool `json:"onOfficialList,omitempty"`
 	// Where the figures come from.
 	Source string `json:"source"`
+}
+
+// The variation between areas before and after adjustment for who lives there.
+type BetweenAreas struct {
+	// How it was estimated.
+	Method string `json:"method"`
+	// Without controls.
+	Before *AreaVariation `json:"before"`
+	// With the controls held equal.
+	After *AreaVariation `json:"after"`
+	// Share of the variance that goes away with adjustment; negative if it grows. Null if there was none.
+	Explained *float64 `json:"explained,omitempty"`
 }
 
 // One cell of a breakdown, a distribution or a trend.
@@ -122,6 +174,26 @@ type CellOrder struct {
 	Direction Direction `json:"direction"`
 }
 
+// A coefficient of a regression.
+type Coefficient struct {
+	// What it belongs to, e.g. `ORIGIN: NON_WESTERN`.
+	Term string `json:"term"`
+	// On the scale of the model: shares, or log odds.
+	Estimate *Estimate `json:"estimate"`
+}
+
+// What a dimension, or one of its categories, adds to the parts.
+type Contribution struct {
+	// The dimension.
+	Dimension string `json:"dimension"`
+	// The category's code; null for the whole dimension.
+	Code *string `json:"code,omitempty"`
+	// Its part of composition; over the dimensions these sum to the composition part.
+	Composition *Estimate `json:"composition"`
+	// Its part of rate. With KITAGAWA it sums to the rate part over the categories of each dimension, since no dimension owns it.
+	Rate *Estimate `json:"rate"`
+}
+
 // A number of observations.
 type Count struct {
 	// Null when suppressed.
@@ -156,6 +228,44 @@ type Dataset struct {
 	Licence string `json:"licence"`
 }
 
+// A gap split into parts: gap = composition + rate + interaction (of three components) + outOfSupport.
+type Decomposition struct {
+	// The method.
+	Method DecompositionMethod `json:"method"`
+	// Share of this cohort minus share of the other.
+	Gap *Estimate `json:"gap"`
+	// The part that is due to who lives there.
+	Composition *Estimate `json:"composition"`
+	// The part that remains when composition is held equal: the area, or what was not measured.
+	Rate *Estimate `json:"rate"`
+	// What composition and rate do together. Null with two components.
+	Interaction *Estimate `json:"interaction,omitempty"`
+	// What observations in cells or categories of one cohort only add to the gap; they are in no other part.
+	OutOfSupport *Estimate `json:"outOfSupport"`
+	// How the parts split over the dimensions (code null), and over the categories of each.
+	Contributions []*Contribution `json:"contributions"`
+	// Share of both cohorts in cells that occur in both; the decomposition speaks for these alone.
+	CommonSupport *Estimate `json:"commonSupport"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
+// What the criteria say of an area in a year. It is computed from the key figures; `AreaYear.onOfficialList` is what the ministry decided.
+type Designation struct {
+	// The area.
+	Area *Area `json:"area"`
+	// The year whose figures are used.
+	Year int `json:"year"`
+	// The rule set applied.
+	RuleSet RuleSet `json:"ruleSet"`
+	// The lists it would be on; NONE alone if none.
+	Kinds []DesignationKind `json:"kinds"`
+	// Each criterion with its figure and threshold.
+	Criteria []*Criterion `json:"criteria"`
+	// What a careful reader should know, e.g. a figure that is missing.
+	Warnings []string `json:"warnings"`
+}
+
 // How persons are protected in what is given out.
 type DisclosurePolicy struct {
 	// The method.
@@ -164,6 +274,18 @@ type DisclosurePolicy struct {
 	MinimumCell int `json:"minimumCell"`
 	// Counts are rounded to this; null: they are not.
 	RoundingBase *int `json:"roundingBase,omitempty"`
+}
+
+// Two one-sided tests of whether a gap lies within a margin (Schuirmann 1987). Not equivalent is no proof of a difference.
+type EquivalenceTest struct {
+	// The gap with the interval of level 1 - 2α, α = 1 - level: the gap is equivalent when it lies inside the margin.
+	Gap *Estimate `json:"gap"`
+	// The margin, either way.
+	Margin float64 `json:"margin"`
+	// The larger of the two one-sided p values. Null where neither test can be made.
+	PValue *float64 `json:"pValue,omitempty"`
+	// Is pValue below α?
+	Equivalent bool `json:"equivalent"`
 }
 
 // A figure with its uncertainty.
@@ -216,6 +338,16 @@ type Limits struct {
 	Bytes int `json:"bytes"`
 }
 
+// The observations that two cohorts have in common.
+type Overlap struct {
+	// How many they are.
+	Observations int `json:"observations"`
+	// Their share of this cohort, 0 to 1. Null if the cohort is empty.
+	ShareOfThis *float64 `json:"shareOfThis,omitempty"`
+	// Their share of the other cohort, 0 to 1. Null if the cohort is empty.
+	ShareOfOther *float64 `json:"shareOfOther,omitempty"`
+}
+
 // Where a page stands in the whole list (Relay).
 type PageInfo struct {
 	// Is there more after this page?
@@ -263,6 +395,24 @@ type PlanFilter struct {
 type Query struct {
 }
 
+// How unevenly two cohorts are spread over units.
+type Segregation struct {
+	// Dissimilarity index D, 0 to 1: the share of either cohort that would have to move for both to be spread alike.
+	Dissimilarity *Estimate `json:"dissimilarity"`
+	// D if persons were placed at random in units of these sizes: small units inflate it.
+	ExpectedDissimilarity *float64 `json:"expectedDissimilarity,omitempty"`
+	// Isolation index, 0 to 1: this cohort's share in the unit of a typical member of it.
+	Isolation *Estimate `json:"isolation"`
+	// Interaction index, 0 to 1: the other cohort's share there.
+	Interaction *Estimate `json:"interaction"`
+	// Theil's information theory index H, 0 to 1.
+	Theil *float64 `json:"theil,omitempty"`
+	// Units with anybody in them.
+	Units int `json:"units"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
 // A publication or register that figures come from.
 type Source struct {
 	// Its title.
@@ -275,6 +425,24 @@ type Source struct {
 	Accessed *Date `json:"accessed,omitempty"`
 	// Its licence, if stated.
 	Licence *string `json:"licence,omitempty"`
+}
+
+// A share at another composition.
+type Standardisation struct {
+	// The share of this cohort as it is.
+	Crude *Estimate `json:"crude"`
+	// The share of this cohort at the standard's composition; INDIRECT: the ratio times the other's share.
+	Standardised *Estimate `json:"standardised"`
+	// The share of the other cohort at the standard's composition.
+	Other *Estimate `json:"other"`
+	// The standardised shares: this minus the other.
+	Gap *Estimate `json:"gap"`
+	// The standardised shares: this over the other; INDIRECT: observed over expected.
+	Ratio *Estimate `json:"ratio"`
+	// Share of this cohort's observations in cells that both cohorts have; the others are left out.
+	Support *Estimate `json:"support"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
 }
 
 // A table of the data contract and its size.
@@ -402,6 +570,207 @@ func (e *CellOrderField) UnmarshalJSON(b []byte) error {
 }
 
 func (e CellOrderField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How a gap is split.
+type DecompositionMethod string
+
+const (
+	// Cell by cell (Kitagawa 1955), with cells of one cohort only in terms of their own; contributions after Das Gupta.
+	DecompositionMethodKitagawa DecompositionMethod = "KITAGAWA"
+	// By linear regressions of both cohorts (Oaxaca 1973, Blinder 1973), dummies normalised.
+	DecompositionMethodOaxacaBlinder DecompositionMethod = "OAXACA_BLINDER"
+	// By logits of both cohorts (Fairlie 2005); contributions with Yun's weights. Takes two components.
+	DecompositionMethodFairlie DecompositionMethod = "FAIRLIE"
+)
+
+var AllDecompositionMethod = []DecompositionMethod{
+	DecompositionMethodKitagawa,
+	DecompositionMethodOaxacaBlinder,
+	DecompositionMethodFairlie,
+}
+
+func (e DecompositionMethod) IsValid() bool {
+	switch e {
+	case DecompositionMethodKitagawa, DecompositionMethodOaxacaBlinder, DecompositionMethodFairlie:
+		return true
+	}
+	return false
+}
+
+func (e DecompositionMethod) String() string {
+	return string(e)
+}
+
+func (e *DecompositionMethod) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = DecompositionMethod(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid DecompositionMethod", str)
+	}
+	return nil
+}
+
+func (e DecompositionMethod) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *DecompositionMethod) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e DecompositionMethod) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// At whose coefficients a difference of composition is valued.
+type DecompositionReference string
+
+const (
+	// A regression over both cohorts with an indicator of the cohort (Jann 2008): the recommended default.
+	DecompositionReferencePooled DecompositionReference = "POOLED"
+	// A regression over both cohorts without the indicator (Neumark 1988); a difference between the cohorts leaks into composition.
+	DecompositionReferenceNeumark DecompositionReference = "NEUMARK"
+	// This cohort's own.
+	DecompositionReferenceThis DecompositionReference = "THIS"
+	// The other cohort's.
+	DecompositionReferenceOther DecompositionReference = "OTHER"
+	// The mean of both (Reimers 1983).
+	DecompositionReferenceMean DecompositionReference = "MEAN"
+	// Weighted by the sizes of the cohorts (Cotton 1988).
+	DecompositionReferenceSize DecompositionReference = "SIZE"
+)
+
+var AllDecompositionReference = []DecompositionReference{
+	DecompositionReferencePooled,
+	DecompositionReferenceNeumark,
+	DecompositionReferenceThis,
+	DecompositionReferenceOther,
+	DecompositionReferenceMean,
+	DecompositionReferenceSize,
+}
+
+func (e DecompositionReference) IsValid() bool {
+	switch e {
+	case DecompositionReferencePooled, DecompositionReferenceNeumark, DecompositionReferenceThis, DecompositionReferenceOther, DecompositionReferenceMean, DecompositionReferenceSize:
+		return true
+	}
+	return false
+}
+
+func (e DecompositionReference) String() string {
+	return string(e)
+}
+
+func (e *DecompositionReference) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = DecompositionReference(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid DecompositionReference", str)
+	}
+	return nil
+}
+
+func (e DecompositionReference) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *DecompositionReference) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e DecompositionReference) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// The lists of the law.
+type DesignationKind string
+
+const (
+	// On no list.
+	DesignationKindNone DesignationKind = "NONE"
+	// 2010 to 2017: the list that the law called ghettos.
+	DesignationKindGhetto DesignationKind = "GHETTO"
+	// From 2018: vulnerable housing area.
+	DesignationKindVulnerable DesignationKind = "VULNERABLE"
+	// From 2018: vulnerable, and more than half of non-Western origin.
+	DesignationKindParallelSociety DesignationKind = "PARALLEL_SOCIETY"
+	// From 2018: parallel society for five years.
+	DesignationKindTransformation DesignationKind = "TRANSFORMATION"
+	// From 2021: prevention area.
+	DesignationKindPrevention DesignationKind = "PREVENTION"
+)
+
+var AllDesignationKind = []DesignationKind{
+	DesignationKindNone,
+	DesignationKindGhetto,
+	DesignationKindVulnerable,
+	DesignationKindParallelSociety,
+	DesignationKindTransformation,
+	DesignationKindPrevention,
+}
+
+func (e DesignationKind) IsValid() bool {
+	switch e {
+	case DesignationKindNone, DesignationKindGhetto, DesignationKindVulnerable, DesignationKindParallelSociety, DesignationKindTransformation, DesignationKindPrevention:
+		return true
+	}
+	return false
+}
+
+func (e DesignationKind) String() string {
+	return string(e)
+}
+
+func (e *DesignationKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = DesignationKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid DesignationKind", str)
+	}
+	return nil
+}
+
+func (e DesignationKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *DesignationKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e DesignationKind) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -579,6 +948,247 @@ func (e *Language) UnmarshalJSON(b []byte) error {
 }
 
 func (e Language) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// The model of an adjusted gap.
+type RegressionModel string
+
+const (
+	// Linear probability: the gap at equal controls, the same for everyone.
+	RegressionModelLinear RegressionModel = "LINEAR"
+	// Logistic: the mean over all observations of what being in this cohort changes in the probability.
+	RegressionModelLogit RegressionModel = "LOGIT"
+)
+
+var AllRegressionModel = []RegressionModel{
+	RegressionModelLinear,
+	RegressionModelLogit,
+}
+
+func (e RegressionModel) IsValid() bool {
+	switch e {
+	case RegressionModelLinear, RegressionModelLogit:
+		return true
+	}
+	return false
+}
+
+func (e RegressionModel) String() string {
+	return string(e)
+}
+
+func (e *RegressionModel) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = RegressionModel(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid RegressionModel", str)
+	}
+	return nil
+}
+
+func (e RegressionModel) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *RegressionModel) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e RegressionModel) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// The law's criteria as they stood.
+type RuleSet string
+
+const (
+	// 2010 to 2013: at least two of three.
+	RuleSetL2010 RuleSet = "L2010"
+	// 2014 to 2017: at least three of five.
+	RuleSetL2014 RuleSet = "L2014"
+	// 2018 to 2020: vulnerable areas, parallel societies, transformation areas.
+	RuleSetL2018 RuleSet = "L2018"
+	// From 2021: the same, and prevention areas.
+	RuleSetL2021 RuleSet = "L2021"
+)
+
+var AllRuleSet = []RuleSet{
+	RuleSetL2010,
+	RuleSetL2014,
+	RuleSetL2018,
+	RuleSetL2021,
+}
+
+func (e RuleSet) IsValid() bool {
+	switch e {
+	case RuleSetL2010, RuleSetL2014, RuleSetL2018, RuleSetL2021:
+		return true
+	}
+	return false
+}
+
+func (e RuleSet) String() string {
+	return string(e)
+}
+
+func (e *RuleSet) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = RuleSet(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid RuleSet", str)
+	}
+	return nil
+}
+
+func (e RuleSet) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *RuleSet) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e RuleSet) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// The composition that both cohorts are brought to.
+type StandardPopulation string
+
+const (
+	// That of the other cohort.
+	StandardPopulationOther StandardPopulation = "OTHER"
+	// That of this cohort.
+	StandardPopulationThis StandardPopulation = "THIS"
+	// That of both together.
+	StandardPopulationBoth StandardPopulation = "BOTH"
+)
+
+var AllStandardPopulation = []StandardPopulation{
+	StandardPopulationOther,
+	StandardPopulationThis,
+	StandardPopulationBoth,
+}
+
+func (e StandardPopulation) IsValid() bool {
+	switch e {
+	case StandardPopulationOther, StandardPopulationThis, StandardPopulationBoth:
+		return true
+	}
+	return false
+}
+
+func (e StandardPopulation) String() string {
+	return string(e)
+}
+
+func (e *StandardPopulation) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = StandardPopulation(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid StandardPopulation", str)
+	}
+	return nil
+}
+
+func (e StandardPopulation) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *StandardPopulation) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e StandardPopulation) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How a cohort is brought to another composition.
+type StandardisationMethod string
+
+const (
+	// This cohort's rates in each cell, weighted like the standard.
+	StandardisationMethodDirect StandardisationMethod = "DIRECT"
+	// The other cohort's rates in each cell, applied to this cohort: observed over expected. Two such figures must not be compared with each other.
+	StandardisationMethodIndirect StandardisationMethod = "INDIRECT"
+)
+
+var AllStandardisationMethod = []StandardisationMethod{
+	StandardisationMethodDirect,
+	StandardisationMethodIndirect,
+}
+
+func (e StandardisationMethod) IsValid() bool {
+	switch e {
+	case StandardisationMethodDirect, StandardisationMethodIndirect:
+		return true
+	}
+	return false
+}
+
+func (e StandardisationMethod) String() string {
+	return string(e)
+}
+
+func (e *StandardisationMethod) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = StandardisationMethod(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid StandardisationMethod", str)
+	}
+	return nil
+}
+
+func (e StandardisationMethod) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *StandardisationMethod) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e StandardisationMethod) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -43,16 +43,22 @@ func generate(t testing.TB, dir string, o synth.Options) *generated {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("duckdb", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := openDuckDB(t)
 	for _, table := range info.Tables {
 		if _, err := db.Exec(fmt.Sprintf("CREATE VIEW %s AS FROM '%s'", table.Name, filepath.Join(folder, table.Name+".parquet"))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return &generated{folder, info, db}
+}
+
+func openDuckDB(t testing.TB) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
 }
 
 // number returns the one number that a query gives; NaN if it is null.

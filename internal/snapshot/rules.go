@@ -699,13 +699,22 @@ func (n *named) like(m *named) string {
 		return ""
 	case slices.Equal(n.words, m.words):
 		return "(the same words in another order)"
-	case levenshtein.ComputeDistance(n.plain, m.plain) <= 1+min(len(n.plain), len(m.plain))/14,
-		transposed(n.plain, m.plain):
+	case nearlyAlike(n.words, m.words), transposed(n.plain, m.plain):
 		return "(one or two letters apart)"
 	case len(short) > 0 && len(long) == len(short)+1 && len(short[0]) > 3 && !slices.ContainsFunc(short, func(w string) bool { return !slices.Contains(long, w) }):
 		return "(one word more)"
 	}
 	return ""
+}
+
+// nearlyAlike reports whether the words that only one of two names has differ by a letter, and by
+// one more for every fourteen. Words in both, like "Plan for", say nothing about likeness.
+func nearlyAlike(a, b []string) bool {
+	without := func(words, other []string) string {
+		return strings.Join(slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(other, w) }), " ")
+	}
+	x, y := without(a, b), without(b, a)
+	return levenshtein.ComputeDistance(x, y) <= 1+min(len(x), len(y))/14
 }
 
 // transposed reports whether two texts differ by two neighbouring letters having changed places.

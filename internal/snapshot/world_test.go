@@ -90,6 +90,26 @@ var coherence = []law{
 			GROUP BY year, municipality, age_group, sex, origin, work_status, schooling, convicted) WHERE k > 1`},
 	{"the plans of areas are there, and every plan has an area", `
 		SELECT count(*) FROM (SELECT unnest(plan_ids) AS plan_id, 1 AS named FROM area) FULL JOIN plan USING (plan_id) WHERE named IS NULL OR name IS NULL`},
+	{"participants and those compared with them are residents of the area of that age group and sex", `
+		SELECT count(*) FROM participant AS p LEFT JOIN (SELECT DISTINCT person_id, area_id, sex, origin FROM resident_year WHERE person_id IS NOT NULL) AS r USING (person_id, area_id, sex, origin)
+		WHERE r.person_id IS NULL`},
+	{"a participant took part in an activity of the type, place and ages, while it ran", `
+		SELECT count(*) FROM participant AS p LEFT JOIN activity AS a USING (activity_id)
+		WHERE p.treated <> (p.activity_id IS NOT NULL) OR p.treated <> (start_year IS NOT NULL) OR p.treated AND (a.activity_id IS NULL OR a.type <> p.type OR a.area_id <> p.area_id
+			OR p.age NOT BETWEEN age_min AND age_max OR start_year < year(a.start) OR end_year < start_year OR end_year > year(a."end"))`},
+	{"a participant lives in the area in the year of the start", `
+		SELECT count(*) FROM participant AS p LEFT JOIN resident_year AS r ON p.person_id = r.person_id AND r.year = p.start_year AND r.area_id = p.area_id
+		WHERE p.treated AND r.person_id IS NULL`},
+	{"outcomes are recorded for their ages", `
+		SELECT count(*) FROM participant WHERE (in_leisure_job IS NULL) <> (age < 13) OR (in_education IS NULL) <> (age < 15)
+			OR (charged IS NULL) <> (age < 10) OR (absence IS NULL) <> (age >= 18)`},
+	{"activities run while their plan does, in one of its areas", `
+		SELECT count(*) FROM activity AS a LEFT JOIN plan AS p USING (plan_id) LEFT JOIN area USING (area_id)
+		WHERE p.plan_id IS NULL OR NOT list_contains(plan_ids, plan_id) OR a.start < p.start OR a."end" > p."end" OR a."end" < a.start`},
+	{"125 actors answer each item of their theme once, from 1 to 5 or 9", `
+		SELECT (SELECT abs(count(DISTINCT respondent_id) - 125) FROM actor_survey)
+			+ (SELECT count(*) FROM actor_survey WHERE answer NOT BETWEEN 1 AND 5 AND answer <> 9)
+			+ (SELECT count(*) FROM (SELECT count(*) AS n, count(DISTINCT item) AS items, count(DISTINCT theme) AS themes FROM actor_survey GROUP BY respondent_id) WHERE n <> 9 OR items <> 9 OR themes <> 1)`},
 	{"plans end after they start", `SELECT count(*) FROM plan WHERE NOT "end" > start`},
 }
 
@@ -228,7 +248,7 @@ func TestWorldsDifferInDayCareOnly(t *testing.T) {
 	const scale = 0.1
 	without := generate(t, t.TempDir(), synth.Options{Seed: 9, Scale: scale})
 	with := generate(t, t.TempDir(), synth.Options{Seed: 9, Scale: scale, World: synth.WithAreaEffect})
-	for _, table := range []string{"area", "area_year", "plan", "resident_year", "child_year"} {
+	for _, table := range []string{"area", "area_year", "plan", "resident_year", "child_year", "activity", "participant", "actor_survey"} {
 		columns := "*"
 		if table == "child_year" {
 			columns = "* EXCLUDE (enrolled, day_care_type)"

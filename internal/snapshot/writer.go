@@ -253,7 +253,11 @@ func fillColumn(chunk duckdb.DataChunk, i int, c *synth.Column, from, n int) err
 		}
 	default:
 		for row, v := range c.Text[from : from+n] {
-			if err := duckdb.SetChunkValue(chunk, i, row, v); err != nil {
+			if v == synth.NullText {
+				if err := set(row); err != nil {
+					return err
+				}
+			} else if err := duckdb.SetChunkValue(chunk, i, row, v); err != nil {
 				return err
 			}
 		}

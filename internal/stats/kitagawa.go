@@ -114,8 +114,9 @@ type support struct {
 //	V(rate)        = Σ w²(vA+vB)        + d'(S(wA)/NA + S(wB)/NB) d,   S(w) = diag(w) - ww',
 //
 // with r, w the averages and d = (rA-rB)/2. Observations in both cohorts (opts.Shared) count once,
-// with their influence through either. With some ten or more observations per cell and cohort
-// 95 % intervals cover 95 %; with cells of one or two they cover less, and a warning says so.
+// with their influence through either. In simulation 95 % intervals of both parts cover 94 to 95 %
+// where the smallest cell of a cohort is expected to have twelve observations, 93 % at six and 89
+// to 90 % at three; a warning tells of thin cells.
 //
 // An empty cohort, no dimension and no common support are errors. The rate part is what remains:
 // an area effect, or whatever was not measured.

@@ -29,6 +29,7 @@ type AreaYear struct {
 	Children  *int
 	// In percent, from 0 to 100.
 	NonWestern, OutsideWorkAndEducation, Convicted, BasicSchoolingOnly, IncomeRatio *float64
+	Averaged                                                                        *bool // see the contract's column
 	OnOfficialList                                                                  *bool
 	Source                                                                          string
 }
@@ -122,7 +123,7 @@ func (s *Store) openKeyFigures(ctx context.Context) error {
 		return nil
 	}
 	var data struct{ Columns []string }
-	for _, name := range []string{"residents", "children_0_6", "percent_non_western", "percent_outside_work_and_education", "percent_convicted", "percent_basic_schooling_only", "income_ratio", "on_official_list"} {
+	for _, name := range []string{"residents", "children_0_6", "percent_non_western", "percent_outside_work_and_education", "percent_convicted", "percent_basic_schooling_only", "income_ratio", "averaged", "on_official_list"} {
 		switch c := s.contract.Table("area_year").Column(name); {
 		case !columns[name]:
 			data.Columns = append(data.Columns, "NULL")
@@ -139,7 +140,7 @@ func (s *Store) openKeyFigures(ctx context.Context) error {
 	return s.query(ctx, text, nil, func(rows *sql.Rows) error {
 		var id string
 		var y AreaYear
-		if err := rows.Scan(&id, &y.Year, &y.Residents, &y.Children, &y.NonWestern, &y.OutsideWorkAndEducation, &y.Convicted, &y.BasicSchoolingOnly, &y.IncomeRatio, &y.OnOfficialList, &y.Source); err != nil {
+		if err := rows.Scan(&id, &y.Year, &y.Residents, &y.Children, &y.NonWestern, &y.OutsideWorkAndEducation, &y.Convicted, &y.BasicSchoolingOnly, &y.IncomeRatio, &y.Averaged, &y.OnOfficialList, &y.Source); err != nil {
 			return err
 		}
 		a := s.Area(id)
@@ -156,4 +157,26 @@ func (a *Area) OnOfficialList(year int) bool {
 	return slices.ContainsFunc(a.Years, func(y AreaYear) bool {
 		return y.Year == year && y.OnOfficialList != nil && *y.OnOfficialList
 	})
+}
+
+// Figure returns the key figure of that column of area_year, nil where there is none.
+func (a *Area) Figure(column string, year int) *float64 {
+	for _, y := range a.Years {
+		if y.Year != year {
+			continue
+		}
+		switch column {
+		case "percent_non_western":
+			return y.NonWestern
+		case "percent_outside_work_and_education":
+			return y.OutsideWorkAndEducation
+		case "percent_convicted":
+			return y.Convicted
+		case "percent_basic_schooling_only":
+			return y.BasicSchoolingOnly
+		case "income_ratio":
+			return y.IncomeRatio
+		}
+	}
+	return nil
 }

@@ -221,3 +221,31 @@ func (s *Store) HasMeasure(table *contract.Table, m *contract.Measure) bool {
 func hasAll(have map[string]bool, names []string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool { return !have[name] })
 }
+
+// Intersect returns the filter of the observations that both keep, and false where the conditions
+// of one dimension exclude each other, so that there are none.
+func (f Filter) Intersect(g Filter) (Filter, bool) {
+	for _, a := range f.Conditions {
+		for _, b := range g.Conditions {
+			if a.Dimension == b.Dimension && a.excludes(b) {
+				return Filter{}, false
+			}
+		}
+	}
+	return Filter{
+		Conditions: slices.Concat(f.Conditions, g.Conditions),
+		With:       slices.Concat(f.With, g.With),
+		Without:    slices.Concat(f.Without, g.Without),
+	}, true
+}
+
+func (c Condition) excludes(d Condition) bool {
+	before := func(to, from *int) bool { return to != nil && from != nil && *to < *from }
+	switch {
+	case c.Dimension.IsInteger():
+		return before(c.To, d.From) || before(d.To, c.From)
+	case c.Dimension.IsArea():
+		return !slices.ContainsFunc(c.Areas, func(id string) bool { return slices.Contains(d.Areas, id) })
+	}
+	return !slices.ContainsFunc(c.Positions, func(p int) bool { return slices.Contains(d.Positions, p) })
+}

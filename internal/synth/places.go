@@ -30,6 +30,8 @@ type plan struct {
 	id, name   string
 	areas      []int
 	start, end int
+
+	startYear, endYear int
 }
 
 // The names are invented: what no housing estate is called, with an ending that many have.
@@ -109,7 +111,8 @@ func (w *world) placePlans(s *stream) {
 		start := planFirstYear + s.below(4)
 		p := plan{id: fmt.Sprintf("P%02d", k+1), name: "Helhedsplan for " + strings.Join(names, " og "), areas: of}
 		p.start = day(start, 1+s.below(12), 1)
-		p.end = day(start+4+s.below(2), 12, 31)
+		p.startYear, p.endYear = start, start+4+s.below(2)
+		p.end = day(p.endYear, 12, 31)
 		w.plans = append(w.plans, p)
 	}
 	const shared, second = 15, 4 // areas - shared + second = Plans

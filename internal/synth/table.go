@@ -10,6 +10,7 @@ import (
 const (
 	NullCode = math.MaxUint8
 	NullInt  = math.MinInt32
+	NullText = "\x00"
 )
 
 // A Column holds one value per row in the one slice that is not nil.
@@ -19,7 +20,7 @@ type Column struct {
 	Code    []uint8  // index into Codes, or NullCode; a bool is an index into Bools
 	Codes   []string // of Code
 	Int     []int32  // or NullInt
-	Text    []string // never null
+	Text    []string // or NullText
 	Texts   [][]string
 	Decimal []int32 // ten-thousandths, or NullInt
 	Date    []int32 // days since 1970-01-01, or NullInt
@@ -38,7 +39,7 @@ type Batch struct {
 
 // TableNames are the tables that a world has, in the order in which Batches is cheapest to call.
 func (w *World) TableNames() []string {
-	return []string{"plan", "area", "area_year", "child_year", "resident_year"}
+	return []string{"plan", "area", "area_year", "child_year", "resident_year", "activity", "participant", "actor_survey"}
 }
 
 // Rows is the number of rows of a table; it is 0 for a table that the world does not have.
@@ -62,6 +63,12 @@ func (w *World) Rows(table string) int {
 			n += len(w.w.persons[y]) + len(w.w.crosstabs[y])
 		}
 		return n
+	case "activity":
+		return len(w.w.activities)
+	case "participant":
+		return len(w.w.participants)
+	case "actor_survey":
+		return len(w.w.answers)
 	}
 	return 0
 }
@@ -76,6 +83,12 @@ func (w *World) Batches(table string) iter.Seq[*Batch] {
 			yield(w.w.areaTable())
 		case "area_year":
 			yield(w.w.areaYearTable())
+		case "activity":
+			yield(w.w.activityTable())
+		case "participant":
+			yield(w.w.participantTable())
+		case "actor_survey":
+			yield(w.w.surveyTable())
 		case "child_year":
 			for y := range years {
 				if !yield(w.w.childYearTable(y)) {
@@ -332,4 +345,84 @@ func (w *world) childYearTable(y int) *Batch {
 		Column{Name: "day_care_type", Code: dayCare, Codes: DayCareTypes},
 		Column{Name: "enrolled", Code: enrolled, Codes: Bools})
 	return &Batch{"child_year", n, columns}
+}
+
+func (w *world) activityTable() *Batch {
+	var id, name, planID, theme, kind []string
+	var areaID []uint8
+	var start, end, ageMin, ageMax, capacity []int32
+	for _, a := range w.activities {
+		t := &activityTypes[a.kind]
+		id, name, planID = append(id, a.id), append(name, a.name), append(planID, w.plans[a.plan].id)
+		areaID = append(areaID, uint8(a.area))
+		theme, kind = append(theme, t.theme), append(kind, t.code)
+		start, end = append(start, int32(a.start)), append(end, int32(a.end))
+		ageMin, ageMax = append(ageMin, int32(a.ageMin)), append(ageMax, int32(a.ageMax))
+		capacity = append(capacity, int32(a.room))
+	}
+	return &Batch{"activity", len(id), []Column{
+		{Name: "activity_id", Text: id}, {Name: "name", Text: name}, {Name: "plan_id", Text: planID},
+		{Name: "area_id", Code: areaID, Codes: w.areaIDs()}, {Name: "theme", Text: theme}, {Name: "type", Text: kind},
+		{Name: "start", Date: start}, {Name: "end", Date: end},
+		{Name: "age_min", Int: ageMin}, {Name: "age_max", Int: ageMax}, {Name: "capacity", Int: capacity},
+	}}
+}
+
+// activityTypeCodes are the codes of a column type.
+func activityTypeCodes() (codes []string) {
+	for _, t := range activityTypes {
+		codes = append(codes, t.code)
+	}
+	return codes
+}
+
+func (w *world) participantTable() *Batch {
+	n := len(w.participants)
+	ints := func() []int32 { return make([]int32, 0, n) }
+	codes := func() []uint8 { return make([]uint8, 0, n) }
+	id, start, end, age, active, absenceBefore, absenceAfter := ints(), ints(), ints(), ints(), ints(), ints(), ints()
+	kind, treated, areaID, sex, origin, lone := codes(), codes(), codes(), codes(), codes(), codes()
+	chargedBefore, jobBefore, job, education, chargedAfter := codes(), codes(), codes(), codes(), codes()
+	activityID := make([]string, 0, n)
+	for _, p := range w.participants {
+		id, kind, treated = append(id, p.person), append(kind, p.kind), append(treated, bit(p.treated))
+		if p.activity < 0 {
+			activityID = append(activityID, NullText)
+		} else {
+			activityID = append(activityID, w.activities[p.activity].id)
+		}
+		areaID, start, end = append(areaID, p.area), append(start, p.startYear), append(end, p.endYear)
+		age, sex, origin = append(age, int32(p.age)), append(sex, p.sex), append(origin, p.origin)
+		lone, active = append(lone, bit(p.lone)), append(active, int32(p.active))
+		chargedBefore, jobBefore = append(chargedBefore, bit(p.chargedBefore)), append(jobBefore, bit(p.jobBefore))
+		absenceBefore = append(absenceBefore, int32(p.absenceBefore))
+		job, education, chargedAfter = append(job, p.leisureJob), append(education, p.education), append(chargedAfter, p.chargedAfter)
+		absenceAfter = append(absenceAfter, p.absenceAfter)
+	}
+	return &Batch{"participant", n, []Column{
+		{Name: "person_id", Int: id}, {Name: "type", Code: kind, Codes: activityTypeCodes()},
+		{Name: "treated", Code: treated, Codes: Bools}, {Name: "activity_id", Text: activityID},
+		{Name: "area_id", Code: areaID, Codes: w.areaIDs()}, {Name: "start_year", Int: start}, {Name: "end_year", Int: end},
+		{Name: "age", Int: age}, {Name: "sex", Code: sex, Codes: Sexes}, {Name: "origin", Code: origin, Codes: Origins},
+		{Name: "lone_parent", Code: lone, Codes: Bools}, {Name: "parents_active", Int: active},
+		{Name: "charged_before", Code: chargedBefore, Codes: Bools}, {Name: "job_before", Code: jobBefore, Codes: Bools},
+		{Name: "absence_before", Int: absenceBefore},
+		{Name: "in_leisure_job", Code: job, Codes: Bools}, {Name: "in_education", Code: education, Codes: Bools},
+		{Name: "charged", Code: chargedAfter, Codes: Bools}, {Name: "absence", Int: absenceAfter},
+	}}
+}
+
+func (w *world) surveyTable() *Batch {
+	var respondent, value, weight []int32
+	var actor, theme, aspect []uint8
+	var item []string
+	for _, a := range w.answers {
+		respondent, value, weight = append(respondent, a.respondent), append(value, a.answer), append(weight, a.weightTenThousands)
+		actor, theme, aspect, item = append(actor, a.actor), append(theme, a.theme), append(aspect, a.aspect), append(item, a.item)
+	}
+	return &Batch{"actor_survey", len(w.answers), []Column{
+		{Name: "respondent_id", Int: respondent}, {Name: "actor_type", Code: actor, Codes: actorTypes},
+		{Name: "theme", Code: theme, Codes: themeCodes}, {Name: "aspect", Code: aspect, Codes: aspectCodes},
+		{Name: "item", Text: item}, {Name: "answer", Int: value}, {Name: "weight", Decimal: weight},
+	}}
 }

@@ -49,6 +49,11 @@ type world struct {
 	persons   [years][]person   // residents of supported areas, by area
 	crosstabs [years][]crosstab // the rest of the country, by municipality
 
+	activities   []activity
+	participants []participant
+	truths       [len(activityTypes)][outcomes]truth
+	answers      []answer
+
 	draws []int32 // one latent draw per family and year, reused from trait to trait
 }
 
@@ -75,6 +80,8 @@ func Generate(o Options) (_ *World, err error) {
 	w.careForChildren()
 	w.draws = nil
 	w.populate()
+	w.runActivities()
+	w.survey()
 	return &World{Options: o, w: w}, nil
 }
 

@@ -28,8 +28,8 @@ type Example struct {
 	Group     string `json:"group,omitempty"`     // examples of a group stand under its name
 }
 
-// DefaultExamples are the questions in examples/, in the order of their names. The first line of
-// a document is `# Title`; variables are in the .json file beside it.
+// DefaultExamples are the questions in examples/, in the order of their names. The comment
+// that a document begins with is its title; variables are in the .json file beside it.
 func DefaultExamples() []Example {
 	names, err := fs.Glob(exampleFS, "examples/*.graphql")
 	if err != nil {
@@ -39,9 +39,16 @@ func DefaultExamples() []Example {
 	for _, name := range names {
 		document, _ := fs.ReadFile(exampleFS, name)
 		variables, _ := fs.ReadFile(exampleFS, strings.TrimSuffix(name, ".graphql")+".json")
-		title, _, _ := strings.Cut(string(document), "\n")
+		var title []string
+		for line := range strings.Lines(string(document)) {
+			comment, ok := strings.CutPrefix(line, "#")
+			if !ok {
+				break
+			}
+			title = append(title, strings.TrimSpace(comment))
+		}
 		examples = append(examples, Example{
-			Title:     strings.TrimSpace(strings.TrimPrefix(title, "#")),
+			Title:     strings.Join(title, " "),
 			Document:  string(document),
 			Variables: string(variables),
 			Group:     "Questions",

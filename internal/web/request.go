@@ -133,6 +133,12 @@ func (s *server) readURL(r *http.Request) (params, *httpError) {
 
 // readBody reads the parameters of a POST.
 func (s *server) readBody(w http.ResponseWriter, r *http.Request) (params, *httpError) {
+	// A client that sends slower than an answer may take holds no connection: the deadline stays
+	// until the body is read, or else the connection is closed. Writers that are not connections
+	// have no deadline to set.
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(time.Duration(s.Limits.TimeoutMS) * time.Millisecond))
+
 	unsupported := func(format string, args ...any) (params, *httpError) {
 		return params{}, &httpError{http.StatusUnsupportedMediaType, refused(fault.Invalid, format, args...)}
 	}
@@ -155,23 +161,21 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) (params, *http
 	if r.ContentLength > int64(s.Limits.Bytes) {
 		return tooLong(int(r.ContentLength))
 	}
-	// A client that sends slower than an answer may take holds no connection. Writers that are
-	// not connections have no deadline to set.
-	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(time.Now().Add(time.Duration(s.Limits.TimeoutMS) * time.Millisecond))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.Limits.Bytes)))
-	_ = connection.SetReadDeadline(time.Time{})
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
 		return tooLong(0)
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.Header().Set("Connection", "close")
 		return params{}, &httpError{http.StatusRequestTimeout, overLimit("timeoutMs", 0, s.Limits.TimeoutMS,
 			"the request body did not arrive within %s ms", thousands(s.Limits.TimeoutMS))}
 	case err != nil:
 		recordOf(r.Context()).gone = true
 		return params{}, badRequest("the request body ends too early: %v", err)
 	}
+
+	_ = connection.SetReadDeadline(time.Time{})
 
 	body = bytes.TrimSpace(body)
 	switch {
@@ -267,19 +271,18 @@ func tooLarge(what string, size, limit int) *gqlerror.Error {
 	return overLimit("bytes", size, limit, "%s has %s bytes; the limit is %s", what, has, thousands(limit))
 }
 
-// negotiate chooses the media type of the answer: of the two that a client accepts alike, the
-// one it names, then graphqlJSON. A page of a browser is shown legacyJSON.
+// negotiate chooses the media type of the answer: of the two that a client accepts alike,
+// graphqlJSON if it names it, else legacyJSON, which clients that accept anything expect.
 func negotiate(accept []string) (media string, ok bool) {
 	header := strings.Join(accept, ",")
 	if strings.TrimSpace(header) == "" {
-		return graphqlJSON, true
+		return legacyJSON, true
 	}
 	type rank struct {
 		q           float64
 		specificity int // 2 named, 1 application/*, 0 */*
 	}
 	best := map[string]rank{}
-	browser := false
 	for _, part := range strings.Split(header, ",") {
 		name, attributes, err := mime.ParseMediaType(part)
 		if err != nil {
@@ -291,7 +294,6 @@ func negotiate(accept []string) (media string, ok bool) {
 				continue
 			}
 		}
-		browser = browser || name == "text/html"
 		for _, offer := range []string{graphqlJSON, legacyJSON} {
 			specificity := -1
 			switch name {
@@ -310,16 +312,11 @@ func negotiate(accept []string) (media string, ok bool) {
 	g, l := best[graphqlJSON], best[legacyJSON]
 	switch {
 	case g.q <= 0 && l.q <= 0:
-		return graphqlJSON, false
-	case g.q != l.q:
-		if g.q > l.q {
-			return graphqlJSON, true
-		}
-		return legacyJSON, true
-	case l.specificity > g.specificity, browser && g.specificity < 2:
-		return legacyJSON, true
+		return legacyJSON, false
+	case g.q > l.q, g.q == l.q && g.specificity == 2:
+		return graphqlJSON, true
 	}
-	return graphqlJSON, true
+	return legacyJSON, true
 }
 
 // isBrowserVisit reports whether a person opened /graphql in a browser, with nothing asked.

@@ -23,6 +23,8 @@ fragment ref on __Type { kind name ofType { kind name ofType { kind name ofType 
 const written = (type) =>
   type.kind === "NON_NULL" ? written(type.ofType) + "!" : type.kind === "LIST" ? "[" + written(type.ofType) + "]" : type.name;
 const named = (type) => (type.ofType ? named(type.ofType) : type.name);
+// Servers differ in whether a type without fields has null or an empty list of them.
+const membersOf = (type) => [type.fields, type.inputFields, type.enumValues].find((m) => m?.length) ?? [];
 const kinds = { OBJECT: "type", INTERFACE: "interface", UNION: "union", ENUM: "codes", INPUT_OBJECT: "input", SCALAR: "scalar" };
 
 // documentation loads the schema into the panel.
@@ -48,8 +50,8 @@ export async function documentation(body, search, ask) {
     return element("span", { class: "type" }, text.slice(0, at),
       element("button", { type: "button", class: "link", click: () => visit(name) }, name), text.slice(at + name.length));
   };
-  const deprecated = (d) => d.isDeprecated && element("p", { class: "deprecated" }, "Deprecated. ", ...prose(d.deprecationReason ?? ""));
-  const described = (d) => d.description && element("p", {}, ...prose(d.description));
+  const deprecated = (d) => d.isDeprecated && element("div", { class: "deprecated" }, "Deprecated", ...prose(d.deprecationReason ?? ""));
+  const described = (d) => d.description && element("div", { class: "says" }, ...prose(d.description));
 
   function visit(name, focusOn) {
     search.value = "";
@@ -69,7 +71,7 @@ export async function documentation(body, search, ask) {
       element("div", { class: "signature" }, element("span", { class: "name" }, m.name), m.type && ": ", m.type && link(m.type),
         m.defaultValue && element("span", { class: "muted" }, " = " + m.defaultValue)),
       described(m), deprecated(m));
-    if (args.length) item.append(element("details", {},
+    if (args.length) item.append(element("details", { open: args.length <= 2 },
       element("summary", {}, args.length === 1 ? "1 argument: " : `${args.length} arguments: `,
         element("span", { class: "muted" }, args.map((a) => a.name).join(", "))),
       element("ul", { class: "arguments" }, ...args.map(argument))));
@@ -78,7 +80,7 @@ export async function documentation(body, search, ask) {
 
   function show(focusOn) {
     const type = types.get(trail.at(-1));
-    const members = type.fields ?? type.inputFields ?? type.enumValues ?? [];
+    const members = membersOf(type);
     const users = [...types.values()].flatMap((t) => [
       ...(t.fields ?? []).filter((f) => named(f.type) === type.name || f.args.some((a) => named(a.type) === type.name)),
       ...(t.inputFields ?? []).filter((f) => named(f.type) === type.name),
@@ -89,7 +91,7 @@ export async function documentation(body, search, ask) {
         i < trail.length - 1 ? element("button", { type: "button", class: "link", click: () => visit(name) }, name) : element("strong", {}, name),
       ])),
       element("p", { class: "kind" }, kinds[type.kind] ?? "", ...(type.interfaces ?? []).map((i) => " · " + i.name)));
-    if (type.description) body.append(element("p", { class: "description" }, ...prose(type.description)));
+    if (type.description) body.append(element("div", { class: "description" }, ...prose(type.description)));
     if (type.possibleTypes?.length) body.append(element("p", {}, "One of ", ...type.possibleTypes.flatMap((t, i) => [i > 0 && ", ", link({ kind: "OBJECT", name: t.name })])));
     body.append(element("ul", { class: "members" }, ...members.map((m) => member(m, type.name))));
     if (users.length && type.name !== root) {
@@ -116,7 +118,7 @@ export async function documentation(body, search, ask) {
     };
     for (const type of types.values()) {
       add(null, type.name, type.description);
-      for (const m of type.fields ?? type.inputFields ?? type.enumValues ?? []) {
+      for (const m of membersOf(type)) {
         add(type.name, m.name, m.description);
         for (const a of m.args ?? []) add(type.name, `${m.name}(${a.name}:)`, a.description, m.name);
       }
@@ -124,11 +126,11 @@ export async function documentation(body, search, ask) {
     hits.sort((a, b) => a.weight - b.weight);
     const shown = hits.slice(0, 60);
     body.replaceChildren(
-      element("p", { class: "muted" }, hits.length === 0 ? "Nothing in the schema has this." : hits.length === 1 ? "1 place" : `${hits.length} places` + (hits.length > shown.length ? `, the first ${shown.length}` : "")),
+      element("p", { class: "muted" }, hits.length === 0 ? "Nothing in the schema has all of these words." : hits.length === 1 ? "1 place" : `${hits.length} places` + (hits.length > shown.length ? `, the first ${shown.length}` : "")),
       element("ul", { class: "hits" }, ...shown.map((h) => element("li", {},
         element("button", { type: "button", class: "link", click: () => (h.owner ? visit(h.owner, h.on ?? h.name) : visit(h.name)) },
           (h.owner ? h.owner + "." : "") + h.name),
-        h.description && element("p", {}, ...prose(h.description))))));
+        h.description && element("div", { class: "says" }, ...prose(h.description))))));
   }
 
   search.addEventListener("input", () => {

@@ -10,9 +10,10 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// prose turns the `code` of a description into elements.
+// prose turns a description into paragraphs, with its `code` as elements.
 export function prose(text) {
-  return text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
+  return text.split(/\n\s*\n/).map((paragraph) => element("p", {},
+    ...paragraph.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part.replace(/\s+/g, " ")))));
 }
 
 // tabs makes a list of tabs work with a pointer and with the arrow keys; it returns show(id).

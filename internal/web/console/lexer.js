@@ -70,7 +70,7 @@ export function layOut(text) {
   };
   tokens.forEach((token, i) => {
     const previous = tokens[i - 1], next = tokens[i + 1];
-    const glued = previous && (/^[([]$|^\.\.\.$/.test(previous.text) || /^[)\]:!,(]$/.test(token.text)) && previous.text !== ":";
+    const glued = previous && (/^[([]$/.test(previous.text) || (previous.text === "..." && token.kind !== "keyword") || /^[)\]:!,(]$/.test(token.text)) && previous.text !== ":";
     const inSelection = parens === 0 && inline < 0;
     if (token.kind === "comment") {
       if (out && !out.endsWith("\n") && !/\n *$/.test(out)) out += text.slice(previous.at, token.at).includes("\n") ? "" : "  ";
@@ -80,7 +80,7 @@ export function layOut(text) {
       return;
     }
     if (token.text === ",") {
-      if (parens > 0) out += ", ";
+      if (parens > 0 && !out.endsWith(", ")) out += ", ";
       return;
     }
     if (token.text === "(" || token.text === "[") parens++;
@@ -94,6 +94,8 @@ export function layOut(text) {
       else line();
       return;
     }
+    const startsArgument = parens > 0 && (token.kind === "argument" || (token.kind === "variable" && next?.text === ":"));
+    if (startsArgument && !/[({]\s*$|, $/.test(out)) out += ",";
     const atStart = out === "" || /\n *$/.test(out) || out.endsWith(" ");
     if (!atStart && !glued && !(token.text === "(" && previous?.kind !== "punctuation")) out += " ";
     out += token.text;

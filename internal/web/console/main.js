@@ -137,13 +137,20 @@ function paintJSON(host, text) {
 }
 
 function showErrors(errors) {
-  const items = errors.slice(0, 50).map((e) => element("li", {},
-    e.extensions?.code && element("span", { class: "badge code" }, e.extensions.code),
-    element("span", { class: "message" }, e.message),
-    element("span", { class: "where" },
-      e.path && element("code", {}, e.path.join(" › ")),
-      ...(e.locations ?? []).slice(0, 1).map((l) => element("button", { type: "button", class: "link", click: () => query.goTo(l.line, l.column) }, `line ${l.line}, column ${l.column}`)))));
-  if (errors.length > items.length) items.push(element("li", {}, `and ${errors.length - items.length} more; the JSON has them all`));
+  const alike = new Map(); // the same error in many places is shown once
+  for (const e of errors) {
+    const key = e.extensions?.code + " " + e.message;
+    alike.set(key, [...(alike.get(key) ?? []), e]);
+  }
+  const place = (e) => element("span", { class: "where" },
+    e.path && element("code", {}, e.path.join(" › ")),
+    ...(e.locations ?? []).slice(0, 1).map((l) => element("button", { type: "button", class: "link", click: () => query.goTo(l.line, l.column) }, `line ${l.line}, column ${l.column}`)));
+  const items = [...alike.values()].slice(0, 50).map(([first, ...more]) => element("li", {},
+    first.extensions?.code && element("span", { class: "badge code" }, first.extensions.code),
+    element("span", { class: "message" }, first.message),
+    place(first),
+    more.length > 0 && element("details", {}, element("summary", {}, more.length === 1 ? "and in 1 other place" : `and in ${more.length} other places`), ...more.slice(0, 100).map(place))));
+  if (alike.size > items.length) items.push(element("li", {}, `and ${alike.size - items.length} more; the JSON has them all`));
   $("errors").replaceChildren(...(items.length ? [element("ul", {}, ...items)] : []));
 }
 
@@ -202,7 +209,7 @@ function listHistory() {
   $("history").replaceChildren(
     element("ul", { class: "choices" }, ...past.map((h) => element("li", {},
       element("button", { type: "button", click: () => open(h.query, h.variables) },
-        /^\s*#\s*(.+)/.exec(h.query)?.[1] ?? operations(h.query).find(Boolean) ?? h.query.replace(/\s+/g, " ").slice(0, 80),
+        /^\s*((#.*\n)+)/.exec(h.query)?.[1].replace(/\s*#\s*/g, " ").trim() ?? operations(h.query).find(Boolean) ?? h.query.replace(/\s+/g, " ").slice(0, 80),
         element("span", { class: "muted" }, new Date(h.at).toLocaleTimeString()))))),
     element("button", { type: "button", class: "quiet", click: () => { stored.write(historyKey, []); listHistory(); } }, "Clear"));
 }

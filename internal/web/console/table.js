@@ -32,13 +32,20 @@ export function tablesOf(data) {
   }
 
   function rowsOf(name, list, around) {
-    for (const item of list) {
+    const items = list.map((item) => {
       const own = new Map(), lists = [];
       flat(Object.keys(item).length === 1 && isObject(item.node) ? item.node : item, "", own, lists);
-      const row = new Map([...around, ...own]);
-      if (lists.length === 0) put(table(name), row);
+      return { row: new Map([...around, ...own]), lists };
+    });
+    // A list that is empty in one element and not in another is a table all the same.
+    const below = new Set(items.flatMap((i) => i.lists.map(([column]) => column)));
+    for (const { row, lists } of items) {
+      const empty = [...below].filter((column) => row.get(column) === "");
+      for (const column of empty) row.delete(column);
       const label = new Map([...row].filter(([, v]) => !isEstimate(v)));
-      for (const [below, elements] of lists) rowsOf(name + " › " + below, elements, label);
+      for (const [column, elements] of lists) rowsOf(name + " › " + column, elements, label);
+      for (const column of empty) put(table(name + " › " + column), label);
+      if (lists.length + empty.length === 0) put(table(name), row);
     }
   }
 
@@ -70,10 +77,11 @@ function tidy(t) {
 }
 const bare = (name) => name.split(".").filter((part) => !["nodes", "edges", "node"].includes(part)).join(".");
 
-const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
+const number = new Intl.NumberFormat("en");
 function written(value) {
   if (typeof value !== "number") return String(value);
-  if (Number.isInteger(value) && Math.abs(value) < 10000) return String(value);
+  if (Number.isInteger(value)) return Math.abs(value) < 10000 ? String(value) : number.format(value);
+  if (Math.abs(value) < 1) return value.toFixed(4);
   return number.format(Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4)));
 }
 
@@ -88,7 +96,8 @@ export function render(t, most = 1000) {
     }
   }
   // Each detail of an estimate besides its value and interval is a column of its own.
-  const columns = t.columns.flatMap((column) => {
+  const empty = t.columns.filter((column) => t.rows.every((row) => (row.get(column) ?? null) === null));
+  const columns = t.columns.filter((column) => !empty.includes(column)).flatMap((column) => {
     const details = new Set();
     for (const row of t.rows) {
       const v = row.get(column);
@@ -98,21 +107,28 @@ export function render(t, most = 1000) {
     return [{ column, heading: column, scale }, ...[...details].map((detail) => ({ column, detail, heading: column + "." + detail }))];
   });
   const headings = columns.map((c) => c.heading.split(".").filter((part) => !["key", "estimate"].includes(part)).join(" ") || c.column);
+  for (const c of columns) c.numeric = t.name !== "Values" && isNumeric(t, c);
   const body = t.rows.slice(0, most).map((row) => element("tr", {}, ...columns.map((c) => cell(row.get(c.column), c, spread.get(c.column)))));
   const made = element("div", { class: "table" },
     t.name && element("h3", {}, t.name, element("span", { class: "muted" }, ` ${t.rows.length} ${t.rows.length === 1 ? "row" : "rows"}`)),
     element("div", { class: "wide", tabindex: "0" },
       element("table", {},
-        element("thead", {}, element("tr", {}, ...headings.map((h) => element("th", { scope: "col" }, h)))),
+        element("thead", {}, element("tr", {}, ...columns.map((c, i) => element("th", { scope: "col", class: c.numeric && "number" }, headings[i])))),
         element("tbody", {}, ...body))));
+  if (empty.length) made.append(element("p", { class: "muted note" }, "Without a value in any row: " + empty.map((c) => c.split(".").filter((part) => !["key", "estimate"].includes(part)).join(" ")).join(", ")));
   if (t.rows.length > most) made.append(element("p", { class: "muted" }, `The first ${most} of ${t.rows.length} rows; the CSV has them all.`));
   return made;
+}
+
+function isNumeric(t, c) {
+  const values = t.rows.map((row) => (c.detail ? row.get(c.column)?.[c.detail] : row.get(c.column))).filter((v) => v !== null && v !== undefined);
+  return values.length > 0 && values.every((v) => typeof v === "number");
 }
 
 function cell(value, c, scale) {
   if (c.detail) value = value?.[c.detail];
   if (Array.isArray(value)) value = value.join("; ");
-  if (value === undefined || value === null || value === "") return element("td", { class: "none" }, "–");
+  if (value === undefined || value === null || value === "") return element("td", { class: c.numeric ? "none number" : "none" }, "–");
   if (isEstimate(value) && !c.detail) {
     if (value.value === null) return element("td", { class: "none" }, value.status ?? "–");
     const interval = value.lower !== null && value.upper !== null && value.lower !== undefined && value.upper !== undefined;
@@ -121,8 +137,8 @@ function cell(value, c, scale) {
       interval && element("span", { class: "interval" }, `${written(value.lower)} to ${written(value.upper)}`),
       interval && scale && whisker(value, scale)));
   }
-  if (typeof value === "number") return element("td", { class: "number" }, written(value));
-  if (typeof value === "string" && value.length > 60) return element("td", { class: "long" }, value);
+  if (typeof value === "number") return element("td", { class: c.numeric && "number" }, written(value));
+  if (typeof value === "string" && value.length > 36) return element("td", { class: "long" }, value);
   return element("td", {}, String(value));
 }
 
@@ -134,7 +150,7 @@ function whisker({ value, lower, upper }, [low, high]) {
     return made;
   };
   const x = (v) => (4 + 92 * ((v - low) / (high - low))).toFixed(2);
-  const drawing = svg("svg", { class: "whisker", viewBox: "0 0 100 12", width: 100, height: 12, "aria-hidden": "true" });
+  const drawing = svg("svg", { class: "whisker", viewBox: "0 0 100 12", width: 84, height: 10, "aria-hidden": "true" });
   drawing.append(
     svg("line", { class: "axis", x1: 4, x2: 96, y1: 6, y2: 6 }),
     svg("line", { class: "range", x1: x(lower), x2: x(upper), y1: 6, y2: 6 }),

@@ -1,0 +1,424 @@
+package snapshot_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/progress"
+	"github.com/kvarter/kvarter/internal/snapshot"
+	"github.com/kvarter/kvarter/internal/synth"
+)
+
+// pinnedFingerprint is of seed 1 at scale 0.01 in the default world.
+const pinnedFingerprint = "9ad3e07be276063d5b7ec740115d7ab86015414e653ddd8d77b440f77b57a07e"
+
+var meta = snapshot.Meta{Name: "test", Title: "A test", Licence: "CC0-1.0", Citation: "none"}
+
+// plans is a batch of the table plan with one plan for each name; a name of "" has no start.
+func plans(names ...string) *synth.Batch {
+	var id []string
+	var start []int32
+	for i, name := range names {
+		id = append(id, fmt.Sprintf("P%d", i))
+		if name == "" {
+			start = append(start, synth.NullInt)
+		} else {
+			start = append(start, int32(15_000+i))
+		}
+	}
+	return &synth.Batch{Table: "plan", Rows: len(names), Columns: []synth.Column{{Name: "plan_id", Text: id}, {Name: "name", Text: names}, {Name: "start", Date: start}}}
+}
+
+func each(batches ...*synth.Batch) iter.Seq[*synth.Batch] { return slices.Values(batches) }
+
+func create(t testing.TB, dir string, batches ...*synth.Batch) (snapshot.Info, error) {
+	t.Helper()
+	return snapshot.Create(context.Background(), dir, theContract(t), meta, func(w *snapshot.Writer) error {
+		return w.Write(context.Background(), "plan", each(batches...), nil)
+	}, nil)
+}
+
+func mustCreate(t testing.TB, dir string, batches ...*synth.Batch) snapshot.Info {
+	t.Helper()
+	info, err := create(t, dir, batches...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
+
+func currentFolder(t testing.TB, dir string) string {
+	t.Helper()
+	folder, _, err := snapshot.Current(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func snapshots(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "snapshots"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// The fingerprint of two plans, computed by hand as its description says.
+func TestFingerprintIsWhatItsDescriptionSays(t *testing.T) {
+	info := mustCreate(t, t.TempDir(), plans("Blå", ""))
+	var lower, upper big.Int
+	for _, row := range []string{"2:P0\x1f3:Blå\x1f2011-01-26", "2:P1\x1f0:\x1f\x00"} {
+		sum := md5.Sum([]byte(row))
+		lower.Add(&lower, new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[:8])))
+		upper.Add(&upper, new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[8:])))
+	}
+	print := sha256.Sum256(fmt.Appendf(nil, "plan\nplan_id name start\n2 %s %s\n", &lower, &upper))
+	if want := hex.EncodeToString(print[:]); info.Fingerprint != want {
+		t.Errorf("fingerprint %s, want %s", info.Fingerprint, want)
+	}
+}
+
+func TestFingerprintIsOfContentAlone(t *testing.T) {
+	one := mustCreate(t, t.TempDir(), plans("a", "b", "", "d")).Fingerprint
+	reversed := plans("a", "b", "", "d")
+	for _, c := range reversed.Columns {
+		slices.Reverse(c.Text)
+		slices.Reverse(c.Date)
+	}
+	if two := mustCreate(t, t.TempDir(), reversed).Fingerprint; two != one {
+		t.Error("the order of rows changes the fingerprint")
+	}
+	for name, b := range map[string]*synth.Batch{
+		"another value":      plans("a", "b", "", "e"),
+		"null or not":        plans("a", "b", "c", "d"),
+		"a row more":         plans("a", "b", "", "d", "d"),
+		"a row twice":        plans("a", "b", "", "d", "e", "e"),
+		"values moved about": plans("ab", "", "", "d"),
+	} {
+		if mustCreate(t, t.TempDir(), b).Fingerprint == one {
+			t.Errorf("%s does not change the fingerprint", name)
+		}
+	}
+	folder := currentFolder(t, func() string { d := t.TempDir(); mustCreate(t, d, plans("a", "b", "", "d")); return d }())
+	again, err := snapshot.Fingerprint(context.Background(), folder, theContract(t))
+	if err != nil || again != one {
+		t.Errorf("computed anew it is %s (%v), want %s", again, err, one)
+	}
+}
+
+// The same seed gives the same content on any number of threads; another seed, another content.
+func TestSameSeedSameFingerprint(t *testing.T) {
+	c := theContract(t)
+	make := func(seed uint64, threads int) string {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+		info, err := snapshot.Generate(context.Background(), t.TempDir(), c, synth.Options{Seed: seed, Scale: 0.01}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Fingerprint
+	}
+	one := make(1, 1)
+	for _, threads := range []int{2, 7} {
+		if got := make(1, threads); got != one {
+			t.Errorf("%d threads give another fingerprint than one: %s, %s", threads, got, one)
+		}
+	}
+	if make(2, 2) == one {
+		t.Error("another seed gives the same fingerprint")
+	}
+	// Pinned, so that a change of the default data set is seen, and another processor that
+	// computes otherwise is found.
+	if want := pinnedFingerprint; one != want {
+		t.Errorf("seed 1 at scale 0.01 has the fingerprint %s, was %s: if the generator was changed on purpose, pin the new one", one, want)
+	}
+}
+
+func TestSnapshotDescribesItself(t *testing.T) {
+	dir := t.TempDir()
+	g := generate(t, dir, synth.Options{Seed: 7, Scale: 0.001})
+	_, info, err := snapshot.Current(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(info) != fmt.Sprint(g.info) && info.Generator == nil {
+		t.Errorf("read back %+v, made %+v", info, g.info)
+	}
+	if !info.Synthetic || info.Generator.Seed != 7 || info.Generator.World != "no-area-effect" || info.ContractHash != theContract(t).Hash {
+		t.Errorf("%+v does not say what it is", info)
+	}
+	if !slices.Equal(info.Years, []int{2010, 2011, 2012, 2013, 2014, 2015, 2016, 2017}) {
+		t.Errorf("years %v", info.Years)
+	}
+	for _, table := range info.Tables {
+		if rows := g.number(t, "SELECT count(*) FROM "+table.Name); rows != float64(table.Rows) {
+			t.Errorf("%s has %.0f rows, said are %d", table.Name, rows, table.Rows)
+		}
+	}
+	// Every column of the contract is there, with its type.
+	for _, table := range theContract(t).Tables {
+		i := slices.IndexFunc(info.Tables, func(x snapshot.Table) bool { return x.Name == table.Name })
+		if i < 0 {
+			t.Errorf("no table %s", table.Name)
+			continue
+		}
+		for _, column := range table.Columns {
+			if column.Name == "on_official_list" { // no ministry lists an invented area
+				continue
+			}
+			if !slices.Contains(info.Tables[i].Columns, column.Name) {
+				t.Errorf("%s has no column %s", table.Name, column.Name)
+				continue
+			}
+			var kind string
+			if err := g.db.QueryRow(fmt.Sprintf(`SELECT typeof("%s") FROM %s LIMIT 1`, column.Name, table.Name)).Scan(&kind); err != nil {
+				t.Fatal(err)
+			}
+			if kind != column.Type.SQL() {
+				t.Errorf("%s.%s is %s, want %s", table.Name, column.Name, kind, column.Type.SQL())
+			}
+			if column.Codes == nil {
+				continue
+			}
+			var codes []string
+			for _, code := range column.Codes.Codes {
+				codes = append(codes, "'"+code.Code+"'")
+			}
+			if n := g.number(t, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s NOT IN (%s)", table.Name, column.Name, strings.Join(codes, ", "))); n != 0 {
+				t.Errorf("%.0f rows of %s have codes in %s that the contract lacks", n, table.Name, column.Name)
+			}
+		}
+	}
+}
+
+// Large batches are cut into blocks that several threads take: every row arrives once.
+func TestEveryRowIsWrittenOnce(t *testing.T) {
+	const rows, per = 700_000, 230_000
+	var batches []*synth.Batch
+	for from := 0; from < rows; from += per {
+		n := min(per, rows-from)
+		b := &synth.Batch{Table: "child_year", Rows: n, Columns: []synth.Column{{Name: "child_id", Int: make([]int32, n)}, {Name: "year", Int: make([]int32, n)}, {Name: "age", Int: make([]int32, n)}}}
+		for i := range n {
+			b.Columns[0].Int[i], b.Columns[1].Int[i] = int32(from+i), int32(2010+from/per)
+		}
+		batches = append(batches, b)
+	}
+	dir := t.TempDir()
+	added := make(chan int, rows)
+	_, err := snapshot.Create(context.Background(), dir, theContract(t), meta, func(w *snapshot.Writer) error {
+		return w.Write(context.Background(), "child_year", each(batches...), func(n int) { added <- n })
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(added)
+	total := 0
+	for n := range added {
+		total += n
+	}
+	g := &generated{db: openDuckDB(t)}
+	file := "'" + filepath.Join(currentFolder(t, dir), "child_year.parquet") + "'"
+	if n := g.number(t, "SELECT count(DISTINCT child_id) FROM "+file); n != rows || total != rows {
+		t.Errorf("%.0f different rows of %d, %d counted", n, rows, total)
+	}
+	// A year is in few row groups, so that a question about one year skips the others.
+	if n := g.number(t, "SELECT max(k) FROM (SELECT count(*) FILTER (stats_min_value <= '2011' AND stats_max_value >= '2011') AS k FROM parquet_metadata("+file+") WHERE path_in_schema = 'year')"); n > 4 {
+		t.Errorf("2011 is in %.0f row groups", n)
+	}
+}
+
+func TestSwitchKeepsThePreviousAndRemovesOlder(t *testing.T) {
+	dir := t.TempDir()
+	if _, _, err := snapshot.Current(dir); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("an empty folder gives %v", err)
+	}
+	mustCreate(t, dir, plans("one"))
+	first := filepath.Base(currentFolder(t, dir))
+	mustCreate(t, dir, plans("two"))
+	second := filepath.Base(currentFolder(t, dir))
+	mustCreate(t, dir, plans("two")) // the same content again
+	third := filepath.Base(currentFolder(t, dir))
+	if third == second || !strings.HasPrefix(third, second) {
+		t.Errorf("made again, %s is %s", second, third)
+	}
+	if got, want := snapshots(t, dir), []string{second, third}; !slices.Equal(got, want) {
+		t.Errorf("kept %v of %s, %s, %s", got, first, second, third)
+	}
+}
+
+func TestFailuresLeaveTheCurrentSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	mustCreate(t, dir, plans("one"))
+	current := currentFolder(t, dir)
+	ctx := context.Background()
+	c := theContract(t)
+	write := func(table string, b *synth.Batch) func(*snapshot.Writer) error {
+		return func(w *snapshot.Writer) error { return w.Write(ctx, table, each(b), nil) }
+	}
+	wrongCode := &synth.Batch{Rows: 1, Columns: []synth.Column{{Name: "sex", Code: []uint8{7}, Codes: synth.Sexes}}}
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	boom := errors.New("boom")
+	for name, try := range map[string]struct {
+		ctx   context.Context
+		meta  snapshot.Meta
+		write func(*snapshot.Writer) error
+		cells func(context.Context, string) error
+		says  string
+	}{
+		"unknown table":   {ctx, meta, write("plans", plans("a")), nil, `no table "plans"`},
+		"unknown column":  {ctx, meta, write("area", plans("a")), nil, `no column "plan_id"`},
+		"wrong type":      {ctx, meta, write("plan", &synth.Batch{Rows: 1, Columns: []synth.Column{{Name: "start", Text: []string{"x"}}}}), nil, "type date"},
+		"code not there":  {ctx, meta, write("child_year", wrongCode), nil, "code number 7 of 2"},
+		"no rows":         {ctx, meta, func(w *snapshot.Writer) error { return w.Write(ctx, "plan", each(), nil) }, nil, "no rows"},
+		"nothing written": {ctx, meta, func(*snapshot.Writer) error { return nil }, nil, "no table"},
+		"cells fail":      {ctx, meta, write("plan", plans("a")), func(context.Context, string) error { return boom }, "boom"},
+		"cancelled":       {canceled, meta, write("plan", plans("a")), nil, "cancel"},
+		"bad name":        {ctx, snapshot.Meta{Name: "../x"}, write("plan", plans("a")), nil, "letters"},
+	} {
+		_, err := snapshot.Create(try.ctx, dir, c, try.meta, try.write, try.cells)
+		if err == nil || !strings.Contains(err.Error(), try.says) {
+			t.Errorf("%s: error %v, want one with %q", name, err, try.says)
+		}
+		if now := currentFolder(t, dir); now != current {
+			t.Errorf("%s: current is %s", name, now)
+		}
+		if got := snapshots(t, dir); len(got) != 1 {
+			t.Errorf("%s: left %v behind", name, got)
+		}
+	}
+	if _, err := synth.Generate(synth.Options{Scale: 2}); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("scale 2 gives %v", err)
+	}
+	if _, err := synth.Generate(synth.Options{World: "area-efect"}); err == nil || !strings.Contains(err.Error(), "did you mean area-effect") {
+		t.Errorf("a mistyped world gives %v", err)
+	}
+}
+
+func TestDamagedCurrentIsNamed(t *testing.T) {
+	for content, says := range map[string]string{"../elsewhere\n": "not the name", "gone-0123\n": "not there", "\n": "not the name"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "current"), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := snapshot.Current(dir); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q gives %v, want %q", content, err, says)
+		}
+	}
+}
+
+// A build killed at any moment leaves the old snapshot current; the next build removes what it
+// left. The child process of this test kills itself at the point that it is told.
+func TestKilledBuildLeavesTheOldCurrent(t *testing.T) {
+	if dir := os.Getenv("KVARTER_TEST_KILLED_IN"); dir != "" {
+		killedBuild(t, dir, os.Getenv("KVARTER_TEST_KILLED_AT"))
+		return
+	}
+	for _, at := range []string{"start", "rows", "cells"} {
+		dir := t.TempDir()
+		mustCreate(t, dir, plans("old"))
+		old := currentFolder(t, dir)
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledBuildLeavesTheOldCurrent$")
+		cmd.Env = append(os.Environ(), "KVARTER_TEST_KILLED_IN="+dir, "KVARTER_TEST_KILLED_AT="+at)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		ready := false
+		for lines.Scan() {
+			if lines.Text() == "ready" {
+				ready = true
+				break
+			}
+		}
+		if _, err := create(t, dir, plans("meanwhile")); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("%s: a second build at the same time gives %v", at, err)
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if !ready {
+			t.Fatalf("%s: the build never came so far", at)
+		}
+		if now := currentFolder(t, dir); now != old {
+			t.Errorf("%s: current is %s, was %s", at, now, old)
+		}
+		if left := snapshots(t, dir); len(left) != 2 {
+			t.Errorf("%s: %v: the killed build should have left its folder", at, left)
+		}
+		mustCreate(t, dir, plans("new"))
+		for _, name := range snapshots(t, dir) {
+			if strings.HasPrefix(name, ".") {
+				t.Errorf("%s: %s is still there after the next build", at, name)
+			}
+		}
+	}
+}
+
+func killedBuild(t *testing.T, dir, at string) {
+	wait := func(point string) {
+		if point == at {
+			fmt.Println("ready")
+			select {}
+		}
+	}
+	_, _ = snapshot.Create(context.Background(), dir, theContract(t), meta, func(w *snapshot.Writer) error {
+		wait("start")
+		return w.Write(context.Background(), "plan", func(yield func(*synth.Batch) bool) {
+			if yield(plans("a", "b")) {
+				wait("rows")
+			}
+		}, nil)
+	}, func(context.Context, string) error {
+		wait("cells")
+		return nil
+	})
+}
+
+func TestProgressIsPlainLinesElsewhere(t *testing.T) {
+	var out strings.Builder
+	if _, err := snapshot.Generate(context.Background(), t.TempDir(), theContract(t), synth.Options{Scale: 0.001}, nil, progress.New(&out)); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.Contains(got, "Writing the facts\n") || strings.Contains(got, "\r") {
+		t.Errorf("wrote %q", got)
+	}
+}
+
+func BenchmarkGenerate(b *testing.B) {
+	for _, scale := range []float64{0.01, 1} {
+		b.Run(fmt.Sprintf("scale=%g", scale), func(b *testing.B) {
+			c := theContract(b)
+			for b.Loop() {
+				if _, err := snapshot.Generate(context.Background(), b.TempDir(), c, synth.Options{Seed: 1, Scale: scale}, nil, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

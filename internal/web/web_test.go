@@ -1,0 +1,854 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kvarter/kvarter/data"
+	"github.com/kvarter/kvarter/graph"
+	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/store/storetest"
+	"github.com/kvarter/kvarter/internal/web"
+	"github.com/kvarter/kvarter/resolvers"
+)
+
+// root is the schema's real root with `area` answered by the test, so that a field can fail,
+// panic or take its time.
+type root struct {
+	*resolvers.Resolver
+	area func(ctx context.Context, id string) (*model.Area, error)
+}
+
+func (r root) Query() graph.QueryResolver { return query{r.Resolver.Query(), r.area} }
+
+type query struct {
+	graph.QueryResolver
+	area func(ctx context.Context, id string) (*model.Area, error)
+}
+
+func (q query) Area(ctx context.Context, id string) (*model.Area, error) { return q.area(ctx, id) }
+
+// areaOf answers `area` by its id.
+func areaOf(ctx context.Context, id string) (*model.Area, error) {
+	switch id {
+	case "invalid":
+		return nil, fault.Invalidf("year 1992 is before the data starts (2010)")
+	case "wrapped":
+		return nil, fmt.Errorf("reading the cells: %w", fault.NotFoundf("no area %q", id))
+	case "forbidden":
+		return nil, fault.Forbiddenf("too many cells")
+	case "unavailable":
+		return nil, fault.Unavailablef("not recorded")
+	case "internal":
+		return nil, errors.New("secret: /var/lib/kvarter/child_year.parquet is broken")
+	case "panic":
+		panic("secret: index out of range")
+	case "slow":
+		<-ctx.Done()
+		return nil, fmt.Errorf("INTERRUPT Error: Interrupted! (secret)")
+	}
+	return nil, nil
+}
+
+// config is what serve serves; change may change it.
+func config(t testing.TB) web.Config {
+	t.Helper()
+	c, err := contract.Parse("contract.yaml", data.Contract)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &resolvers.Resolver{Contract: c, Dataset: model.Dataset{Name: "test", Title: "A <small> world"}}
+	return web.Config{
+		Schema:      resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: root{r, areaOf}})),
+		Title:       "A <small> world",
+		Fingerprint: "0123456789abcdef",
+		Synthetic:   true,
+		Log:         slog.New(slog.DiscardHandler),
+	}
+}
+
+func serve(t testing.TB, change func(*web.Config)) *httptest.Server {
+	t.Helper()
+	c := config(t)
+	if change != nil {
+		change(&c)
+	}
+	server := httptest.NewServer(web.New(c))
+	t.Cleanup(server.Close)
+	return server
+}
+
+type response struct {
+	status int
+	http.Header
+	body []byte
+}
+
+func (r response) Get(name string) string { return r.Header.Get(name) }
+
+func do(t testing.TB, request *http.Request) response {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	got, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response{got.StatusCode, got.Header, body}
+}
+
+func get(t testing.TB, address string, headers ...string) response {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	return do(t, request)
+}
+
+// reply is an answer as a client reads it.
+type reply struct {
+	status int
+	Errors []struct {
+		Message    string
+		Path       []any
+		Locations  []struct{ Line, Column int }
+		Extensions map[string]any
+	}
+	Data json.RawMessage
+}
+
+// ask posts a question that wants the status to tell.
+func ask(t testing.TB, server *httptest.Server, document string, variables any) reply {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return post(t, server, bytes.NewReader(body))
+}
+
+func post(t testing.TB, server *httptest.Server, body io.Reader) reply {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodPost, server.URL+"/graphql", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", graphqlJSON)
+	got := do(t, request)
+	r := reply{status: got.status}
+	if err := json.Unmarshal(got.body, &r); err != nil {
+		t.Fatalf("%v: %s", err, got.body)
+	}
+	return r
+}
+
+func (r reply) code() string {
+	if len(r.Errors) == 0 {
+		return ""
+	}
+	return fmt.Sprint(r.Errors[0].Extensions["code"])
+}
+
+func (r reply) message() string {
+	if len(r.Errors) == 0 {
+		return ""
+	}
+	return r.Errors[0].Message
+}
+
+func healthy(t testing.TB, server *httptest.Server) {
+	t.Helper()
+	if r := ask(t, server, "{ __typename }", nil); string(r.Data) != `{"__typename":"Query"}` || r.Errors != nil {
+		t.Errorf("the server is not healthy: %+v", r)
+	}
+}
+
+func TestErrorsOfFields(t *testing.T) {
+	var lines bytes.Buffer
+	server := serve(t, func(c *web.Config) { c.Log = slog.New(slog.NewJSONHandler(&lines, nil)) })
+	for _, test := range []struct{ id, code, message string }{
+		{"invalid", "INVALID", "year 1992 is before the data starts (2010)"},
+		{"wrapped", "NOT_FOUND", `no area "wrapped"`},
+		{"forbidden", "FORBIDDEN", "too many cells"},
+		{"unavailable", "UNAVAILABLE", "not recorded"},
+		{"internal", "INTERNAL", "internal error; the log has it under id test-internal"},
+		{"panic", "INTERNAL", "internal error; the log has it under id test-panic"},
+	} {
+		body := fmt.Sprintf(`{"query": "query Ask($id: ID!) {\n  dataset { title }\n  asked: area(id: $id) { name } }", "variables": {"id": %q}}`, test.id)
+		request, _ := http.NewRequest(http.MethodPost, server.URL+"/graphql", strings.NewReader(body))
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-Request-Id", "test-"+test.id)
+		got := do(t, request)
+		if got.Get("X-Request-Id") != "test-"+test.id {
+			t.Errorf("%s: request id %q is not echoed", test.id, got.Get("X-Request-Id"))
+		}
+		var r reply
+		if err := json.Unmarshal(got.body, &r); err != nil {
+			t.Fatal(err)
+		}
+		if string(r.Data) != `{"dataset":{"title":"A <small> world"},"asked":null}` {
+			t.Errorf("%s: data %s", test.id, r.Data)
+		}
+		if len(r.Errors) != 1 || r.code() != test.code || r.message() != test.message || fmt.Sprint(r.Errors[0].Path) != "[asked]" {
+			t.Errorf("%s: got %+v", test.id, r.Errors)
+		}
+		if bytes.Contains(got.body, []byte("secret")) {
+			t.Errorf("%s: the answer gives away what is internal: %s", test.id, got.body)
+		}
+		log := lines.String()
+		lines.Reset()
+		if !strings.Contains(log, `"id":"test-`+test.id+`"`) || !strings.Contains(log, `"operation":"Ask"`) || !strings.Contains(log, `"codes":"`+test.code+`"`) {
+			t.Errorf("%s: the log lacks the request: %s", test.id, log)
+		}
+		if inside := test.code == "INTERNAL"; inside != strings.Contains(log, "secret") || inside != strings.Contains(log, `"level":"ERROR"`) {
+			t.Errorf("%s: the log should have the cause of internal errors, and only theirs: %s", test.id, log)
+		}
+		if test.id == "panic" && !strings.Contains(log, "areaOf") {
+			t.Errorf("the log lacks the stack: %s", log)
+		}
+	}
+	healthy(t, server)
+}
+
+func TestWrongQuestions(t *testing.T) {
+	server := serve(t, nil)
+	for _, test := range []struct {
+		name, body string
+		status     int
+		code       string
+		message    string // a part of it
+	}{
+		{"syntax", `{"query": "{ dataset { title "}`, 400, "GRAPHQL_PARSE_FAILED", "Expected Name, found <EOF>"},
+		{"field", `{"query": "{ datset { title } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", `Did you mean "dataset"?`},
+		{"code", `{"query": "{ children { share(of: POR) { value } } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", `Did you mean the enum value "POOR"?`},
+		{"no operation", `{"query": "fragment f on Query { dataset { title } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", ""},
+		{"only a comment", `{"query": "# nothing"}`, 400, "GRAPHQL_VALIDATION_FAILED", "no operation"},
+		{"missing variable", `{"query": "query($id: ID!) { area(id: $id) { name } }"}`, 400, "INVALID", "variable $id: must be defined"},
+		{"variable in an object", `{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", "variables": {"w": {"sex": ["MAN"]}}}`, 400, "INVALID", `variable $w.sex[0]: MAN is not a valid Sex`},
+		{"unknown operation", `{"query": "query One { __typename }", "operationName": "Ome"}`, 400, "INVALID", `no operation "Ome"; did you mean One?`},
+		{"which operation", `{"query": "query One { __typename } query Two { __typename }"}`, 400, "INVALID", "`operationName` must be one of One, Two"},
+		{"batch", `[{"query": "{ __typename }"}]`, 400, "INVALID", "a list of requests is not supported"},
+		{"text", `"{ __typename }"`, 400, "INVALID", "must be a JSON object with `query`, got a string"},
+		{"more after the end", `{"query": "{ __typename }"} {}`, 400, "INVALID", "not JSON"},
+		{"empty", `  `, 400, "INVALID", "the request body is empty"},
+		{"variables of the wrong type", `{"query": "{ __typename }", "variables": [1]}`, 400, "INVALID", "`variables` must be an object such as {\"year\": 2016}, got a list"},
+		{"cycle of fragments", `{"query": "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }"}`, 400, "GRAPHQL_VALIDATION_FAILED", "Cannot spread fragment"},
+		{"defer", `{"query": "{ ... @defer { dataset { title } } }"}`, 400, "INVALID", "@defer is not supported"},
+		{"mutation", `{"query": "mutation { __typename }"}`, 400, "GRAPHQL_VALIDATION_FAILED", "mutation"},
+		{"huge number", `{"query": "{ areas(first: 99999999999999999999) { totalCount } }"}`, 400, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := post(t, server, strings.NewReader(test.body))
+			if r.status != test.status || r.Data != nil || len(r.Errors) == 0 {
+				t.Fatalf("got %d, data %s, errors %+v", r.status, r.Data, r.Errors)
+			}
+			if test.code != "" && r.code() != test.code || !strings.Contains(r.message(), test.message) {
+				t.Errorf("got %s %q, want %s … %q …", r.code(), r.message(), test.code, test.message)
+			}
+		})
+	}
+	healthy(t, server)
+}
+
+func TestManyErrorsAreCut(t *testing.T) {
+	server := serve(t, nil)
+	r := ask(t, server, "{ "+strings.Repeat("no ", 500)+"}", nil)
+	last := r.Errors[len(r.Errors)-1].Message
+	if len(r.Errors) != 21 || !strings.HasPrefix(last, "and ") || !strings.HasSuffix(last, " more errors") {
+		t.Errorf("%d errors, the last %q", len(r.Errors), last)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	server := serve(t, nil)
+	limits := web.DefaultLimits()
+	nested := func(levels int) string {
+		return strings.Repeat("{ a ", levels) + strings.Repeat("}", levels)
+	}
+	relay := func(levels int) string {
+		return "{ areas { nodes " + strings.Repeat("{ plans { areas ", levels) + "{ id }" + strings.Repeat("} }", levels) + " } }"
+	}
+	chain := "{ ...f0 } "
+	for i := range 30 {
+		chain += fmt.Sprintf("fragment f%d on Query { ...f%d } ", i, i+1)
+	}
+	chain += "fragment f30 on Query " + relay(7)
+	var aliases strings.Builder
+	for i := range 1100 {
+		fmt.Fprintf(&aliases, "a%d: children { size { value } } ", i)
+	}
+	doubling := "{ ...d0 } "
+	for i := range 40 {
+		doubling += fmt.Sprintf("fragment d%d on Query { ...d%d ... on Query { ...d%d } } ", i, i+1, i+1)
+	}
+	doubling += "fragment d40 on Query { dataset { title } }"
+	for _, test := range []struct {
+		name, document, limit string
+		cost                  int
+		message               string
+	}{
+		{"10,000 levels", nested(10_000), "depth", 10_000, "10,000 levels"},
+		{"16 levels", relay(7), "depth", 17, "the document has 17 levels of fields; the limit is 15"},
+		{"levels through fragments", chain, "depth", 17, "17 levels"},
+		{"tokens", "{" + strings.Repeat(" __typename", 20_000) + "}", "tokens", 20_002, "20,002 tokens; the limit is 10,000"},
+		{"aliases", "{" + aliases.String() + "}", "complexity", 1100 * 53, "the operation costs 58,300; the limit is 50,000"},
+		{"long lists of long lists", "{ areas(first: 1000) { nodes { keyFigures { year residents children } plans { areas { name } } } } }", "complexity", 0, "with `first`"},
+		{"many cells", "{ children { breakdown(of: POOR, by: [MUNICIPALITY, AGE, SEX, ORIGIN]) { nodes { key { municipality { name } age sex origin } estimate { value lower upper numerator denominator } } } } }", "complexity", 0, "the operation costs"},
+		{"doubling fragments", doubling, "complexity", 1_000_000_000, "the operation costs 1,000,000,000"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			start := time.Now()
+			r := ask(t, server, test.document, nil)
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("took %v to refuse", took)
+			}
+			if r.status != 400 || r.Data != nil || r.code() != "FORBIDDEN" || !strings.Contains(r.message(), test.message) {
+				t.Fatalf("got %d %s %q", r.status, r.code(), r.message())
+			}
+			cost, _ := r.Errors[0].Extensions["cost"].(float64)
+			most, _ := r.Errors[0].Extensions["max"].(float64)
+			want := map[string]int{"depth": limits.Depth, "tokens": limits.Tokens, "complexity": limits.Complexity}[test.limit]
+			if r.Errors[0].Extensions["limit"] != test.limit || int(most) != want || test.cost != 0 && int(cost) != test.cost || cost <= most {
+				t.Errorf("got %v", r.Errors[0].Extensions)
+			}
+		})
+	}
+	for name, document := range map[string]string{
+		"15 levels":     relay(6),
+		"introspection": introspection,
+	} {
+		if r := ask(t, server, document, nil); len(r.Errors) > 0 && r.Errors[0].Extensions["limit"] == "depth" {
+			t.Errorf("%s is within the limit of levels, got %q", name, r.message())
+		}
+	}
+	healthy(t, server)
+}
+
+// The introspection query of graphql-js 16, which tools send.
+const introspection = `query IntrospectionQuery { __schema { description queryType { name kind } mutationType { name kind } subscriptionType { name kind }
+types { ...FullType } directives { name description isRepeatable locations args(includeDeprecated: true) { ...InputValue } } } }
+fragment FullType on __Type { kind name description specifiedByURL fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason }
+inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef } enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } }
+fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue isDeprecated deprecationReason }
+fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }`
+
+func TestIntrospection(t *testing.T) {
+	r := ask(t, serve(t, nil), introspection, nil)
+	if r.Errors != nil || !bytes.Contains(r.Data, []byte("Every number about people is asked of a cohort.")) {
+		t.Errorf("got %+v", r.Errors)
+	}
+}
+
+func TestBodySize(t *testing.T) {
+	server := serve(t, nil)
+	large := `{"query": "{ __typename }", "variables": {"x": "` + strings.Repeat("x", 5<<20) + `"}}`
+	r := post(t, server, strings.NewReader(large))
+	if want := fmt.Sprintf("the request body has 5,242,9%02d bytes; the limit is 1,048,576", len(large)-5242900); r.status != 413 || r.code() != "FORBIDDEN" || r.message() != want {
+		t.Errorf("got %d %s %q, want %q", r.status, r.code(), r.message(), want)
+	}
+	// Without a length the size is known only to be too much.
+	r = post(t, server, struct{ io.Reader }{strings.NewReader(large)})
+	if r.status != 413 || r.message() != "the request body has more than 1,048,576 bytes; the limit is 1,048,576" {
+		t.Errorf("chunked: got %d %q", r.status, r.message())
+	}
+	if got := get(t, serve(t, func(c *web.Config) { c.Limits.Bytes = 100 }).URL+"/graphql?query="+strings.Repeat("x", 200)); got.status != 414 {
+		t.Errorf("URL: got %d %s", got.status, got.body)
+	}
+	healthy(t, server)
+}
+
+func TestTimeout(t *testing.T) {
+	server := serve(t, func(c *web.Config) { c.Limits.TimeoutMS = 50 })
+	r := ask(t, server, `{ area(id: "slow") { name } }`, nil)
+	if r.code() != "FORBIDDEN" || r.message() != "the answer took longer than the limit of 50 ms and was stopped; ask for less at a time" ||
+		r.Errors[0].Extensions["limit"] != "timeoutMs" || string(r.Data) != `{"area":null}` {
+		t.Errorf("got %+v, data %s", r.Errors, r.Data)
+	}
+	healthy(t, server)
+
+	// A body that does not come is given up, too.
+	connection, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprintf(connection, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	answer, err := io.ReadAll(connection)
+	if err != nil || !bytes.Contains(answer, []byte("408 Request Timeout")) || !bytes.Contains(answer, []byte("did not arrive within 50 ms")) {
+		t.Errorf("got %v %s", err, answer)
+	}
+}
+
+// A client that goes away in the middle ends what it asked, and is no error of ours.
+func TestClientGone(t *testing.T) {
+	var mu sync.Mutex
+	var lines bytes.Buffer
+	entered, left := make(chan bool, 100), make(chan bool, 100)
+	before := runtime.NumGoroutine()
+	server := serve(t, func(c *web.Config) {
+		c.Log = slog.New(slog.NewJSONHandler(lockedWriter{&mu, &lines}, nil))
+		r := &resolvers.Resolver{}
+		c.Schema = graph.NewExecutableSchema(graph.Config{Resolvers: root{r, func(ctx context.Context, id string) (*model.Area, error) {
+			entered <- true
+			<-ctx.Done()
+			left <- true
+			return nil, ctx.Err()
+		}}})
+	})
+	const clients = 20
+	for range clients {
+		ctx, cancel := context.WithCancel(context.Background())
+		request, _ := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/graphql", strings.NewReader(`{"query": "{ area(id: \"x\") { name } }"}`))
+		request.Header.Set("Content-Type", "application/json")
+		done := make(chan bool)
+		go func() {
+			if answer, err := http.DefaultClient.Do(request); err == nil {
+				answer.Body.Close()
+				t.Error("the request was answered")
+			}
+			close(done)
+		}()
+		<-entered
+		cancel()
+		<-left
+		<-done
+	}
+	// And one that goes away before its body is there.
+	connection, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(connection, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	connection.Close()
+
+	wait(t, "each client's line in the log", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Count(lines.String(), "given up by the client") == clients+1
+	})
+	mu.Lock()
+	if strings.Contains(lines.String(), `"level":"ERROR"`) {
+		t.Errorf("logged as an error: %s", lines.String())
+	}
+	mu.Unlock()
+	healthy(t, server)
+	http.DefaultClient.CloseIdleConnections()
+	server.Close()
+	wait(t, "every goroutine to end", func() bool { return runtime.NumGoroutine() <= before+2 })
+}
+
+type lockedWriter struct {
+	mu  *sync.Mutex
+	out io.Writer
+}
+
+func (w lockedWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Write(b)
+}
+
+func wait(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !done(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	server := serve(t, nil)
+	for given, kept := range map[string]bool{
+		"4bf92f35-77b3:4da6.a3ce_929d": true, "": false, strings.Repeat("x", 65): false, "a b": false, `x"y`: false, "-x": false,
+	} {
+		got := get(t, server.URL+"/healthz", "X-Request-Id", given).Get("X-Request-Id")
+		if kept != (got == given) || got == "" {
+			t.Errorf("%q became %q", given, got)
+		}
+	}
+}
+
+func TestETag(t *testing.T) {
+	server := serve(t, nil)
+	address := func(document, variables string) string {
+		return server.URL + "/graphql?" + url.Values{"query": {document}, "variables": {variables}}.Encode()
+	}
+	first := get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`))
+	etag := first.Get("ETag")
+	if first.status != 200 || etag == "" || first.Get("Cache-Control") != "private, no-cache" {
+		t.Fatalf("got %d %q %q", first.status, etag, first.Get("Cache-Control"))
+	}
+	again := get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"y": 1, "id":  "x"}`), "If-None-Match", `"other", W/`+etag)
+	if again.status != 304 || len(again.body) != 0 || again.Get("ETag") != etag {
+		t.Errorf("the same question: got %d %q", again.status, again.Get("ETag"))
+	}
+	for name, other := range map[string]response{
+		"variables":   get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"id": "y"}`), "If-None-Match", etag),
+		"document":    get(t, address("query($id: ID!) { area(id: $id) { id } }", `{"id": "x"}`), "If-None-Match", etag),
+		"media type":  get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`), "If-None-Match", etag, "Accept", graphqlJSON),
+		"fingerprint": get(t, strings.Replace(address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`), server.URL, serve(t, func(c *web.Config) { c.Fingerprint = "fedcba" }).URL, 1), "If-None-Match", etag),
+	} {
+		if other.status != 200 || other.Get("ETag") == etag {
+			t.Errorf("another %s: got %d %q", name, other.status, other.Get("ETag"))
+		}
+	}
+	for _, failing := range []string{address(`{ area(id: "invalid") { name } }`, ""), address("{ no }", "")} {
+		if got := get(t, failing); got.Get("ETag") != "" || got.Get("Cache-Control") != "no-store" {
+			t.Errorf("an error is kept: %v", got.Header)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	closed := serve(t, nil)
+	open := serve(t, func(c *web.Config) { c.AllowedOrigins = []string{"https://maps.example.org"} })
+	anyone := serve(t, func(c *web.Config) { c.AllowedOrigins = []string{"*"} })
+	for _, test := range []struct {
+		server       *httptest.Server
+		origin, want string
+	}{
+		{closed, "https://maps.example.org", ""},
+		{open, "https://maps.example.org", "https://maps.example.org"},
+		{open, "https://evil.example.org", ""},
+		{open, "", ""},
+		{anyone, "https://evil.example.org", "*"},
+	} {
+		for _, method := range []string{http.MethodOptions, http.MethodGet} {
+			request, _ := http.NewRequest(method, test.server.URL+"/graphql?query={__typename}", nil)
+			if test.origin != "" {
+				request.Header.Set("Origin", test.origin)
+			}
+			got := do(t, request)
+			if got.Get("Access-Control-Allow-Origin") != test.want {
+				t.Errorf("%s from %q: got %q", method, test.origin, got.Get("Access-Control-Allow-Origin"))
+			}
+			if method == http.MethodOptions && (got.status != 204 || test.want != "" && !strings.Contains(got.Get("Access-Control-Allow-Headers"), "Content-Type")) {
+				t.Errorf("preflight from %q: got %d %v", test.origin, got.status, got.Header)
+			}
+		}
+	}
+}
+
+func TestMethodsAndTypes(t *testing.T) {
+	server := serve(t, nil)
+	for _, test := range []struct {
+		method, query, contentType, accept, body string
+		status                                   int
+		message                                  string
+	}{
+		{"PUT", "", legacyJSON, "", `{"query": "{ __typename }"}`, 405, "the method PUT is not for GraphQL"},
+		{"POST", "", "text/plain", "", `{"query": "{ __typename }"}`, 415, "got \"text/plain\""},
+		{"POST", "", "application/x-www-form-urlencoded", "", "query={__typename}", 415, "`Content-Type: application/json`"},
+		{"POST", "", "application/json; charset=iso-8859-1", "", `{"query": "{ __typename }"}`, 415, "UTF-8"},
+		{"POST", "", legacyJSON, "image/png", `{"query": "{ __typename }"}`, 406, "image/png"},
+		{"POST", "", legacyJSON, "text/html, */*;q=0", `{"query": "{ __typename }"}`, 406, ""},
+		{"GET", "", "", "", "", 400, "`query` is missing"},
+		{"GET", "?query={__typename}&variables=[1]", "", "", "", 400, "`variables` must be an object"},
+		{"GET", "?query={__typename}&variables={\"a\":", "", "", "", 400, "`variables` is not JSON"},
+		{"GET", "?query=%zz", "", "", "", 400, "cannot be read"},
+	} {
+		request, err := http.NewRequest(test.method, server.URL+"/graphql", strings.NewReader(test.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.URL.RawQuery = strings.TrimPrefix(test.query, "?")
+		for name, value := range map[string]string{"Content-Type": test.contentType, "Accept": test.accept} {
+			if value != "" {
+				request.Header.Set(name, value)
+			}
+		}
+		got := do(t, request)
+		var r reply
+		if err := json.Unmarshal(got.body, &r); err != nil {
+			t.Fatalf("%s: %v", got.body, err)
+		}
+		if got.status != test.status || r.code() != "INVALID" || !strings.Contains(r.message(), test.message) {
+			t.Errorf("%+v: got %d %s", test, got.status, got.body)
+		}
+	}
+	for accept, want := range map[string]string{
+		"":                              legacyJSON,
+		"*/*":                           legacyJSON,
+		graphqlJSON + ", " + legacyJSON: graphqlJSON,
+		legacyJSON + ", " + graphqlJSON + ";q=0.5":        legacyJSON,
+		graphqlJSON + ";q=0.1, application/*;q=0.9":       legacyJSON,
+		"application/json, text/plain, */*":               legacyJSON,
+		"text/html,application/xhtml+xml,*/*;q=0.8":       legacyJSON,
+		"APPLICATION/graphql-response+json;charset=utf-8": graphqlJSON,
+	} {
+		got := get(t, server.URL+"/graphql?query={__typename}", "Accept", accept)
+		if accept == "" {
+			got = get(t, server.URL+"/graphql?query={__typename}")
+		}
+		if got.Get("Content-Type") != want+"; charset=utf-8" || got.status != 200 {
+			t.Errorf("Accept %q: got %d %s", accept, got.status, got.Get("Content-Type"))
+		}
+	}
+}
+
+func TestProbes(t *testing.T) {
+	ready := errors.New("making the default data set: 40 %")
+	server := serve(t, func(c *web.Config) { c.Ready = func(context.Context) error { return ready } })
+	if got := get(t, server.URL+"/readyz"); got.status != 503 || string(got.body) != "not ready: making the default data set: 40 %\n" {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if got := get(t, server.URL+"/healthz"); got.status != 200 {
+		t.Errorf("not ready is not unhealthy: got %d", got.status)
+	}
+	ready = nil
+	if got := get(t, server.URL+"/readyz"); got.status != 200 {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if got := get(t, server.URL+"/nowhere"); got.status != 404 || !bytes.Contains(got.body, []byte("try /, /graphql")) {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if got := get(t, server.URL+"/graphql", "Accept", "text/html,*/*"); got.status != 303 || got.Get("Location") != "/" {
+		t.Errorf("a person at /graphql should see the console: %d %v", got.status, got.Header)
+	}
+}
+
+func TestSchemaAsText(t *testing.T) {
+	server := serve(t, nil)
+	got := get(t, server.URL+"/schema.graphqls")
+	for _, want := range []string{"type Query {", "enum Indicator {", "Every number about people is asked of a cohort.", "share(of: Indicator!, level: Float! = 0.95): Estimate!"} {
+		if !strings.Contains(string(got.body), want) {
+			t.Errorf("the schema lacks %q", want)
+		}
+	}
+	if again := get(t, server.URL+"/schema.graphqls", "If-None-Match", got.Get("ETag")); again.status != 304 {
+		t.Errorf("got %d", again.status)
+	}
+}
+
+func TestPanicOutsideFields(t *testing.T) {
+	var lines bytes.Buffer
+	server := serve(t, func(c *web.Config) {
+		c.Ready = func(context.Context) error { panic("secret") }
+		c.Log = slog.New(slog.NewJSONHandler(&lines, nil))
+	})
+	got := get(t, server.URL+"/readyz")
+	if got.status != 500 || !bytes.Contains(got.body, []byte("internal error; the log has it under id "+got.Get("X-Request-Id"))) || bytes.Contains(got.body, []byte("secret")) {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if !strings.Contains(lines.String(), "secret") || !strings.Contains(lines.String(), "TestPanicOutsideFields") {
+		t.Errorf("the log lacks the panic: %s", lines.String())
+	}
+	healthy(t, server)
+}
+
+// world serves the real resolvers over real Parquet.
+func world(t testing.TB) *httptest.Server {
+	t.Helper()
+	c := storetest.Contract(t)
+	l := web.DefaultLimits()
+	r := &resolvers.Resolver{Contract: c, Store: storetest.Open(t, c, storetest.World), Dataset: model.Dataset{
+		Name: "test", Title: "A small world", Synthetic: true, Years: []int{2014, 2015, 2016}, Rows: []*model.TableRows{}, Sources: []*model.Source{},
+		Limits: &model.Limits{Complexity: l.Complexity, Depth: l.Depth, Cells: l.Cells, TimeoutMs: l.TimeoutMS, Tokens: l.Tokens, Bytes: l.Bytes},
+	}}
+	server := httptest.NewServer(web.New(web.Config{Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r})), Log: slog.New(slog.DiscardHandler)}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// Every example of the console is answered without an error, and has something to show.
+func TestExamples(t *testing.T) {
+	server := world(t)
+	examples := web.DefaultExamples()
+	if len(examples) < 8 {
+		t.Fatalf("%d examples", len(examples))
+	}
+	for _, e := range examples {
+		t.Run(e.Title, func(t *testing.T) {
+			if e.Title == "" || strings.Contains(e.Title, "#") {
+				t.Errorf("title %q", e.Title)
+			}
+			var variables any
+			if e.Variables != "" {
+				if err := json.Unmarshal([]byte(e.Variables), &variables); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r := ask(t, server, e.Document, variables)
+			if r.status != 200 || r.Errors != nil || len(r.Data) < 100 {
+				t.Errorf("got %d %+v %s", r.status, r.Errors, r.Data)
+			}
+		})
+	}
+}
+
+// What one request may cost at most does not bring the server down: the largest documents within
+// the limits are answered, or refused by the time limit.
+func TestLargestWithinLimits(t *testing.T) {
+	server := world(t)
+	var cohorts, overlapping, pairs strings.Builder
+	for i := range 360 {
+		fmt.Fprintf(&cohorts, "a%d: children(where: { ages: { from: %d, to: 6 } }) { s%d: size { value } } ", i, i%7, i)
+	}
+	for range 3300 {
+		overlapping.WriteString("a: __typename ")
+	}
+	for i := range 80 {
+		fmt.Fprintf(&pairs, "fragment f%d on Query { ", i)
+		for j := i + 1; j < 80; j++ {
+			fmt.Fprintf(&pairs, "...f%d ", j)
+		}
+		pairs.WriteString("__typename } ")
+	}
+	for name, document := range map[string]string{
+		"one object, many times": "{ " + strings.Repeat("dataset { title } ", 2490) + "}",
+		"one list, many times":   "{ " + strings.Repeat("areas { nodes { plans { name } } } ", 900) + "}",
+		"many arguments":         "{ " + strings.Repeat("areas(where: {supported: true, nameContains: \"x\"}) { totalCount } ", 620) + "}",
+		"cohorts":                "{ " + cohorts.String() + "}",
+		"one field, many times":  "{ " + overlapping.String() + "}",
+		"fragments in pairs":     "{ ...f0 } " + pairs.String(),
+		"nested in one field":    "{ " + strings.Repeat("areas { nodes { plans { areas { name } } } } ", 600) + "}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			r := ask(t, server, document, nil)
+			took := time.Since(start)
+			t.Logf("%d %s %s in %v", r.status, r.code(), r.message(), took)
+			if took > 15*time.Second || r.code() == "INTERNAL" {
+				t.Errorf("%v: %+v", took, r.Errors)
+			}
+		})
+	}
+	healthy(t, server)
+}
+
+func TestConsole(t *testing.T) {
+	server := serve(t, nil)
+	page := get(t, server.URL+"/")
+	html := string(page.body)
+	if page.status != 200 || page.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Fatalf("got %d %s", page.status, page.Get("Content-Type"))
+	}
+	policy := page.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "http") {
+		t.Errorf("policy %q", policy)
+	}
+	for _, want := range []string{"A &lt;small&gt; world", "0123456789ab", "Synthetic: no real person is in this data", `"title":"How many children were poor in 2016, in the supported areas and in the whole country?"`} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if real := get(t, serve(t, func(c *web.Config) { c.Synthetic = false }).URL+"/"); strings.Contains(string(real.body), "Synthetic") {
+		t.Error("a real data set is called synthetic")
+	}
+	// Whatever the page loads is here, and nothing of it is elsewhere.
+	var loaded []string
+	queue := []string{"/"}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		if slices.Contains(loaded, at) {
+			continue
+		}
+		loaded = append(loaded, at)
+		got := get(t, server.URL+at)
+		if got.status != 200 || got.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: got %d", at, got.status)
+		}
+		text := strings.ReplaceAll(string(got.body), "http://www.w3.org/", "")
+		if strings.Contains(text, "http://") || strings.Contains(text, "https://") || strings.Contains(text, "@import") {
+			t.Errorf("%s names another server", at)
+		}
+		for _, quote := range strings.Split(text, `"`) {
+			switch {
+			case strings.HasPrefix(quote, "console/"):
+				queue = append(queue, "/"+quote)
+			case strings.HasPrefix(quote, "./") && strings.HasSuffix(quote, ".js"):
+				queue = append(queue, "/console/"+quote[2:])
+			}
+		}
+	}
+	if len(loaded) < 8 {
+		t.Errorf("only %v was loaded", loaded)
+	}
+}
+
+// What HTTP, the parser and the limits add to an answer from a stored roll-up.
+func BenchmarkShare(b *testing.B) {
+	for name, document := range map[string]string{
+		"nothing": "{ __typename }",
+		"one":     "{ children(where: { years: { from: 2016, to: 2016 } }) { share(of: POOR) { value lower upper } } }",
+		"twenty":  "{ children(where: { years: { from: 2016, to: 2016 } }) {" + strings.Join(twentyShares(), " ") + "} }",
+	} {
+		b.Run(name, func(b *testing.B) {
+			server := world(b)
+			for b.Loop() {
+				if r := ask(b, server, document, nil); r.Errors != nil {
+					b.Fatal(r.Errors)
+				}
+			}
+		})
+	}
+}
+
+func twentyShares() (fields []string) {
+	for i := range 20 {
+		fields = append(fields, fmt.Sprintf("s%d: share(of: %s) { value lower upper }", i, []string{"POOR", "IN_DAY_CARE", "FATHER_CONVICTED", "NON_WESTERN"}[i%4]))
+	}
+	return fields
+}
+
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{
+		`{"query": "{ __typename }"}`, `{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", "variables": {"w": {"years": {"from": 1e9}}}}`,
+		`{"query": "{ area(id: \"internal\") { name } }", "operationName": null}`, `[]`, `{"query": "{ ...a } fragment a on Query { ...a }"}`, `{"query": "{`, `{"variables": 3}`,
+		`{"query": "query($y: IntRange = {from: 3}) { children(where: {years: $y, with: [POOR]}) { description } }"}`,
+		`{"query": "{ plans(where: {activeIn: \"x\"}) { nodes { start } } }"}`, "\x00\xff", `{"query": "\ud800{a}"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	c := config(f)
+	handler := web.New(c)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		request := httptest.NewRequest(http.MethodPost, "/graphql", bytes.NewReader(body))
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Accept", graphqlJSON)
+		w := httptest.NewRecorder()
+		late := time.AfterFunc(5*time.Second, func() { panic(fmt.Sprintf("no answer in 5 s to %q", body)) })
+		handler.ServeHTTP(w, request)
+		late.Stop()
+		var r reply
+		if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
+			t.Fatalf("%v: %s", err, w.Body.Bytes())
+		}
+		if w.Code >= 500 || len(r.Errors) == 0 && r.Data == nil {
+			t.Fatalf("got %d %s", w.Code, w.Body.Bytes())
+		}
+		for _, e := range r.Errors {
+			if e.Message == "" || e.Extensions["code"] == nil {
+				t.Fatalf("an error without message or code: %s", w.Body.Bytes())
+			}
+		}
+	})
+}
