@@ -368,7 +368,7 @@ func check(ctx context.Context, o options, operands []string, out io.Writer) (in
 	if err != nil {
 		return trouble, err
 	}
-	findings, err := snapshot.Check(ctx, o.data, c)
+	findings, err := snapshot.Check(ctx, o.data, c, out)
 	if err != nil {
 		return trouble, err
 	}

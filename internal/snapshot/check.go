@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,13 +13,15 @@ import (
 
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/progress"
 	"github.com/kvarter/kvarter/internal/store"
 )
 
 // Check validates the current snapshot of the data folder dir: every row by the rules of import,
 // that the facts are those of the fingerprint, and that the stored cells are those of the facts.
 // What an import found in the user's files is among the findings, since they may be gone.
-func Check(ctx context.Context, dir string, c *contract.Contract) (_ []Finding, err error) {
+// report gets a line per step, and may be nil.
+func Check(ctx context.Context, dir string, c *contract.Contract, report io.Writer) (_ []Finding, err error) {
 	defer fault.Wrap(&err, "snapshot.Check(%s)", dir)
 	folder, info, err := Current(dir)
 	if err != nil {
@@ -28,6 +31,11 @@ func Check(ctx context.Context, dir string, c *contract.Contract) (_ []Finding, 
 	if err != nil {
 		return nil, err
 	}
+	scratch, err := os.MkdirTemp("", "kvarter-check-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		return nil, err
@@ -38,7 +46,19 @@ func Check(ctx context.Context, dir string, c *contract.Contract) (_ []Finding, 
 		return nil, err
 	}
 	defer conn.Close()
-	s := &stored{folder: folder, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
+	for _, text := range []string{
+		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false",
+		"SET memory_limit=" + quoteText(memoryLimit), "SET temp_directory=" + quoteText(filepath.Join(scratch, "spill")),
+	} {
+		if _, err := conn.ExecContext(ctx, text); err != nil {
+			return nil, err
+		}
+	}
+	var steps *progress.Reporter
+	if report != nil {
+		steps = progress.New(report)
+	}
+	s := &stored{folder: folder, scratch: scratch, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
 	s.whole = infoFile
 	s.place = func(f *facts, at int64, _, _ string) (string, string, error) {
 		return f.Name + ".parquet", fmt.Sprint(at), nil
@@ -51,16 +71,22 @@ func Check(ctx context.Context, dir string, c *contract.Contract) (_ []Finding, 
 			return nil, err
 		}
 	}
+	steps.Start("Checking the rows", 0)
 	if err := s.all(); err != nil {
 		return nil, err
 	}
+	steps.Done()
 	if !slices.Contains(sortedValues(s.broken), true) {
+		steps.Start("Taking the fingerprint", 0)
 		if err := s.fingerprint(info); err != nil {
 			return nil, err
 		}
+		steps.Done()
+		steps.Start("Building the cells again", 0)
 		if err := s.cells(); err != nil {
 			return nil, err
 		}
+		steps.Done()
 	}
 	imported, err := loadFindings(folder)
 	if err != nil {
@@ -72,7 +98,8 @@ func Check(ctx context.Context, dir string, c *contract.Contract) (_ []Finding, 
 // stored are the tables of a snapshot.
 type stored struct {
 	checker
-	folder string
+	folder  string
+	scratch string // a folder of this check's own
 }
 
 func (s *stored) wrong(file, rule, format string, args ...any) {
@@ -115,7 +142,7 @@ func (s *stored) open(t Table) error {
 	if n != t.Rows {
 		s.wrong(file, "rows", "it has %d rows, where %s says %d", n, infoFile, t.Rows)
 	}
-	f := &facts{Table: table, view: quoteName("facts of " + t.Name)}
+	f := &facts{Table: table, view: quoteName("facts of " + t.Name), exact: map[string]bool{}}
 	list := []string{"file_row_number + 1 AS _at", "NULL AS _file", "NULL AS _row"}
 	for _, c := range table.Columns {
 		kind, there := types[c.Name]
@@ -126,7 +153,7 @@ func (s *stored) open(t Table) error {
 			s.wrong(file, "type", "%s is %s, and the contract makes it %s", c.Name, kind, c.Type.SQL())
 			return nil
 		case there:
-			f.columns = append(f.columns, c)
+			f.columns, f.exact[c.Name] = append(f.columns, c), true
 			list = append(list, fmt.Sprintf("%[1]s, %[1]s::VARCHAR AS %[2]s", quoteName(c.Name), raw(c.Name)))
 		}
 		delete(types, c.Name)
@@ -159,18 +186,17 @@ func (s *stored) fingerprint(info Info) error {
 const cellsFolder = "cells"
 
 // cells builds the stored roll-ups anew from the facts and compares them, cell by cell.
-func (s *stored) cells() (err error) {
-	again, err := os.MkdirTemp("", "kvarter-check-")
-	if err != nil {
+func (s *stored) cells() error {
+	again := filepath.Join(s.scratch, "again")
+	if err := os.Mkdir(again, 0o755); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(again)) }()
 	for name := range s.tables {
 		if err := os.Symlink(filepath.Join(s.folder, name+".parquet"), filepath.Join(again, name+".parquet")); err != nil {
 			return err
 		}
 	}
-	if err := store.BuildCells(s.ctx, again, s.contract, store.Options{}); err != nil {
+	if err := store.BuildCells(s.ctx, again, s.contract, store.Options{MemoryLimit: memoryLimit}); err != nil {
 		return err
 	}
 	files, err := filepath.Glob(filepath.Join(again, cellsFolder, "*.parquet"))

@@ -104,7 +104,7 @@ func Report(w io.Writer, dir string, findings []Finding) (err error) {
 			}
 			if more[rule] > 0 {
 				left = true
-				if _, err := fmt.Fprintf(w, "%s (%s): %s more, in %s\n", severity, rule, plural(more[rule], "row"), list); err != nil {
+				if _, err := fmt.Fprintf(w, "%s (%s): and %s, in %s\n", severity, rule, plural(more[rule], "more row"), list); err != nil {
 					return err
 				}
 			}

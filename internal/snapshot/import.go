@@ -51,7 +51,7 @@ func Import(ctx context.Context, recipe, dir string, c *contract.Contract, repor
 	cells := func(ctx context.Context, folder string) error {
 		steps.Done()
 		steps.Start("Building the cells", 0)
-		if err := store.BuildCells(ctx, folder, c, store.Options{}); err != nil {
+		if err := store.BuildCells(ctx, folder, c, store.Options{MemoryLimit: memoryLimit}); err != nil {
 			return err
 		}
 		steps.Done()
@@ -65,6 +65,10 @@ func Import(ctx context.Context, recipe, dir string, c *contract.Contract, repor
 	info, err := Create(ctx, dir, c, r.Meta, write, cells)
 	return info, findings, err
 }
+
+// memoryLimit is what DuckDB may take of memory before it uses the disk: an import runs beside a
+// server, on the machine of a researcher.
+const memoryLimit = "1GB"
 
 // stagingFile is the database that holds the rows while they are checked, within the folder of
 // the snapshot that is being made.
@@ -90,7 +94,7 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 	}
 	defer conn.Close()
 	for _, text := range []string{
-		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false", "SET memory_limit='1GB'",
+		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false", "SET memory_limit=" + quoteText(memoryLimit),
 		// What a SELECT can reach: the recipe's folder to read, and this import's own to write.
 		fmt.Sprintf("SET allowed_directories=[%s, %s]", quoteText(r.folder+string(filepath.Separator)), quoteText(w.folder+string(filepath.Separator))),
 		"SET enable_external_access=false", "SET lock_configuration=true",
@@ -168,7 +172,7 @@ func (s *staged) load(t recipeTable) error {
 	if err != nil {
 		return s.wrongSelect(t, err)
 	}
-	f := &facts{Table: t.Table, view: quoteName("facts of " + t.Name)}
+	f := &facts{Table: t.Table, view: quoteName("facts of " + t.Name), exact: map[string]bool{}}
 	kinds, ok := s.columns(t, f, columns)
 	if !ok {
 		return nil
@@ -327,6 +331,7 @@ func (f *facts) definitions(kinds map[string]string) (made, view string) {
 		shown = append(shown, quoteName(c.Name))
 		if kind == c.Type.SQL() || c.Type == contract.Int && strings.HasSuffix(kind, "INTEGER") {
 			shown = append(shown, quoteName(c.Name)+"::VARCHAR AS "+raw(c.Name))
+			f.exact[c.Name] = true
 		} else {
 			table = append(table, given(c, kind)+" AS "+raw(c.Name))
 			shown = append(shown, raw(c.Name))
@@ -343,7 +348,7 @@ func (s *staged) keepRecorded(f *facts) (rows int64, err error) {
 	targets := []any{&rows}
 	for i, c := range f.columns {
 		targets = append(targets, &filled[i])
-		counts = append(counts, "count("+raw(c.Name)+")")
+		counts = append(counts, "count("+f.came(c.Name)+")")
 	}
 	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(counts, ", ")+" FROM "+f.view).Scan(targets...); err != nil {
 		return 0, err

@@ -96,7 +96,7 @@ func TestImports(t *testing.T) {
 				if _, err := os.Stat(filepath.Join(folderNow, "import.duckdb")); err == nil {
 					t.Error("the rows under check were left in the snapshot")
 				}
-				again, err := snapshot.Check(context.Background(), dir, c)
+				again, err := snapshot.Check(context.Background(), dir, c, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -159,7 +159,7 @@ func TestOfficialFiles(t *testing.T) {
 				quirks = append(quirks, quirk{fmt.Sprintf("%d[%d]", year, i), "on_official_list", "not listed"})
 			}
 		}
-		checked, err := snapshot.Check(context.Background(), dir, c)
+		checked, err := snapshot.Check(context.Background(), dir, c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -338,7 +338,7 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.change(t, folder)
-			findings, err := snapshot.Check(context.Background(), dir, theContract(t))
+			findings, err := snapshot.Check(context.Background(), dir, theContract(t), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
