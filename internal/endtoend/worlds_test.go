@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/kvarter/kvarter/internal/synth"
@@ -97,4 +98,17 @@ func world(t *testing.T, data string, kind synth.Kind) string {
 	}
 	base, _ := start(t, "--data", data)
 	return base
+}
+
+// A notebook that asks the world with an area effect is not run on a data set of the other one.
+func TestVerifyWantsTheWorldItNames(t *testing.T) {
+	folder := small(t)
+	other := filepath.Join(folder, "area-effect")
+	if out, errs, code := command(t, "generate", "--data", other, "--scale", "0.01"); code != 0 {
+		t.Fatalf("generate: exit %d\n%s%s", code, out, errs)
+	}
+	_, errs, code := command(t, "verify", "--data", folder, filepath.Join("notebooks", "04-day-care-composition-or-area.ipynb"))
+	if want := "go run . generate --data " + other + " --world area-effect"; code != 2 || !strings.Contains(errs, want) {
+		t.Errorf("exit %d, %q; want exit 2 and …%s…", code, errs, want)
+	}
 }
