@@ -389,7 +389,7 @@ func participants(w *synth.World, activity, outcome string) (Design, []Treatment
 			rows = append(rows, TreatmentRow{Pattern: Pattern{X: x, N: 1, Sum: y, SumSq: y * y}, Treated: value("treated", i) == 1})
 		}
 	}
-	return freeDesign("age", "sex", "non-Western", "lone parent", "parents active", "charged before", "job before", "absence before"), rows
+	return FreeDesign("age", "sex", "non-Western", "lone parent", "parents active", "charged before", "job before", "absence before"), rows
 }
 
 func TestPlantedEffectsAreRecovered(t *testing.T) {
