@@ -156,12 +156,15 @@ type TreatmentEffect struct {
 // CovariateBalance compares the arms on one covariate. Before and After are differences of means
 // in standard deviations of the treated, √(p(1-p)) for a column of zeros and ones; after weighting
 // or matching the divisor stays. Absolute values under 0.1 are usually called balanced. NaN where
-// the treated do not vary, and After where there are no weights.
+// the treated do not vary (Before is 0 if the controls are the same), After also where there are no weights.
 type CovariateBalance struct {
 	Covariate         string
 	Term              Term
 	Treated, Controls Estimate // means before weighting
 	Before, After     float64
+	// Difference is Before with its interval: the delta method's, for measures that of normal values,
+	// V = 1/n1 + s0²/(s1² n0) + d²/(2(n1-1)) (Hedges, Olkin 1985, ch. 5, after Glass).
+	Difference Estimate
 }
 
 // OverlapBin counts observations with From <= propensity < To; the last bin includes 1.
@@ -805,6 +808,57 @@ func (s *treatmentSample) describe(out *TreatmentEffect) {
 	}
 }
 
+// Balance compares those treated with the controls on every term of the design and the base of every
+// factor, whatever the outcome. After is NaN. An empty arm is an error.
+func Balance(design Design, rows []TreatmentRow, level float64) ([]CovariateBalance, error) {
+	level, err := levelOr95(level)
+	if err != nil {
+		return nil, err
+	}
+	patterns := make([]Pattern, len(rows))
+	for i := range rows {
+		patterns[i] = rows[i].Pattern
+	}
+	if err := checkPatterns(design, patterns); err != nil {
+		return nil, err
+	}
+	s := newTreatmentSample(design, rows, EffectOptions{Level: level})
+	if s.arms[0].N == 0 || s.arms[1].N == 0 {
+		return nil, fault.Invalidf("a comparison needs both arms; there are %s treated and %s controls", formatCount(s.arms[1].N), formatCount(s.arms[0].N))
+	}
+	out := &TreatmentEffect{}
+	s.balance(out)
+	return out.Balance, nil
+}
+
+// standardisedDifference is (mean1 - mean0)/s1, s1 the standard deviation of the treated.
+func standardisedDifference(treated, controls Cell, binary bool, level float64) Estimate {
+	const method = "standardised difference"
+	m1, m0 := treated.Mean(), controls.Mean()
+	var v1, v0 float64
+	if binary {
+		v1, v0 = m1*(1-m1), m0*(1-m0)
+	} else {
+		v1 = math.Max(0, treated.SumSq-treated.Sum*m1) / (treated.N - 1)
+		v0 = math.Max(0, controls.SumSq-controls.Sum*m0) / (controls.N - 1)
+	}
+	if !(v1 > 0) {
+		e := undefined(method, level, "the treated do not vary")
+		if m1 == m0 {
+			e.Value = 0
+		}
+		return e
+	}
+	s := math.Sqrt(v1)
+	d := (m1 - m0) / s
+	variance := 1/treated.N + v0/v1/controls.N + d*d/2/(treated.N-1)
+	if binary {
+		slope := (1 - d*(1-2*m1)/2/s) / s
+		variance = slope*slope*v1/treated.N + v0/v1/controls.N
+	}
+	return normalEstimate(method, d, variance, level)
+}
+
 // balance compares the covariates of all rows of the input before, and of the rows in use after.
 func (s *treatmentSample) balance(out *TreatmentEffect) {
 	type column struct {
@@ -851,24 +905,19 @@ func (s *treatmentSample) balance(out *TreatmentEffect) {
 			return Mean(c.N, c.Sum, c.SumSq, s.opts.Level)
 		}
 		b := CovariateBalance{Covariate: name, Term: term, Treated: mean(arms[1]), Controls: mean(arms[0]), After: math.NaN()}
-		spread := b.Treated.SE * math.Sqrt(arms[1].N)
-		standardised := func(d float64) float64 {
-			if d == 0 {
-				return 0
-			}
-			if !(spread > 0) {
-				return math.NaN()
-			}
-			return d / spread
-		}
-		b.Before = standardised(b.Treated.Value - b.Controls.Value)
+		b.Difference = standardisedDifference(arms[1], arms[0], binary, s.opts.Level)
+		b.Before = b.Difference.Value
 		if s.weights != nil {
 			for i, row := range s.rows {
 				arm := armOf(row.Treated)
 				weighted[arm] += row.N * s.weights[i] * after(i)
 				weight[arm] += row.N * s.weights[i]
 			}
-			b.After = standardised(weighted[1]/weight[1] - weighted[0]/weight[0])
+			spread := b.Treated.SE * math.Sqrt(arms[1].N)
+			b.After = (weighted[1]/weight[1] - weighted[0]/weight[0]) / spread
+			if !(spread > 0) {
+				b.After = math.NaN()
+			}
 		}
 		out.Balance = append(out.Balance, b)
 	}

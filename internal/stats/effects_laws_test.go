@@ -228,6 +228,55 @@ func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestBalanceAgainstInfinitesimalJackknife finds the variance of a binary covariate's standardised
+// difference without its formula, and compares a measure's with Hedges and Olkin's by hand.
+func TestBalanceAgainstInfinitesimalJackknife(t *testing.T) {
+	treated, controls := confounded.draw(rand.New(rand.NewPCG(33, 34)), 500)
+	design, rows, err := TreatmentRows(nil, treated, controls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := Balance(design, rows, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := make([]float64, len(base))
+	const h = 1e-4
+	for i := range rows {
+		moved := slices.Clone(rows)
+		moved[i].N += h
+		b, err := Balance(design, moved, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range b {
+			d := (b[k].Before - base[k].Before) / h
+			sum[k] += rows[i].N * d * d
+		}
+	}
+	for k, b := range base {
+		near(t, b.Covariate, b.Difference.SE, math.Sqrt(sum[k]), 1e-3*b.Difference.SE)
+		if !math.IsNaN(b.After) {
+			t.Errorf("%s has a difference after no weighting", b.Covariate)
+		}
+	}
+	if len(base) != 5 {
+		t.Errorf("%d categories, want 2 and 3", len(base))
+	}
+	var measures []TreatmentRow
+	for i, x := range []float64{1, 3, 5, 7, 2, 4, 6} { // treated mean 4, s² 20/3; controls 4, s² 4
+		measures = append(measures, TreatmentRow{Pattern: Pattern{X: []float64{1, x}, N: 1}, Treated: i < 4})
+	}
+	measures[6].X[1] = 9 // controls mean 5, s² 13
+	b, err := Balance(FreeDesign("x"), measures, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := -1 / math.Sqrt(20./3)
+	near(t, "measure", b[0].Before, d, 1e-12)
+	near(t, "its variance", b[0].Difference.SE*b[0].Difference.SE, .25+13/(20./3)/3+d*d/6, 1e-12)
+}
+
 func FuzzEffectLaws(f *testing.F) {
 	seedBytes(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -389,7 +438,7 @@ func participants(w *synth.World, activity, outcome string) (Design, []Treatment
 			rows = append(rows, TreatmentRow{Pattern: Pattern{X: x, N: 1, Sum: y, SumSq: y * y}, Treated: value("treated", i) == 1})
 		}
 	}
-	return freeDesign("age", "sex", "non-Western", "lone parent", "parents active", "charged before", "job before", "absence before"), rows
+	return FreeDesign("age", "sex", "non-Western", "lone parent", "parents active", "charged before", "job before", "absence before"), rows
 }
 
 func TestPlantedEffectsAreRecovered(t *testing.T) {

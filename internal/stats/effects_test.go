@@ -26,7 +26,7 @@ func treatmentRows(c *publishedCase, treatment, outcome string, covariates []str
 		}
 		rows = append(rows, TreatmentRow{Pattern: Pattern{X: x, N: 1, Sum: y, SumSq: y * y}, Treated: c.number(r[treatment]) == 1})
 	}
-	return freeDesign(covariates...), rows
+	return FreeDesign(covariates...), rows
 }
 
 // grouped merges rows of equal covariates and arm, in order of first appearance.

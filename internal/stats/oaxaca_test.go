@@ -26,7 +26,7 @@ func TestOaxacaCreditCardCase(t *testing.T) {
 		}
 		sides[side] = append(sides[side], row(c.number(in["AVGEXP"]), x...))
 	}
-	design := freeDesign(names...)
+	design := FreeDesign(names...)
 	decompose := func(a, b []Pattern, reference Reference) *Oaxaca {
 		t.Helper()
 		o, err := OaxacaBlinderOn(design, a, b, OaxacaOptions{Reference: reference})
@@ -55,7 +55,7 @@ func TestOaxacaNormalisedCase(t *testing.T) {
 	c := openCase(t, "oaxaca_chicago_stata_normalize")
 	levels := []string{"LTHS", "high.school", "some.college", "college", "advanced.degree"}
 	for base := range levels {
-		design := freeDesign("age")
+		design := FreeDesign("age")
 		factor := Factor{Name: "education", Base: Term{Name: levels[base]}}
 		for i, level := range levels {
 			if i != base {
@@ -111,7 +111,7 @@ func TestOaxacaNormalisedCase(t *testing.T) {
 func TestOaxacaEmptyCategoryCase(t *testing.T) {
 	c := openCase(t, "oaxaca_empty_category_stata")
 	names := []string{"LTHS", "some.college", "college", "high.school"}
-	design := freeDesign(names...)
+	design := FreeDesign(names...)
 	var sides [2][]Pattern
 	for _, in := range c.rows() {
 		if in["ln.real.wage"] == "" {
@@ -172,7 +172,7 @@ func fairlieRows(c *publishedCase, names []string, weighted bool) (white, black,
 func TestFairlieCase(t *testing.T) {
 	c := openCase(t, "fairlie_homecomp_total")
 	names := []string{"female", "age", "hsgrad", "somecol", "college", "married", "prevmar"}
-	design := freeDesign(names...)
+	design := FreeDesign(names...)
 	white, black, others := fairlieRows(c, names, false)
 	for reference, name := range map[Reference]string{ReferenceA: "ref0", ReferenceB: "ref1", Pooled: "pooled_black"} {
 		f, err := FairlieOn(design, white, black, OaxacaOptions{Reference: reference})
@@ -195,7 +195,7 @@ func TestFairlieCase(t *testing.T) {
 		near(t, name+" parts", f.Explained.Value+f.Unexplained.Value, f.Gap.Value, 1e-10)
 	}
 	// all races pooled, each with an indicator
-	wide := freeDesign(append(slices.Clone(names), "black", "latino", "asian", "natamer")...)
+	wide := FreeDesign(append(slices.Clone(names), "black", "latino", "asian", "natamer")...)
 	var all []Pattern
 	for side, rows := range [][]Pattern{white, black, others} {
 		for _, p := range rows {
@@ -249,7 +249,7 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 			sides[side] = append(sides[side], row(1+2*x-z+rng.NormFloat64(), x, z))
 		}
 	}
-	design := freeDesign("x", "z")
+	design := FreeDesign("x", "z")
 	o, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: ReferenceA})
 	if err != nil {
 		t.Fatal(err)

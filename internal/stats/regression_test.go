@@ -11,15 +11,6 @@ import (
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
-// freeDesign is a constant and one free column per name.
-func freeDesign(names ...string) Design {
-	d := Design{Terms: []Term{{Name: "(constant)", Dimension: -1, Category: -1}}}
-	for _, name := range names {
-		d.Terms = append(d.Terms, Term{Name: name, Dimension: -1, Category: -1})
-	}
-	return d
-}
-
 func row(y float64, x ...float64) Pattern {
 	return Pattern{X: append([]float64{1}, x...), N: 1, Sum: y, SumSq: y * y}
 }
@@ -33,7 +24,7 @@ func TestLinearRegressionAgainstNorris(t *testing.T) {
 	for i := range y {
 		rows = append(rows, row(y[i], x[i]))
 	}
-	fit, err := Fit(freeDesign("x"), rows, FitOptions{Covariance: Classical})
+	fit, err := Fit(FreeDesign("x"), rows, FitOptions{Covariance: Classical})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +48,7 @@ func TestLogitAgainstMenarche(t *testing.T) {
 	for i := range age {
 		rows = append(rows, Pattern{X: []float64{1, age[i]}, N: total[i], Sum: has[i], SumSq: has[i]})
 	}
-	fit, err := Fit(freeDesign("age"), rows, FitOptions{Model: Logit, Covariance: Classical})
+	fit, err := Fit(FreeDesign("age"), rows, FitOptions{Model: Logit, Covariance: Classical})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +76,7 @@ func TestFairlieLogitCoefficientsCase(t *testing.T) {
 		}
 		rows = append(rows, p)
 	}
-	fit, err := Fit(freeDesign(names...), rows, FitOptions{Model: Logit, Covariance: Classical})
+	fit, err := Fit(FreeDesign(names...), rows, FitOptions{Model: Logit, Covariance: Classical})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +273,7 @@ func TestSeparationIsReportedNotIterated(t *testing.T) {
 	}
 
 	// complete separation by a free column, and a group that decides, are errors that explain
-	if _, err := Fit(freeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 4), row(1, 5)}, FitOptions{Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "perfectly") {
+	if _, err := Fit(FreeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 4), row(1, 5)}, FitOptions{Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "perfectly") {
 		t.Errorf("complete separation: %v", err)
 	}
 	a := []Cell{{Key: []int{0}, N: 10, Sum: 10, SumSq: 10}, {Key: []int{1}, N: 10, Sum: 10, SumSq: 10}}
@@ -291,7 +282,7 @@ func TestSeparationIsReportedNotIterated(t *testing.T) {
 		t.Errorf("a group that decides: %v", err)
 	}
 	// a quasi-separated point: overlap at a single value
-	if _, err := Fit(freeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 3), row(1, 5)}, FitOptions{Model: Logit}); err != nil && fault.KindOf(err) != fault.Invalid {
+	if _, err := Fit(FreeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 3), row(1, 5)}, FitOptions{Model: Logit}); err != nil && fault.KindOf(err) != fault.Invalid {
 		t.Errorf("quasi-separation: %v", err)
 	}
 }
@@ -408,7 +399,7 @@ func TestSamplingWeightsAreScaled(t *testing.T) {
 
 func TestCollinearColumnsAreOmittedAndNamed(t *testing.T) {
 	rows := []Pattern{row(1, 1, 2), row(3, 2, 4), row(2, 3, 6), row(5, 4, 8), row(4, 5, 10)}
-	fit, err := Fit(freeDesign("x", "twice x"), rows, FitOptions{Covariance: Classical})
+	fit, err := Fit(FreeDesign("x", "twice x"), rows, FitOptions{Covariance: Classical})
 	if err != nil {
 		t.Fatal(err)
 	}
