@@ -192,6 +192,10 @@ const (
 // estimating equations stacked, those of the propensity and the regressions among them
 // (Stefanski, Boos 2002, Am. Stat. 56:29), as in Stata's teffects; clustered, they add up
 // within clusters and are multiplied by G/(G-1). They speak of the population the rows come from.
+// Intervals are ± t·SE with Satterthwaite's degrees of freedom from the effective sample sizes of the
+// arms; for an outcome of 0 and 1 each mean has Wilson's interval with as many observations
+// as have its standard error, and the effect adds their squares with their correlation (Zou,
+// Donner 2008), which for independent means is Newcombe's.
 // Matching takes covariates, and the propensity, as given.
 //
 // Rows whose arm the covariates settle with certainty have no counterpart. Methods with a
@@ -449,13 +453,13 @@ func (s *treatmentSample) estimate(out *TreatmentEffect) error {
 		return err
 	}
 	v11, v00, v10 := s.variance(with.influence, with.influence), s.variance(without.influence, without.influence), s.variance(with.influence, without.influence)
-	s.finish(out, with.value, without.value, v11, v00, v10)
 	if s.opts.Method != RegressionAdjustment {
 		s.weights = make([]float64, len(s.rows))
 		for i := range s.rows {
 			s.weights[i], _ = s.weight(i, armOf(s.rows[i].Treated))
 		}
 	}
+	s.finish(out, with.value, without.value, v11, v00, v10)
 	return nil
 }
 
@@ -484,7 +488,11 @@ func (s *treatmentSample) unadjusted(out *TreatmentEffect) {
 // finish turns two means and their covariance into the effect.
 func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, v10 float64) {
 	method := s.opts.Method.String() + ", " + s.opts.Estimand.String()
+	n1, n0 := s.effectiveSizes()
 	q := normalQuantile(s.opts.Level)
+	if df := (v11 + v00) * (v11 + v00) / (v11*v11/(n1-1) + v00*v00/(n0-1)); df > 0 {
+		q = studentQuantile(s.opts.Level, math.Max(1, df))
+	}
 	if s.opts.Clustered {
 		g := s.clusters()
 		q = studentQuantile(s.opts.Level, float64(g-1))
@@ -504,6 +512,18 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 	}
 	out.Effect = estimate(with-without, v11+v00-2*v10)
 	out.WithTreatment, out.Without = estimate(with, v11), estimate(without, v00)
+	if s.isIndicator() && with >= 0 && with <= 1 && without >= 0 && without <= 1 {
+		scoreInterval(&out.WithTreatment, n1, q)
+		scoreInterval(&out.Without, n0, q)
+		a, b, rho := out.WithTreatment, out.Without, 0.0
+		if v11 > 0 && v00 > 0 {
+			rho = math.Max(-1, math.Min(1, v10/math.Sqrt(v11*v00)))
+		}
+		add := func(x, y float64) float64 { return math.Sqrt(math.Max(0, x*x-2*rho*x*y+y*y)) }
+		out.Effect.Lower = out.Effect.Value - add(a.Value-a.Lower, b.Upper-b.Value)
+		out.Effect.Upper = out.Effect.Value + add(a.Upper-a.Value, b.Value-b.Lower)
+		out.Effect.Method += ", square-and-add score interval"
+	}
 	switch {
 	case !s.isIndicator():
 		out.Ratio = undefined(method, s.opts.Level, "a ratio is given for an outcome of 0 and 1 only")
@@ -517,6 +537,33 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 			Numerator: math.NaN(), Denominator: target, Method: method + ", log scale",
 		}
 	}
+}
+
+// scoreInterval replaces the interval of a share by Wilson's with as many observations as have its
+// standard error, or n where nothing varies. ±q·SE would be far too short for rare outcomes.
+func scoreInterval(e *Estimate, n, q float64) {
+	if math.IsNaN(e.SE) {
+		return
+	}
+	if p := e.Value * (1 - e.Value); p > 1e-12 && e.SE > 0 {
+		n = p / e.SE / e.SE
+	}
+	e.Lower, e.Upper = wilsonBounds(e.Value*n, n, q)
+	e.Method += ", score interval"
+}
+
+// effectiveSizes are (Σw)²/Σw² of treated and controls, or their numbers without weights.
+func (s *treatmentSample) effectiveSizes() (treated, controls float64) {
+	if s.weights == nil {
+		return s.arms[1].N, s.arms[0].N
+	}
+	var sum, squares [2]float64
+	for i := range s.rows {
+		arm, w := armOf(s.rows[i].Treated), s.weights[i]
+		sum[arm] += s.rows[i].N * w
+		squares[arm] += s.rows[i].N * w * w
+	}
+	return sum[1] * sum[1] / squares[1], sum[0] * sum[0] / squares[0]
 }
 
 func (s *treatmentSample) isIndicator() bool {
@@ -784,15 +831,14 @@ func (s *treatmentSample) describe(out *TreatmentEffect) {
 		}
 	}
 	if s.weights != nil {
-		var sum, squares, largest [2]float64
+		var sum, largest [2]float64
 		for i := range s.rows {
 			arm, w := armOf(s.rows[i].Treated), s.weights[i]
 			out.Weights[s.origin[i]] = w
 			sum[arm] += s.rows[i].N * w
-			squares[arm] += s.rows[i].N * w * w
 			largest[arm] = math.Max(largest[arm], w)
 		}
-		out.EffectiveControls, out.EffectiveTreated = sum[0]*sum[0]/squares[0], sum[1]*sum[1]/squares[1]
+		out.EffectiveTreated, out.EffectiveControls = s.effectiveSizes()
 		out.LargestWeight = math.Max(largest[0]/sum[0], largest[1]/sum[1])
 		if out.EffectiveControls < fewObservations || out.EffectiveTreated < fewObservations {
 			out.Warnings = append(out.Warnings, fmt.Sprintf("the weights leave an effective sample of %.3g treated and %.3g controls", out.EffectiveTreated, out.EffectiveControls))

@@ -182,6 +182,29 @@ func TestEffectByHand(t *testing.T) {
 	}
 }
 
+// With nothing to adjust for, weighting is the difference of two proportions, and its interval is
+// Newcombe's but for Student's quantile. Outcomes that nobody has still leave room for some.
+func TestEffectOfRareOutcomes(t *testing.T) {
+	arms := func(x1, n1, x0, n0 float64) []TreatmentRow {
+		return []TreatmentRow{
+			{Pattern: Pattern{X: []float64{1}, N: n1, Sum: x1, SumSq: x1}, Treated: true},
+			{Pattern: Pattern{X: []float64{1}, N: n0, Sum: x0, SumSq: x0}},
+		}
+	}
+	for _, x := range [][4]float64{{3, 400, 0, 600}, {300, 4000, 290, 6000}, {0, 500, 0, 500}} {
+		for _, method := range []EffectMethod{IPW, ExactMatching} {
+			e, err := EstimateEffect(FreeDesign(), arms(x[0], x[1], x[2], x[3]), EffectOptions{Method: method})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := Difference(x[0], x[1], x[2], x[3], .95)
+			near(t, fmt.Sprint(method, x), e.Effect.Value, want.Value, 1e-12)
+			near(t, fmt.Sprint(method, x, " lower"), e.Effect.Lower, want.Lower, .015*(want.Upper-want.Lower))
+			near(t, fmt.Sprint(method, x, " upper"), e.Effect.Upper, want.Upper, .015*(want.Upper-want.Lower))
+		}
+	}
+}
+
 func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 	// Nobody of category 2 is a control, nobody of 3 treated; category 1 has a propensity of 0.05.
 	treated := []Cell{{Key: []int{0}, N: 30, Sum: 15, SumSq: 15}, {Key: []int{1}, N: 5, Sum: 3, SumSq: 3}, {Key: []int{2}, N: 7, Sum: 7, SumSq: 7}}
@@ -313,6 +336,9 @@ func FuzzEffectLaws(f *testing.F) {
 					if math.Abs(e.Effect.Value) > 1+1e-9 {
 						t.Errorf("%sa difference of probabilities is %g", name, e.Effect.Value)
 					}
+				}
+				if !(math.IsNaN(e.Effect.SE) || e.Effect.Lower <= e.Effect.Value+1e-9 && e.Effect.Value <= e.Effect.Upper+1e-9) {
+					t.Errorf("%s%g is outside its interval %g to %g", name, e.Effect.Value, e.Effect.Lower, e.Effect.Upper)
 				}
 				if e.EffectiveControls > e.Controls*(1+1e-9) {
 					t.Errorf("%seffective %g of %g", name, e.EffectiveControls, e.Controls)
