@@ -447,7 +447,7 @@ func TestCovariancesByHand(t *testing.T) {
 		HC3:       ss[0]/(4*4) + ss[1]/(3*3),
 		Clustered: hc0 * 9 / 7,
 	} {
-		fit, err := Fit(freeDesign("group"), rows, FitOptions{Covariance: covariance})
+		fit, err := Fit(FreeDesign("group"), rows, FitOptions{Covariance: covariance})
 		if err != nil {
 			t.Fatal(err)
 		}
