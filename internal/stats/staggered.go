@@ -85,8 +85,8 @@ const fewInGroup = 5
 // StaggeredEffects estimates group-time average effects (Callaway, Sant'Anna 2021, J. Econometrics
 // 225:200): for each group of units that start treatment in the same period g and each period t, the
 // change of the outcome since the base period beside the change among controls. From the start
-// (less Anticipation) on, the base is the last period before it. Standard errors come from influence functions, so that the
-// same data give the same digits.
+// (less Anticipation) on, the base is the last period before it. Standard errors come from
+// influence functions, so that the same data give the same digits.
 //
 // periods are in ascending order, above 0, as Outcomes are. Units treated from the first period on,
 // and units with an unknown outcome, are left out with a warning; units that start after the last
