@@ -4,6 +4,7 @@ package main
 //go:generate go run ./internal/contract/generate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -181,7 +183,8 @@ type opened struct {
 	examples []web.Example
 }
 
-// open opens the data set in use, and makes the default one first if there is none.
+// open opens the data set in use. If there is none it first makes the default one, or that of
+// the world which o names; if o names a world, the data set has to be of it.
 func open(ctx context.Context, o options, limits web.Limits, out io.Writer) (*opened, error) {
 	c, err := parseContract()
 	if err != nil {
@@ -189,6 +192,8 @@ func open(ctx context.Context, o options, limits web.Limits, out io.Writer) (*op
 	}
 	folder, info, err := snapshot.Current(o.data)
 	switch {
+	case err == nil && o.world != "" && (info.Generator == nil || info.Generator.World != o.world):
+		return nil, fault.Invalidf("the data set %s in %s is not of the world %q; `go run . generate --data %s --world %s` makes it", info.Name, o.data, o.world, o.data, o.world)
 	case fault.KindOf(err) == fault.NotFound:
 		fmt.Fprintf(out, "No data set in %s yet: making the synthetic one (some twenty seconds, once).\n", o.data)
 	case err != nil:
@@ -201,7 +206,7 @@ func open(ctx context.Context, o options, limits web.Limits, out io.Writer) (*op
 	}
 	if err != nil || info.ContractHash != c.Hash {
 		if err != nil {
-			o.seed, o.scale, o.world = defaultSeed, 1, string(synth.NoAreaEffect)
+			o.seed, o.scale, o.world = defaultSeed, 1, cmp.Or(o.world, string(synth.NoAreaEffect))
 		}
 		if _, err := generate(ctx, o, nil, out); err != nil {
 			return nil, err
@@ -381,30 +386,60 @@ func check(ctx context.Context, o options, operands []string, out io.Writer) (in
 	return done, nil
 }
 
+// areaEffect is how a notebook names the world with a planted area effect (nb.AreaEffectWorld),
+// where its address goes, and the folder of its data set within the data folder.
+const (
+	areaEffect       = "nb.AreaEffectWorld"
+	areaEffectURL    = "KVARTER_AREA_EFFECT_URL"
+	areaEffectFolder = "area-effect"
+)
+
 func verify(ctx context.Context, o options, paths []string, out io.Writer) (code int, err error) {
-	limits := web.DefaultLimits()
-	d, err := open(ctx, o, limits, out)
+	url, stop, err := aside(ctx, o, out)
 	if err != nil {
 		return trouble, err
 	}
-	defer func() { err = errors.Join(err, d.store.Close()) }()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return trouble, err
+	defer func() { err = errors.Join(err, stop()) }()
+	r := rerun.Options{Repo: ".", Notebooks: paths, URL: url, Report: o.report, Update: o.update, Out: out}
+	if r.Mention(areaEffect) {
+		other := o
+		other.data, other.world = filepath.Join(o.data, areaEffectFolder), string(synth.WithAreaEffect)
+		url, stop, err := aside(ctx, other, out)
+		if err != nil {
+			return trouble, err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
+		r.Env = append(r.Env, areaEffectURL+"="+url)
 	}
-	serving, stop := context.WithCancel(ctx)
-	stopped := make(chan error, 1)
-	go func() { stopped <- serveOn(serving, listener, d.handler(o, limits, slog.New(slog.DiscardHandler))) }()
-	verdict, err := rerun.Verify(ctx, rerun.Options{Repo: ".", Notebooks: paths, URL: "http://" + listener.Addr().String() + "/graphql",
-		Report: o.report, Update: o.update, Out: out})
-	stop()
-	if err = errors.Join(err, <-stopped); err != nil {
+	verdict, err := rerun.Verify(ctx, r)
+	if err != nil {
 		return trouble, err
 	}
 	if !verdict.Same() && !o.update {
 		return no, nil
 	}
 	return done, nil
+}
+
+// aside serves the data set in use, for the notebooks alone, until stop is called.
+func aside(ctx context.Context, o options, out io.Writer) (url string, stop func() error, err error) {
+	limits := web.DefaultLimits()
+	d, err := open(ctx, o, limits, out)
+	if err != nil {
+		return "", nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, errors.Join(err, d.store.Close())
+	}
+	serving, end := context.WithCancel(ctx)
+	stopped := make(chan error, 1)
+	go func() { stopped <- serveOn(serving, listener, d.handler(o, limits, slog.New(slog.DiscardHandler))) }()
+	stop = func() error {
+		end()
+		return errors.Join(<-stopped, d.store.Close())
+	}
+	return "http://" + listener.Addr().String() + "/graphql", stop, nil
 }
 
 func jupyter(ctx context.Context, _ options, operands []string, out io.Writer) (int, error) {

@@ -25,7 +25,7 @@ type Question struct {
 var (
 	document = regexp.MustCompile("`((?:query[ (]|\\{)[^`]*)`")
 	heading  = regexp.MustCompile(`(?m)^#+ +(.*)$`)
-	variable = regexp.MustCompile(`\$(\w+): *(\w+)`)
+	variable = regexp.MustCompile(`\$(\w+): *\[?(\w+)`)
 )
 
 // Questions returns the documents of all notebooks, in their order. The variable `year` is given

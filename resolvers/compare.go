@@ -273,21 +273,13 @@ func contribution(by []string, dimensions []stats.Dimension, dimension, category
 }
 
 func standardisation(s *sides, method model.StandardisationMethod, standard model.StandardPopulation, level float64) (*model.Standardisation, error) {
-	d, err := stats.Standardise(s.a, s.b, stats.StandardiseOptions{Level: level, Standard: standards[standard], Shared: s.shared, Dimensions: s.dimensions})
+	standardise := stats.Standardise
+	if method == model.StandardisationMethodIndirect {
+		standardise = stats.StandardiseIndirectly
+	}
+	d, err := standardise(s.a, s.b, stats.StandardiseOptions{Level: level, Standard: standards[standard], Shared: s.shared, Dimensions: s.dimensions})
 	if err != nil {
 		return nil, err
-	}
-	if method == model.StandardisationMethodIndirect {
-		i, err := stats.Indirect(s.a, s.b, stats.IndirectOptions{Level: level, Dimensions: s.dimensions, Binomial: true})
-		if err != nil {
-			return nil, err
-		}
-		warnings := notNil(i.Warnings)
-		if len(s.shared) > 0 {
-			warnings = append(warnings, "The other cohort contains observations of this one, which its rates are made of too: compare with the rest instead.")
-		}
-		return &model.Standardisation{Crude: derived(d.CrudeA), Standardised: derived(i.Rate), Other: derived(d.CrudeB),
-			Gap: derived(i.Rate.Minus(i.ReferenceRate)), Ratio: derived(i.Ratio), Support: derived(d.SupportA), Warnings: warnings}, nil
 	}
 	return &model.Standardisation{Crude: derived(d.CrudeA), Standardised: derived(d.A), Other: derived(d.B), Gap: derived(d.Gap), Ratio: derived(d.Ratio),
 		Support: derived(d.SupportA), Warnings: notNil(d.Warnings)}, nil

@@ -18,7 +18,7 @@ func (r *Resolver) filter(table *contract.Table, where map[string]any) (store.Fi
 	var f store.Filter
 	for _, d := range r.Contract.Dimensions {
 		value := where[d.Filter]
-		if value == nil || value == (*model.IntRange)(nil) {
+		if unset(value) {
 			continue
 		}
 		c, err := r.condition(table, d, value)
@@ -35,12 +35,26 @@ func (r *Resolver) filter(table *contract.Table, where map[string]any) (store.Fi
 	return f, err
 }
 
+// unset says whether a field of a filter was left out or is null, which narrows nothing; gqlgen
+// gives null the field's type.
+func unset(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case *model.IntRange:
+		return v == nil
+	case []string:
+		return v == nil
+	}
+	return false
+}
+
 func (r *Resolver) indicators(field string, where map[string]any) ([]*contract.Indicator, error) {
 	names, err := texts(where[field])
 	if err != nil {
 		return nil, fault.Invalidf("%s: %s", field, err)
 	}
-	if where[field] != nil && len(names) == 0 {
+	if !unset(where[field]) && len(names) == 0 {
 		return nil, fault.Invalidf("%s is an empty list; leave it out to keep all", field)
 	}
 	var out []*contract.Indicator

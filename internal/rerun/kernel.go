@@ -117,8 +117,8 @@ var errDied = errors.New("the kernel ended")
 var errTimeout = errors.New("the cell took too long")
 
 // startKernel starts a kernel in the folder of a notebook, whose cells see the module in
-// repo, and the server at url as KVARTER_URL ("" leaves that as it is).
-func startKernel(ctx context.Context, tools toolchain, repo, folder, url string) (_ *kernel, err error) {
+// repo, the server at url as KVARTER_URL ("" leaves that as it is), and env.
+func startKernel(ctx context.Context, tools toolchain, repo, folder, url string, env []string) (_ *kernel, err error) {
 	defer fault.Wrap(&err, "starting the kernel")
 	k := &kernel{wire: newWire(), log: &tail{}, replies: make(chan message, 64), news: make(chan message, 1024), broken: make(chan error, 8), ended: make(chan struct{})}
 	if k.dir, err = os.MkdirTemp("", "kvarter-"); err != nil {
@@ -146,6 +146,7 @@ func startKernel(ctx context.Context, tools toolchain, repo, folder, url string)
 	if url != "" {
 		k.process.Env = append(k.process.Env, "KVARTER_URL="+url)
 	}
+	k.process.Env = append(k.process.Env, env...)
 	ownGroup(k.process)
 	started := make(chan error)
 	go func() {

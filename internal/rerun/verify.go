@@ -6,6 +6,7 @@
 package rerun
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type Options struct {
 	Repo      string   // the folder of the repository
 	Notebooks []string // paths; none means notebooks/*.ipynb of the repository
 	URL       string   // the GraphQL endpoint that the cells ask; "" leaves KVARTER_URL as it is
+	Env       []string // more of the cells' environment, as NAME=value
 	Update    bool     // write the executed notebooks back
 	Report    string   // a path for the HTML report; "" for none
 	Out       io.Writer
@@ -195,6 +197,22 @@ func (o Options) paths() ([]string, error) {
 	return paths, nil
 }
 
+// Mention says whether any of the notebooks to run contains the text, so that what only some
+// notebooks need is made ready for those alone. A notebook that cannot be read contains
+// nothing: Verify says what is wrong with it.
+func (o Options) Mention(text string) bool {
+	paths, err := o.paths()
+	if err != nil {
+		return false
+	}
+	for _, path := range paths {
+		if notebook, err := os.ReadFile(path); err == nil && bytes.Contains(notebook, []byte(text)) {
+			return true
+		}
+	}
+	return false
+}
+
 // name is a path as a reader knows it.
 func (o Options) name(path string) string {
 	if absolute, err := filepath.Abs(path); err == nil {
@@ -224,7 +242,7 @@ func (o Options) verify(ctx context.Context, tools toolchain, path string, n *No
 	if err != nil {
 		return r, err
 	}
-	k, err := startKernel(ctx, tools, o.Repo, folder, o.URL)
+	k, err := startKernel(ctx, tools, o.Repo, folder, o.URL, o.Env)
 	if err != nil {
 		return r, err
 	}

@@ -303,3 +303,15 @@ func TestWrongUseIsSaidBeforeAnythingRuns(t *testing.T) {
 		}
 	}
 }
+
+// Cells see the environment that the options add, and only notebooks that are to run are searched.
+func TestEnvironmentAndMention(t *testing.T) {
+	path := write(t, cell{code: first + `fmt.Println(os.Getenv("KVARTER_TEST_WORLD"))`, printed: "the other\n"})
+	o := Options{Notebooks: []string{path}, Env: []string{"KVARTER_TEST_WORLD=the other"}}
+	if v, out := verify(t, o); !v.Same() {
+		t.Error(out)
+	}
+	if !o.Mention("KVARTER_TEST_WORLD") || o.Mention("nb.AreaEffectWorld") {
+		t.Error("the notebook mentions KVARTER_TEST_WORLD, and no area effect")
+	}
+}

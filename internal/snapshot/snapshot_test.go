@@ -183,7 +183,10 @@ func TestSnapshotDescribesItself(t *testing.T) {
 			continue
 		}
 		for _, column := range table.Columns {
-			if column.Name == "on_official_list" { // no ministry lists an invented area
+			switch table.Name + "." + column.Name {
+			case "area_year.on_official_list": // no ministry lists an invented area
+				continue
+			case "area_year.averaged": // the key figures are of single years
 				continue
 			}
 			if !slices.Contains(info.Tables[i].Columns, column.Name) {

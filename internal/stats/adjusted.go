@@ -18,7 +18,9 @@ type AdjustOptions struct {
 	Model      Model
 	Covariance Covariance  // Clustered reads Cell.Cluster
 	Dimensions []Dimension // names for terms and warnings
-	// Shared are observations that a and b both contain; they stay in a only.
+	// Shared are observations that a and b both contain. The regression compares the cohort that is
+	// contained in the other with the rest of that one, and the gap is scaled to the whole (see Gap).
+	// Of cohorts that merely overlap the shared observations stay in a only.
 	Shared []Cell
 	// Seed and Draws of the wild cluster bootstrap, which is used for the adjusted gap where clusters
 	// are fewer than 40. Draws 0 means 999.
@@ -72,20 +74,17 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 		return nil, err
 	}
 	out := &AdjustedGap{Model: opts.Model, PValue: math.NaN()}
-	totalA, totalB, shared := Total(a), Total(b), Total(opts.Shared)
-	if totalA.N == 0 || totalB.N == 0 {
-		return nil, fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)", formatCount(totalA.N), formatCount(totalB.N))
+	totalA, totalB := Total(a), Total(b)
+	a, b, factor, warnings, err := disjoint(a, b, opts.Shared)
+	if err != nil {
+		return nil, err
 	}
-	if shared.N > 0 {
-		if b, err = Subtract(b, opts.Shared); err != nil {
-			return nil, err
-		}
-		out.Warnings = append(out.Warnings, formatCount(shared.N)+" observations are in both cohorts; the regression compares the first with the rest of the second")
-		if totalB = Total(b); totalB.N == 0 {
-			return nil, fault.Invalidf("the first cohort contains the second: nothing is left to compare with")
-		}
+	out.Warnings = append(out.Warnings, warnings...)
+	if shared := Total(opts.Shared); factor < 1 {
+		out.Crude = Gap(totalA, totalB, shared, level)
+	} else {
+		out.Crude = Gap(Total(a), Total(b), Cell{}, level)
 	}
-	out.Crude = Gap(totalA, totalB, Cell{}, level)
 	if dims > 0 && opts.Covariance != Clustered {
 		if a, b, err = mergeCells(a, b); err != nil {
 			return nil, err
@@ -146,6 +145,7 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 		}
 		out.Adjusted, out.PValue = wild.Estimate, wild.PValue
 	}
+	out.Adjusted = out.Adjusted.scale(factor)
 	for j, term := range design.Terms {
 		out.Coefficients = append(out.Coefficients, Coefficient{term, fit.Coefficient(j, level)})
 	}

@@ -8,13 +8,6 @@ func Exact(value, level float64) Estimate {
 	return Estimate{Value: value, Lower: nan, Upper: nan, SE: nan, Numerator: nan, Denominator: nan, Level: level, Method: "no interval"}
 }
 
-// Minus is the estimate with a known constant taken off: the interval moves along.
-func (e Estimate) Minus(k float64) Estimate {
-	e.Value, e.Lower, e.Upper = e.Value-k, e.Lower-k, e.Upper-k
-	e.Numerator, e.Denominator = math.NaN(), math.NaN()
-	return e
-}
-
 // Sum adds two independent estimates of the same level: variances add up, and the interval is
 // value ± z·SE. Where either has no standard error the sum has none.
 func Sum(a, b Estimate) Estimate {

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sort"
 	"testing"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // A world is a population that cohorts are drawn from: the share of each category pair and the
@@ -15,21 +17,17 @@ type world struct {
 	shares, rates [6]float64 // by 3*first + second
 }
 
-func (w world) draw(rng *rand.Rand, n int) []Cell {
-	var counts, has [6]float64
-	for range n {
-		u, c := rng.Float64(), 0
-		for ; c < 5 && u >= w.shares[c]; c++ {
-			u -= w.shares[c]
+func (w world) draw(rng *rand.Rand, n int) (cells []Cell) {
+	left := 1.0
+	for c, share := range w.shares {
+		count := float64(n)
+		if c < 5 {
+			count = binomial(rng, n, share/left)
 		}
-		counts[c]++
-		if rng.Float64() < w.rates[c] {
-			has[c]++
-		}
-	}
-	var cells []Cell
-	for c := range counts {
-		cells = append(cells, Cell{Key: []int{c / 3, c % 3}, N: counts[c], Sum: has[c], SumSq: has[c]})
+		left -= share
+		n -= int(count)
+		y := binomial(rng, int(count), w.rates[c])
+		cells = append(cells, Cell{Key: []int{c / 3, c % 3}, N: count, Sum: y, SumSq: y})
 	}
 	return cells
 }
@@ -44,13 +42,11 @@ func (w world) exact() (cells []Cell) {
 	return cells
 }
 
-func binomial(rng *rand.Rand, n int, p float64) (x float64) {
-	for range n {
-		if rng.Float64() < p {
-			x++
-		}
+func binomial(rng *rand.Rand, n int, p float64) float64 {
+	if n == 0 {
+		return 0
 	}
-	return x
+	return distuv.Binomial{N: float64(n), P: p, Src: rng}.Rand()
 }
 
 // modelWorld has rates that a model with main effects describes exactly: a constant, the effect of

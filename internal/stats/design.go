@@ -141,6 +141,16 @@ func NewDesign(dimensions []Dimension, group bool, sides ...[]Cell) (Design, err
 	return d, nil
 }
 
+// FreeDesign is a constant and one column per name, for covariates that are numbers and not
+// categories.
+func FreeDesign(names ...string) Design {
+	d := Design{Terms: []Term{{Name: "(constant)", Dimension: -1, Category: -1}}}
+	for _, name := range names {
+		d.Terms = append(d.Terms, Term{Name: name, Dimension: -1, Category: -1})
+	}
+	return d
+}
+
 // Patterns gives the rows of the design for cells with observations; inGroup fills the group's
 // column. Cells that differ in key or cluster stay apart.
 func (d Design) Patterns(cells []Cell, inGroup bool) ([]Pattern, error) {
@@ -179,14 +189,6 @@ func (d Design) factorOf(column int) int {
 		}
 	}
 	return -1
-}
-
-func (d Design) names(columns []int) []string {
-	var names []string
-	for _, j := range columns {
-		names = append(names, d.Terms[j].Name)
-	}
-	return names
 }
 
 func checkPatterns(d Design, patterns []Pattern) error {

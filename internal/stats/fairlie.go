@@ -52,8 +52,17 @@ func Fairlie(a, b []Cell, opts OaxacaOptions) (*NonlinearDecomposition, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Support, out.OutOfSupport = s.support, s.outOfSupport
+	out.Support, out.OutOfSupport = s.support, s.factor*s.outOfSupport
 	out.Warnings = append(s.warnings, out.Warnings...)
+	for _, e := range []*Estimate{&out.Gap, &out.Explained, &out.Unexplained, &out.UnexplainedA, &out.UnexplainedB} {
+		*e = e.scale(s.factor)
+	}
+	for _, terms := range [][]NonlinearTerm{out.Terms, out.Dimensions} {
+		for i := range terms {
+			terms[i].Explained = terms[i].Explained.scale(s.factor)
+			terms[i].Unexplained = terms[i].Unexplained.scale(s.factor)
+		}
+	}
 	return out, nil
 }
 

@@ -92,6 +92,38 @@ func independentGap(a, b Cell, level float64) Estimate {
 	return e
 }
 
+// disjoint makes two cohorts that share observations into groups that do not, and says by what
+// the difference between the groups must be multiplied to be that between the cohorts: where one
+// cohort contains the other, it is compared without it, and the factor is the share that is left.
+// Where they merely overlap, shared observations stay with the first and the factor is 1.
+func disjoint(a, b, shared []Cell) (groupA, groupB []Cell, factor float64, warnings []string, err error) {
+	nA, nB, both := Total(a).N, Total(b).N, Total(shared).N
+	switch {
+	case nA == 0 || nB == 0:
+		err = fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)", formatCount(nA), formatCount(nB))
+		return nil, nil, 0, nil, err
+	case both == 0:
+		return a, b, 1, nil, nil
+	case both == nA && both == nB:
+		return nil, nil, 0, nil, fault.Invalidf("the two cohorts are the same observations: there is nothing to compare")
+	case both == nB:
+		if a, err = Subtract(a, shared); err != nil {
+			return nil, nil, 0, nil, err
+		}
+		warnings = append(warnings, "the first cohort contains the second: the rest of it is compared with the second, and differences are scaled to the whole")
+		return a, b, (nA - nB) / nA, warnings, nil
+	}
+	if b, err = Subtract(b, shared); err != nil {
+		return nil, nil, 0, nil, err
+	}
+	if both == nA {
+		warnings = append(warnings, "the second cohort contains the first: the first is compared with the rest of it, and differences are scaled to the whole")
+		return a, b, (nB - nA) / nB, warnings, nil
+	}
+	warnings = append(warnings, formatCount(both)+" observations are in both cohorts; the first is compared with the rest of the second")
+	return a, b, 1, warnings, nil
+}
+
 // Equivalence is the answer of two one-sided tests whether a difference lies within ±Margin.
 type Equivalence struct {
 	Gap            Estimate // at level 1 - 2α: the gap is equivalent when this interval is inside ±Margin
@@ -108,7 +140,7 @@ type Equivalence struct {
 // z = (gap ± margin)/SE, normal. The margin must be stated before looking; not to reject is no
 // proof of a difference, as p > 0.05 is no proof of equality. A gap with a standard error of 0
 // (all or none in both groups) is undecided: the p values are NaN with a warning. For two
-// proportions of small groups EquivalenceOfProportions holds its level better.
+// proportions of small groups TestEquivalenceOfProportions holds its level better.
 func TestEquivalence(gap Estimate, margin, level float64) (Equivalence, error) {
 	if err := checkMargin(margin, level); err != nil {
 		return Equivalence{}, err
@@ -120,10 +152,10 @@ func TestEquivalence(gap Estimate, margin, level float64) (Equivalence, error) {
 	return q, nil
 }
 
-// EquivalenceOfProportions is TestEquivalence for x1/n1 - x2/n2 with the score statistic of
+// TestEquivalenceOfProportions is TestEquivalence for x1/n1 - x2/n2 with the score statistic of
 // Farrington and Manning (1990, Stat. Med. 9:1447): the variance is that under a difference of
 // exactly -margin or margin, so that groups with all or none can be decided too.
-func EquivalenceOfProportions(x1, n1, x2, n2, margin, level float64) (Equivalence, error) {
+func TestEquivalenceOfProportions(x1, n1, x2, n2, margin, level float64) (Equivalence, error) {
 	if err := checkMargin(margin, level); err != nil {
 		return Equivalence{}, err
 	}

@@ -36,7 +36,7 @@ func TestEquivalenceByTwoOneSidedTests(t *testing.T) {
 		t.Errorf("no variance: %+v, %v", none, err)
 	}
 	// 0 of 50 against 0 of 50 at ±0.1: restricted to δ = -0.1 the estimates are 0 and 0.1
-	score, err := EquivalenceOfProportions(0, 50, 0, 50, 0.1, .95)
+	score, err := TestEquivalenceOfProportions(0, 50, 0, 50, 0.1, .95)
 	if err != nil || !score.Equivalent {
 		t.Errorf("score test: %+v, %v", score, err)
 	}

@@ -151,7 +151,7 @@ func TestKitagawaByHand(t *testing.T) {
 	near(t, "rate at B", three.Rate.Value, .01*.2+.01*.3+.1*.5, 1e-15)
 	near(t, "interaction", three.Interaction.Value, .3*.01-.3*.1, 1e-15)
 
-	// the variance formula as METHODS and the doc comment print it
+	// the variance formula as the doc comment prints it
 	wA, wB := []float64{.5, .3, .2}, []float64{.2, .3, .5}
 	rA, rB := []float64{.02, .05, .3}, []float64{.01, .04, .2}
 	quadratic := func(w, x []float64) float64 { // x'S(w)x
@@ -481,6 +481,20 @@ func TestSeveralPopulationsAddUp(t *testing.T) {
 		want -= (d(0, 1) + d(1, j) - d(0, j)) / 4
 	}
 	near(t, "eq. 6.11", rates[0].Composition-rates[1].Composition, want, 1e-12)
+
+	// eq. 6.5 for three: (s12 + s13)/2 + (s23 - s21 + s32 - s31)/6, s12 the rate of 1 standardised with 2
+	three, err := KitagawaPopulations(populations[:3], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := func(p, q int) float64 {
+		k, err := Kitagawa(populations[p], populations[q], KitagawaOptions{TotalsOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.OwnRatesA
+	}
+	near(t, "eq. 6.5", three[0].Rate, (s(0, 1)+s(0, 2))/2+(s(1, 2)-s(1, 0)+s(2, 1)-s(2, 0))/6, 1e-12)
 
 	populations[2] = append(populations[2], Cell{Key: []int{5, 5}, N: 3})
 	if _, err := KitagawaPopulations(populations, []Dimension{{Name: "age"}}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "age 5") {

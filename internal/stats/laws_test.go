@@ -392,3 +392,60 @@ func FuzzSegregationLaws(f *testing.F) {
 		}
 	})
 }
+
+// FuzzNothingPanics feeds every estimator cells that no database should hold.
+func FuzzNothingPanics(f *testing.F) {
+	seedBytes(f)
+	palette := []float64{0, 1, 2, 5, 40, 0.5, -1, 1e-300, 1e300, math.NaN(), math.Inf(1), math.Inf(-1), 1e9, 3, 7, 2}
+	keys := []int{0, 1, 2, -1, 100, 1 << 20, math.MaxInt, math.MinInt}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var sides [3][]Cell
+		tame := len(data) > 0 && data[0]%2 == 0 // sums of an indicator, or anything at all
+		for len(data) >= 6 {
+			c := Cell{Cluster: int(data[1] % 4), N: palette[data[2]%16], Sum: palette[data[3]%16], SumSq: palette[data[4]%16]}
+			if tame {
+				c.N = math.Abs(palette[data[2]%6])
+				c.Sum = math.Min(c.N, math.Abs(palette[data[3]%6]))
+				c.SumSq = c.Sum
+			}
+			for d := range int(data[1]/4) % 4 {
+				c.Key = append(c.Key, keys[int(data[0]>>(2*d))%len(keys)])
+			}
+			if tame {
+				c.Key = []int{keys[data[0]%8], keys[data[0]/8%8]}
+			}
+			sides[data[5]%3] = append(sides[data[5]%3], c)
+			data = data[6:]
+		}
+		a, b, shared := sides[0], sides[1], sides[2]
+		if len(shared) > 2 {
+			shared = nil
+		}
+		for _, s := range [][]Cell{nil, shared} {
+			for _, opts := range []KitagawaOptions{{Shared: s}, {Shared: s, Support: CollapseCells}, {Shared: s, Support: BorrowRate, Clustered: true}, {Shared: s, Attribution: OrderFree, FixedWeights: true}} {
+				if d, err := Kitagawa(a, b, opts); err == nil {
+					d.Strata()
+				}
+			}
+			_, _ = Standardise(a, b, StandardiseOptions{Shared: s})
+			_, _ = StandardiseIndirectly(a, b, StandardiseOptions{Shared: s})
+			for _, model := range []Model{Linear, Logit} {
+				_, _ = Adjust(a, b, AdjustOptions{Model: model, Shared: s})
+				_, _ = Adjust(a, b, AdjustOptions{Model: model, Covariance: Clustered, Draws: 99, Shared: s})
+			}
+			_, _ = OaxacaBlinder(a, b, OaxacaOptions{Shared: s})
+			_, _ = Fairlie(a, b, OaxacaOptions{Shared: s, Clustered: true})
+			_, _ = Segregate(a, b, s, .95)
+		}
+		for _, interval := range []Interval{EffectiveWilson, DobsonByar, FayFeuer} {
+			_, _ = Direct(a, b, DirectOptions{Interval: interval})
+		}
+		_, _ = Indirect(a, b, IndirectOptions{})
+		_, _ = SegregateGroups(sides[:], 1)
+		_, _ = BetweenAreas(a, nil, .95)
+		_, _ = SlopeIndexOf(a, .95)
+		_, _ = KitagawaPopulations(sides[:], nil)
+		Gap(Total(a), Total(b), Total(shared), .95)
+		ClusteredProportion(a, .95)
+	})
+}

@@ -47,14 +47,17 @@ type OaxacaOptions struct {
 	Clustered  bool        // cluster-robust, joint over all regressions
 	FixedX     bool        // takes the characteristics as known, not sampled
 	Dimensions []Dimension // names for terms and warnings, used with cells
-	Shared     []Cell      // observations in both cohorts; they stay in a only, used with cells
+	// Shared are observations that both cohorts contain, used with cells. Where one contains the other
+	// it is compared without it, and gap and parts are scaled to the whole (see Gap); where they merely
+	// overlap the shared observations stay in a only.
+	Shared []Cell
 }
 
 // Oaxaca is a gap in means, split by regressions of both cohorts.
 type Oaxaca struct {
 	Method    string
 	Reference Reference
-	A, B, Gap Estimate // means within support and A - B
+	A, B, Gap Estimate // means within support, of observations not shared, and their difference
 	// Threefold, seen from b: characteristics at b's coefficients, coefficients at b's
 	// characteristics, and both together.
 	Endowments, Coefficients, Interaction Estimate
@@ -101,8 +104,19 @@ func OaxacaBlinder(a, b []Cell, opts OaxacaOptions) (*Oaxaca, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Support, out.OutOfSupport = s.support, s.outOfSupport
+	out.Support, out.OutOfSupport = s.support, s.factor*s.outOfSupport
 	out.Warnings = append(s.warnings, out.Warnings...)
+	for _, e := range []*Estimate{&out.Gap, &out.Endowments, &out.Coefficients, &out.Interaction, &out.Explained, &out.Unexplained, &out.UnexplainedA, &out.UnexplainedB} {
+		*e = e.scale(s.factor)
+	}
+	for _, terms := range [][]OaxacaTerm{out.Terms, out.Dimensions} {
+		for i := range terms {
+			t := &terms[i]
+			for _, e := range []*Estimate{&t.Endowments, &t.Coefficients, &t.Interaction, &t.Explained, &t.Unexplained} {
+				*e = e.scale(s.factor)
+			}
+		}
+	}
 	return out, nil
 }
 
@@ -112,6 +126,7 @@ type preparedCells struct {
 	a, b         []Pattern
 	support      Estimate
 	outOfSupport float64
+	factor       float64 // from the difference of the patterns to that of the cohorts
 	warnings     []string
 }
 
@@ -128,16 +143,10 @@ func prepareCells(a, b []Cell, opts OaxacaOptions) (*preparedCells, error) {
 		return nil, fault.Invalidf("no dimension to explain by; name at least one")
 	}
 	s := &preparedCells{}
-	if shared := Total(opts.Shared); shared.N > 0 {
-		if b, err = Subtract(b, opts.Shared); err != nil {
-			return nil, err
-		}
-		s.warnings = append(s.warnings, formatCount(shared.N)+" observations are in both cohorts; the first is compared with the rest of the second")
+	if a, b, s.factor, s.warnings, err = disjoint(a, b, opts.Shared); err != nil {
+		return nil, err
 	}
 	totalA, totalB := Total(a), Total(b)
-	if totalA.N == 0 || totalB.N == 0 {
-		return nil, fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)", formatCount(totalA.N), formatCount(totalB.N))
-	}
 	if !opts.Clustered {
 		if a, b, err = mergeCells(a, b); err != nil {
 			return nil, err

@@ -26,7 +26,7 @@ func TestOaxacaCreditCardCase(t *testing.T) {
 		}
 		sides[side] = append(sides[side], row(c.number(in["AVGEXP"]), x...))
 	}
-	design := freeDesign(names...)
+	design := FreeDesign(names...)
 	decompose := func(a, b []Pattern, reference Reference) *Oaxaca {
 		t.Helper()
 		o, err := OaxacaBlinderOn(design, a, b, OaxacaOptions{Reference: reference})
@@ -55,7 +55,7 @@ func TestOaxacaNormalisedCase(t *testing.T) {
 	c := openCase(t, "oaxaca_chicago_stata_normalize")
 	levels := []string{"LTHS", "high.school", "some.college", "college", "advanced.degree"}
 	for base := range levels {
-		design := freeDesign("age")
+		design := FreeDesign("age")
 		factor := Factor{Name: "education", Base: Term{Name: levels[base]}}
 		for i, level := range levels {
 			if i != base {
@@ -111,7 +111,7 @@ func TestOaxacaNormalisedCase(t *testing.T) {
 func TestOaxacaEmptyCategoryCase(t *testing.T) {
 	c := openCase(t, "oaxaca_empty_category_stata")
 	names := []string{"LTHS", "some.college", "college", "high.school"}
-	design := freeDesign(names...)
+	design := FreeDesign(names...)
 	var sides [2][]Pattern
 	for _, in := range c.rows() {
 		if in["ln.real.wage"] == "" {
@@ -172,7 +172,7 @@ func fairlieRows(c *publishedCase, names []string, weighted bool) (white, black,
 func TestFairlieCase(t *testing.T) {
 	c := openCase(t, "fairlie_homecomp_total")
 	names := []string{"female", "age", "hsgrad", "somecol", "college", "married", "prevmar"}
-	design := freeDesign(names...)
+	design := FreeDesign(names...)
 	white, black, others := fairlieRows(c, names, false)
 	for reference, name := range map[Reference]string{ReferenceA: "ref0", ReferenceB: "ref1", Pooled: "pooled_black"} {
 		f, err := FairlieOn(design, white, black, OaxacaOptions{Reference: reference})
@@ -195,7 +195,7 @@ func TestFairlieCase(t *testing.T) {
 		near(t, name+" parts", f.Explained.Value+f.Unexplained.Value, f.Gap.Value, 1e-10)
 	}
 	// all races pooled, each with an indicator
-	wide := freeDesign(append(slices.Clone(names), "black", "latino", "asian", "natamer")...)
+	wide := FreeDesign(append(slices.Clone(names), "black", "latino", "asian", "natamer")...)
 	var all []Pattern
 	for side, rows := range [][]Pattern{white, black, others} {
 		for _, p := range rows {
@@ -239,7 +239,7 @@ func TestFairlieCase(t *testing.T) {
 	c.check(f.Explained.Value, "weighted", "expl")
 }
 
-// TestOaxacaStandardErrorsByFormula recomputes the variances of METHODS from regressions fitted apart.
+// TestOaxacaStandardErrorsByFormula recomputes the variances of Jann 2008 from regressions fitted apart.
 func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 	rng := rand.New(rand.NewPCG(81, 82))
 	var sides [2][]Pattern
@@ -249,7 +249,7 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 			sides[side] = append(sides[side], row(1+2*x-z+rng.NormFloat64(), x, z))
 		}
 	}
-	design := freeDesign("x", "z")
+	design := FreeDesign("x", "z")
 	o, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: ReferenceA})
 	if err != nil {
 		t.Fatal(err)
@@ -290,6 +290,22 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 	near(t, "interaction", o.Interaction.SE, se(b[0].cov.form(dx)+b[1].cov.form(dx)+vx[0].form(db)+vx[1].form(db)), 1e-12)
 	near(t, "explained at A", o.Explained.SE, se(b[0].cov.form(dx)+vx[0].form(b[0].Coef)+vx[1].form(b[0].Coef)), 1e-12)
 	near(t, "unexplained at A", o.Unexplained.SE, o.Coefficients.SE, 1e-12)
+	if o, err = OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: ReferenceB}); err != nil {
+		t.Fatal(err)
+	}
+	near(t, "explained at B", o.Explained.SE, o.Endowments.SE, 1e-12)
+	near(t, "unexplained at B", o.Unexplained.SE, se(b[0].cov.form(mean[0])+b[1].cov.form(mean[0])+vx[0].form(db)), 1e-12)
+	for j, term := range o.Terms {
+		near(t, "unexplained at B, by term", term.Unexplained.SE, se(mean[0][j]*mean[0][j]*(b[0].cov.at(j, j)+b[1].cov.at(j, j))+db[j]*db[j]*vx[0].at(j, j)), 1e-12)
+	}
+	if o, err = OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: Reimers}); err != nil {
+		t.Fatal(err)
+	}
+	middle, half := make([]float64, 3), make([]float64, 3)
+	for j := range middle {
+		middle[j], half[j] = (mean[0][j]+mean[1][j])/2, db[j]/2
+	}
+	near(t, "unexplained at the mean", o.Unexplained.SE, se(b[0].cov.form(middle)+b[1].cov.form(middle)+vx[0].form(half)+vx[1].form(half)), 1e-12)
 	fixed, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{FixedX: true})
 	if err != nil || !(fixed.Explained.SE < o.Explained.SE) {
 		t.Errorf("fixed characteristics: %v, %v", fixed.Explained, err)
@@ -468,6 +484,46 @@ func TestDecompositionsHandleOutOfSupportAndSeparation(t *testing.T) {
 	}
 	near(t, "nothing explained", f.Explained.Value, 0, 1e-12)
 	near(t, "nothing unexplained", f.Unexplained.Value, 0, 1e-9)
+}
+
+func TestDecompositionsOfOverlappingCohorts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(103, 104))
+	a, rest := randomCells(rng, []int{2, 3}, 60, 20, true), randomCells(rng, []int{2, 3}, 60, 40, true)
+	population := append(slices.Clone(a), rest...)
+	gap := Total(a).Mean() - Total(population).Mean()
+	left := Total(rest).N / Total(population).N
+	alone, err := OaxacaBlinder(a, rest, OaxacaOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := OaxacaBlinder(a, population, OaxacaOptions{Shared: a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "gap", o.Gap.Value, gap, 1e-12)
+	near(t, "parts", o.Explained.Value+o.Unexplained.Value+o.OutOfSupport, gap, 1e-12)
+	near(t, "SE", o.Explained.SE, left*alone.Explained.SE, 1e-12)
+	near(t, "a term", o.Terms[1].Unexplained.SE, left*alone.Terms[1].Unexplained.SE, 1e-12)
+	f, err := Fairlie(a, population, OaxacaOptions{Shared: a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "Fairlie's parts", f.Explained.Value+f.Unexplained.Value+f.OutOfSupport, gap, 1e-9)
+	swapped, err := Fairlie(population, a, OaxacaOptions{Shared: a, Reference: Neumark})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "the other way", swapped.Explained.Value+swapped.Unexplained.Value, -gap, 1e-9)
+	if _, err := OaxacaBlinder(a, a, OaxacaOptions{Shared: a}); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("the same cohort twice: %v", err)
+	}
+	// merely overlapping
+	some := randomCells(rng, []int{2, 3}, 10, 20, true)
+	o, err = OaxacaBlinder(append(slices.Clone(a), some...), append(slices.Clone(rest), some...), OaxacaOptions{Shared: some})
+	if err != nil || len(o.Warnings) == 0 {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	near(t, "with the rest of the second", o.Gap.Value, Total(append(slices.Clone(a), some...)).Mean()-Total(rest).Mean(), 1e-12)
 }
 
 func scaleCells(cells []Cell, by float64) []Cell {

@@ -108,8 +108,8 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 		if p.N == 0 {
 			continue
 		}
-		if opts.Model == Logit && !(p.Sum >= 0 && p.Sum <= p.N) {
-			return nil, fault.Invalidf("a logit needs an outcome of 0 and 1; a row has Σx = %g for n = %g", p.Sum, p.N)
+		if opts.Model == Logit && !(Cell{N: p.N, Sum: p.Sum, SumSq: p.SumSq}).IsIndicator() {
+			return nil, fault.Invalidf("a logit needs an outcome of 0 and 1; a row has n = %g, Σx = %g, Σx² = %g", p.N, p.Sum, p.SumSq)
 		}
 		total.N, total.Sum, total.SumSq = total.N+p.N, total.Sum+p.Sum, total.SumSq+p.SumSq
 		r.rows = append(r.rows, p)

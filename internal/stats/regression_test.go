@@ -11,15 +11,6 @@ import (
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
-// freeDesign is a constant and one free column per name.
-func freeDesign(names ...string) Design {
-	d := Design{Terms: []Term{{Name: "(constant)", Dimension: -1, Category: -1}}}
-	for _, name := range names {
-		d.Terms = append(d.Terms, Term{Name: name, Dimension: -1, Category: -1})
-	}
-	return d
-}
-
 func row(y float64, x ...float64) Pattern {
 	return Pattern{X: append([]float64{1}, x...), N: 1, Sum: y, SumSq: y * y}
 }
@@ -33,7 +24,7 @@ func TestLinearRegressionAgainstNorris(t *testing.T) {
 	for i := range y {
 		rows = append(rows, row(y[i], x[i]))
 	}
-	fit, err := Fit(freeDesign("x"), rows, FitOptions{Covariance: Classical})
+	fit, err := Fit(FreeDesign("x"), rows, FitOptions{Covariance: Classical})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +48,7 @@ func TestLogitAgainstMenarche(t *testing.T) {
 	for i := range age {
 		rows = append(rows, Pattern{X: []float64{1, age[i]}, N: total[i], Sum: has[i], SumSq: has[i]})
 	}
-	fit, err := Fit(freeDesign("age"), rows, FitOptions{Model: Logit, Covariance: Classical})
+	fit, err := Fit(FreeDesign("age"), rows, FitOptions{Model: Logit, Covariance: Classical})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +76,7 @@ func TestFairlieLogitCoefficientsCase(t *testing.T) {
 		}
 		rows = append(rows, p)
 	}
-	fit, err := Fit(freeDesign(names...), rows, FitOptions{Model: Logit, Covariance: Classical})
+	fit, err := Fit(FreeDesign(names...), rows, FitOptions{Model: Logit, Covariance: Classical})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,66 +172,68 @@ func TestCellsAndRowsGiveTheSameRegression(t *testing.T) {
 }
 
 // TestWildBootstrapAgainstDefinition redraws the restricted wild bootstrap-t the long way: residuals
-// under the null, a new outcome, a new regression and new cluster-robust errors for each draw.
+// under the null, a new outcome, a new regression and new cluster-robust errors for each draw. The
+// null value of a coefficient is moved by adding a multiple of its column to the outcome.
 func TestWildBootstrapAgainstDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	cells := randomCells(rng, []int{2, 3}, 50, 1, false)
 	design, _ := NewDesign(nil, false, cells)
-	rows, _ := design.Patterns(cells, false)
-	fit, err := Fit(design, rows, FitOptions{Covariance: Clustered})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const term, draws, seed = 1, 199, 11
-	got, err := fit.WildClusterBootstrap(term, .95, draws, seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// restricted fit: drop the column of the null
-	restricted := Design{Terms: slices.Delete(slices.Clone(design.Terms), term, term+1)}
-	var short []Pattern
-	for _, p := range rows {
-		q := p
-		q.X = slices.Delete(slices.Clone(p.X), term, term+1)
-		short = append(short, q)
-	}
-	null, err := Fit(restricted, short, FitOptions{Covariance: Classical})
-	if err != nil {
-		t.Fatal(err)
-	}
-	clusters := fit.Clusters
-	var ids []int
-	for _, p := range rows {
-		if !slices.Contains(ids, p.Cluster) {
-			ids = append(ids, p.Cluster)
+	base, _ := design.Patterns(cells, false)
+	const term, draws, seed = 1, 99, 11
+	for _, shift := range []float64{0, 0.4, 0.8, -0.6} {
+		var rows, short []Pattern
+		for _, p := range base {
+			y := p.Sum + shift*p.X[term]
+			p.Sum, p.SumSq = y, y*y
+			rows = append(rows, p)
+			p.X = slices.Delete(slices.Clone(p.X), term, term+1)
+			short = append(short, p)
 		}
-	}
-	slices.Sort(ids)
-	draw := rand.New(rand.NewPCG(seed, uint64(len(design.Terms))))
-	sample := math.Abs(fit.Coef[term] / fit.Coefficient(term, .95).SE)
-	extreme := 0
-	for range draws {
-		weight := map[int]float64{}
-		for _, id := range ids {
-			weight[id] = wildWeight(draw, clusters)
-		}
-		var starred []Pattern
-		for i, p := range rows {
-			mu := dot(short[i].X, null.Coef)
-			y := mu + weight[p.Cluster]*(p.Sum-mu)
-			starred = append(starred, Pattern{X: p.X, Cluster: p.Cluster, N: 1, Sum: y, SumSq: y * y})
-		}
-		again, err := Fit(design, starred, FitOptions{Covariance: Clustered})
+		fit, err := Fit(design, rows, FitOptions{Covariance: Clustered})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if math.Abs(again.Coef[term]/again.Coefficient(term, .95).SE) >= sample {
-			extreme++
+		got, err := fit.WildClusterBootstrap(term, .95, draws, seed)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	near(t, "p value", got.PValue, float64(extreme)/draws, 1e-12)
-	if !(got.Estimate.Lower < fit.Coef[term] && fit.Coef[term] < got.Estimate.Upper) {
-		t.Errorf("interval %v does not hold the estimate", got.Estimate)
+		null, err := Fit(Design{Terms: slices.Delete(slices.Clone(design.Terms), term, term+1)}, short, FitOptions{Covariance: Classical})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []int
+		for _, p := range rows {
+			if !slices.Contains(ids, p.Cluster) {
+				ids = append(ids, p.Cluster)
+			}
+		}
+		slices.Sort(ids)
+		draw := rand.New(rand.NewPCG(seed, uint64(len(design.Terms))))
+		sample := math.Abs(fit.Coef[term] / fit.Coefficient(term, .95).SE)
+		extreme := 0
+		for range draws {
+			weight := map[int]float64{}
+			for _, id := range ids {
+				weight[id] = wildWeight(draw, fit.Clusters)
+			}
+			var starred []Pattern
+			for i, p := range rows {
+				mu := dot(short[i].X, null.Coef)
+				y := mu + weight[p.Cluster]*(p.Sum-mu)
+				starred = append(starred, Pattern{X: p.X, Cluster: p.Cluster, N: 1, Sum: y, SumSq: y * y})
+			}
+			again, err := Fit(design, starred, FitOptions{Covariance: Clustered})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if math.Abs(again.Coef[term]/again.Coefficient(term, .95).SE) >= sample {
+				extreme++
+			}
+		}
+		near(t, "p value", got.PValue, float64(extreme)/draws, 1e-12)
+		if e := got.Estimate; !(e.Lower < e.Value && e.Value < e.Upper) || (got.PValue > .05) != (e.Lower < 0 && e.Upper > 0) {
+			t.Errorf("p = %v, but the interval is %v to %v around %v", got.PValue, e.Lower, e.Upper, e.Value)
+		}
 	}
 }
 
@@ -280,7 +273,7 @@ func TestSeparationIsReportedNotIterated(t *testing.T) {
 	}
 
 	// complete separation by a free column, and a group that decides, are errors that explain
-	if _, err := Fit(freeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 4), row(1, 5)}, FitOptions{Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "perfectly") {
+	if _, err := Fit(FreeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 4), row(1, 5)}, FitOptions{Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "perfectly") {
 		t.Errorf("complete separation: %v", err)
 	}
 	a := []Cell{{Key: []int{0}, N: 10, Sum: 10, SumSq: 10}, {Key: []int{1}, N: 10, Sum: 10, SumSq: 10}}
@@ -289,7 +282,7 @@ func TestSeparationIsReportedNotIterated(t *testing.T) {
 		t.Errorf("a group that decides: %v", err)
 	}
 	// a quasi-separated point: overlap at a single value
-	if _, err := Fit(freeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 3), row(1, 5)}, FitOptions{Model: Logit}); err != nil && fault.KindOf(err) != fault.Invalid {
+	if _, err := Fit(FreeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 3), row(1, 5)}, FitOptions{Model: Logit}); err != nil && fault.KindOf(err) != fault.Invalid {
 		t.Errorf("quasi-separation: %v", err)
 	}
 }
@@ -312,16 +305,24 @@ func TestAdjust(t *testing.T) {
 		if model == Logit {
 			near(t, "odds ratio", g.OddsRatio.Value, 1, 1e-9)
 		}
-		// against a population that contains it: the same as against the rest
+		// against a population that contains it: the gap to the rest, scaled
 		population := append(slices.Clone(a), b...)
 		over, err := Adjust(a, population, AdjustOptions{Model: model, Shared: a})
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, "overlap", over.Adjusted.SE, g.Adjusted.SE, 1e-12)
+		const rest = 10000. / 10500
+		near(t, "overlap", over.Adjusted.SE, rest*g.Adjusted.SE, 1e-12)
+		near(t, "overlap, crude", over.Crude.Value, .8-8900./10500, 1e-12)
+		near(t, "overlap, crude", over.Crude.Lower, rest*g.Crude.Lower, 1e-12)
 		if len(over.Warnings) == 0 {
 			t.Error("an overlap was not reported")
 		}
+		other, err := Adjust(population, a, AdjustOptions{Model: model, Shared: a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "overlap the other way", other.Adjusted.Lower, -over.Adjusted.Upper, 1e-10)
 	}
 	for name, try := range map[string]func() error{
 		"empty cohort": func() error { _, err := Adjust(nil, b, AdjustOptions{}); return err },
@@ -398,7 +399,7 @@ func TestSamplingWeightsAreScaled(t *testing.T) {
 
 func TestCollinearColumnsAreOmittedAndNamed(t *testing.T) {
 	rows := []Pattern{row(1, 1, 2), row(3, 2, 4), row(2, 3, 6), row(5, 4, 8), row(4, 5, 10)}
-	fit, err := Fit(freeDesign("x", "twice x"), rows, FitOptions{Covariance: Classical})
+	fit, err := Fit(FreeDesign("x", "twice x"), rows, FitOptions{Covariance: Classical})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -415,6 +416,80 @@ func BenchmarkLogit(b *testing.B) {
 	for b.Loop() {
 		if _, err := Adjust(cells[:half], cells[half:], AdjustOptions{Model: Logit}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestCovariancesByHand(t *testing.T) {
+	// One dummy: the coefficient is a difference of means. HC2 has the unbiased variances of both
+	// groups, HC0 those of divisor n, HC3 divides n-1 twice; one cluster per row is HC1 again.
+	y := [2][]float64{{1, 2, 4, 8, 3}, {5, 9, 7, 20}}
+	var rows []Pattern
+	var ss [2]float64
+	for g := range y {
+		var mean float64
+		for _, v := range y[g] {
+			mean += v / float64(len(y[g]))
+		}
+		for _, v := range y[g] {
+			ss[g] += (v - mean) * (v - mean)
+			p := row(v, float64(g))
+			p.Cluster = len(rows)
+			rows = append(rows, p)
+		}
+	}
+	hc0 := ss[0]/25 + ss[1]/16
+	for covariance, want := range map[Covariance]float64{
+		Classical: (ss[0] + ss[1]) / 7 * (1./5 + 1./4),
+		HC0:       hc0,
+		Robust:    hc0 * 9 / 7,
+		HC2:       ss[0]/(5*4) + ss[1]/(4*3),
+		HC3:       ss[0]/(4*4) + ss[1]/(3*3),
+		Clustered: hc0 * 9 / 7,
+	} {
+		fit, err := Fit(FreeDesign("group"), rows, FitOptions{Covariance: covariance})
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, covariance.String(), fit.Coefficient(1, .95).SE, math.Sqrt(want), 1e-12)
+	}
+}
+
+func TestMarginalEffects(t *testing.T) {
+	// without controls the effect is the difference of proportions, with its unpooled standard error
+	a, b := []Cell{{Key: []int{0}, N: 80, Sum: 20, SumSq: 20}}, []Cell{{Key: []int{0}, N: 120, Sum: 60, SumSq: 60}}
+	g, err := Adjust(a, b, AdjustOptions{Model: Logit, Covariance: Classical})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "difference", g.Adjusted.Value, -.25, 1e-12)
+	near(t, "its SE", g.Adjusted.SE, math.Sqrt(.25*.75/80+.25/120), 1e-12)
+	near(t, "odds ratio", g.OddsRatio.Value, 1./3, 1e-12)
+
+	// the gradient of every kind of effect against a numerical one
+	rng := rand.New(rand.NewPCG(9, 10))
+	cells := randomCells(rng, []int{3, 2}, 40, 9, true)
+	design, _ := NewDesign(nil, false, cells)
+	design.Terms = append(design.Terms, Term{Name: "x"})
+	patterns, _ := (Design{Terms: design.Terms[:4], levels: design.levels, columns: design.columns}).Patterns(cells, false)
+	for i := range patterns {
+		patterns[i].X = append(slices.Clone(patterns[i].X), rng.NormFloat64())
+	}
+	fit, err := Fit(design, patterns, FitOptions{Model: Logit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for term := 1; term < 5; term++ {
+		_, gradient := fit.marginalEffect(term)
+		for j := range gradient {
+			const h = 1e-6
+			was := fit.coef[j]
+			fit.coef[j] = was + h
+			up, _ := fit.marginalEffect(term)
+			fit.coef[j] = was - h
+			down, _ := fit.marginalEffect(term)
+			fit.coef[j] = was
+			near(t, "gradient of "+design.Terms[term].Name, gradient[j], (up-down)/(2*h), 1e-8)
 		}
 	}
 }

@@ -366,3 +366,24 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 	}
 	return out, nil
 }
+
+// StandardiseIndirectly compares two cohorts by applying b's rates to a's composition: Ratio is
+// Σ wA rA / Σ wA rB over the cells that both have, A is Ratio × b's crude rate, Gap is A less that
+// rate. b's crude rate is taken as known. Standard errors are those of opts, as in Standardise; shared
+// observations count once. Options.Standard is not read: the standard is a's composition.
+func StandardiseIndirectly(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
+	opts.Standard, opts.RandomStandard = StandardA, true
+	out, err := Standardise(a, b, opts)
+	if err != nil {
+		return nil, err
+	}
+	reference := out.CrudeB.Value
+	out.B = out.CrudeB
+	out.A, out.Gap = out.Ratio.scale(reference), out.Ratio
+	out.A.Method = "indirect, log delta method"
+	e := &out.Gap
+	e.Value, e.Lower, e.Upper = e.Value-1, e.Lower-1, e.Upper-1
+	*e = e.scale(reference)
+	e.Method = out.A.Method
+	return out, nil
+}

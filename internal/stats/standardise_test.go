@@ -188,3 +188,20 @@ func TestIndirectBinomial(t *testing.T) {
 		t.Errorf("nothing expected: %+v", e)
 	}
 }
+
+func TestStandardiseIndirectly(t *testing.T) {
+	rng := rand.New(rand.NewPCG(73, 74))
+	a, b := randomCells(rng, []int{2, 3}, 60, 9, true), randomCells(rng, []int{2, 3}, 60, 30, true)
+	s, err := StandardiseIndirectly(a, b, StandardiseOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := Indirect(a, b, IndirectOptions{Binomial: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "ratio", s.Ratio.Value, i.Ratio.Value, 1e-12)
+	near(t, "rate", s.A.Value, i.Rate.Value, 1e-12)
+	near(t, "gap", s.Gap.Value, i.Rate.Value-s.CrudeB.Value, 1e-12)
+	near(t, "gap's upper bound", s.Gap.Upper, s.A.Upper-s.CrudeB.Value, 1e-12)
+}

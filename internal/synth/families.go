@@ -47,18 +47,17 @@ type family struct {
 
 	motherEducation, fatherEducation uint8
 
-	area             [years]int8 // -1 outside
-	municipality     [years]uint8
-	children         [years]uint8
-	kind             [years]uint8
-	mother, father   [years]uint8 // bits of traits
-	motherStatus     [years]uint8
-	fatherStatus     [years]uint8
-	income, wealth   [years]int32 // equivalised, DKK
-	student, poor    [years]bool
-	incomeGroup      [years]uint8
-	parentsStatus    [years]uint8
-	lowIncomeWealthy [years]bool
+	area           [years]int8 // -1 outside
+	municipality   [years]uint8
+	children       [years]uint8
+	kind           [years]uint8
+	mother, father [years]uint8 // bits of traits
+	motherStatus   [years]uint8
+	fatherStatus   [years]uint8
+	income, wealth [years]int32 // equivalised, DKK
+	student, poor  [years]bool
+	incomeGroup    [years]uint8
+	parentsStatus  [years]uint8
 }
 
 // A child is in the register in the years from first to last, counted from First.

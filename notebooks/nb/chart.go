@@ -210,10 +210,10 @@ func (c Chart) mark(point Point) (m mark, err error) {
 	} else if v.IsValid() && v.Kind() == reflect.String && v.String() != "" {
 		m.by = v.String()
 		if c.Kind == Lines {
-			return m, fmt.Errorf("By is %q; a chart of lines needs a number there, like a year", m.by)
+			return m, fmt.Errorf("the field By is %q; a chart of lines needs a number there, like a year", m.by)
 		}
 	} else {
-		return m, fmt.Errorf("By is %#v; it should be a text or a number", point.By)
+		return m, fmt.Errorf("the field By is %#v; it should be a text or a number", point.By)
 	}
 	e := point.Estimate
 	if e.Value == nil {

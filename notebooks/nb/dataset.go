@@ -22,9 +22,14 @@ const syntheticNotice = "SYNTHETIC DATA. The people in it are invented; do not q
 func Data() Dataset { return *served() }
 
 var served = sync.OnceValue(func() *Dataset {
-	d := Query[struct{ Dataset Dataset }](`{ dataset { title synthetic fingerprint years } }`, nil).Dataset
+	d := DataOn(DefaultWorld)
 	return &d
 })
+
+// DataOn asks another world which data set it serves, for its tables, charts and fingerprint.
+func DataOn(w World) Dataset {
+	return QueryOn[struct{ Dataset Dataset }](w, `{ dataset { title synthetic fingerprint years } }`, nil).Dataset
+}
 
 // Header is the first output of a notebook: the data set, its fingerprint, and the notice
 // that it is synthetic where it is. A rerun compares the fingerprint before anything else.

@@ -263,6 +263,14 @@ func (p *plan) rows(to pen, top, height vg.Length) {
 	}
 	to.write(labelFace, grey, p.Value.label(), (left+right)/2, bottom+24, -0.5)
 
+	zero := func() {
+		if x := scale.at(0); scale.covers(0) {
+			to.line(grey, 1, nil, vg.Point{X: x, Y: top}, vg.Point{X: x, Y: bottom})
+		}
+	}
+	if p.Kind == Dots { // before the numbers, which may stand on it
+		zero()
+	}
 	y := top
 	for _, by := range p.by {
 		h := p.groupHeight(by)
@@ -277,9 +285,8 @@ func (p *plan) rows(to pen, top, height vg.Length) {
 		}
 		y += h
 	}
-	if scale.covers(0) {
-		x := scale.at(0)
-		to.line(grey, 1, nil, vg.Point{X: x, Y: top}, vg.Point{X: x, Y: bottom})
+	if p.Kind == Bars {
+		zero()
 	}
 }
 
@@ -333,9 +340,15 @@ func (p *plan) dots(to pen, by string, scale scale, y vg.Length) {
 	for _, m := range seen {
 		to.glyph(slices.Index(p.series, m.series), scale.at(m.value), y)
 	}
-	to.write(valueFace, ink, p.Value.Format.String(last.value), end+7, y, 0)
+	number := func(x float64, from vg.Length, align vg.Length) {
+		label := p.Value.Format.String(x)
+		left := from + align*measure(valueFace, label)
+		to.box(color.White, left-1, y-6, left+measure(valueFace, label)+1, y+6)
+		to.write(valueFace, ink, label, from, y, align)
+	}
+	number(last.value, end+7, 0)
 	if len(seen) > 1 {
-		to.write(valueFace, ink, p.Value.Format.String(first.value), start-7, y, -1)
+		number(first.value, start-7, -1)
 	}
 }
 
@@ -377,6 +390,16 @@ func (p *plan) rowScale(left, right vg.Length) (scale, []float64) {
 	s := scale{low - per*float64(before), high + per*float64(room), left, right}
 	if low == 0 {
 		s.low = 0
+		if p.Kind == Dots && len(p.series) > 1 {
+			// The lowest figure of a row has its number on its left, where near zero the categories stand.
+			short := vg.Length(0)
+			for _, m := range p.marks {
+				if m.missing == "" {
+					short = max(short, room-(s.at(m.start())-left))
+				}
+			}
+			s.low = -s.high * float64(short/(right-left-short))
+		}
 	}
 	return s, ticks(s.low, s.high, p.Value.Format, 6)
 }

@@ -14,6 +14,23 @@ import (
 	"time"
 )
 
+// World is a server, and the data set behind it, that a question can be asked of.
+type World struct {
+	variable string // the environment variable that names its endpoint
+	url      string // where it is if that is not set
+	start    string // how to start it
+}
+
+var (
+	// DefaultWorld is the server that Query asks, named by KVARTER_URL.
+	DefaultWorld = World{variable: urlVariable, url: defaultURL, start: "    go run ."}
+
+	// AreaEffectWorld serves a synthetic data set whose areas have a planted effect on day care
+	// at ages 1-2, named by KVARTER_AREA_EFFECT_URL: what a method finds there is known to be there.
+	AreaEffectWorld = World{variable: "KVARTER_AREA_EFFECT_URL", url: "http://127.0.0.1:8081/graphql",
+		start: "    go run . generate --data data/area-effect --world area-effect\n    go run . serve --data data/area-effect --addr 127.0.0.1:8081"}
+)
+
 const (
 	urlVariable = "KVARTER_URL"
 	defaultURL  = "http://127.0.0.1:8080/graphql"
@@ -28,7 +45,12 @@ const (
 // returns the answer's data as a T. It stops the cell where that fails: the server is not
 // there, the answer holds errors, or the answer and T are not the same shape (see QueryE).
 func Query[T any](doc string, vars map[string]any) T {
-	answer, err := QueryE[T](doc, vars)
+	return QueryOn[T](DefaultWorld, doc, vars)
+}
+
+// QueryOn is Query, asked of another world.
+func QueryOn[T any](w World, doc string, vars map[string]any) T {
+	answer, err := query[T](w, doc, vars)
 	if err != nil {
 		stop(err)
 	}
@@ -43,8 +65,12 @@ func Query[T any](doc string, vars map[string]any) T {
 // an error, and so is a field of T that the document did not ask for (unless its tag says
 // omitempty). A null is an error too, except where T has a pointer, a slice, a map or an any
 // to hold it: a figure that is not there never reads as zero.
-func QueryE[T any](doc string, vars map[string]any) (answer T, err error) {
-	endpoint, err := endpoint()
+func QueryE[T any](doc string, vars map[string]any) (T, error) {
+	return query[T](DefaultWorld, doc, vars)
+}
+
+func query[T any](w World, doc string, vars map[string]any) (answer T, err error) {
+	endpoint, err := w.endpoint()
 	if err != nil {
 		return answer, err
 	}
@@ -64,7 +90,7 @@ func QueryE[T any](doc string, vars map[string]any) (answer T, err error) {
 	client := http.Client{Timeout: queryTimeout}
 	response, err := client.Do(request)
 	if err != nil {
-		return answer, noServer(endpoint, err)
+		return answer, w.noServer(endpoint, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
@@ -74,7 +100,7 @@ func QueryE[T any](doc string, vars map[string]any) (answer T, err error) {
 	if len(text) > maxAnswer {
 		return answer, fmt.Errorf("the answer of %s is larger than %d MB; ask for less, or page with first and after", endpoint, maxAnswer>>20)
 	}
-	data, err := readAnswer(endpoint, response, text)
+	data, err := w.readAnswer(endpoint, response, text)
 	if err != nil {
 		return answer, err
 	}
@@ -82,19 +108,19 @@ func QueryE[T any](doc string, vars map[string]any) (answer T, err error) {
 }
 
 // endpoint is the address that queries go to.
-func endpoint() (string, error) {
-	address := os.Getenv(urlVariable)
+func (w World) endpoint() (string, error) {
+	address := os.Getenv(w.variable)
 	if address == "" {
-		return defaultURL, nil
+		return w.url, nil
 	}
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return "", fmt.Errorf("%s is %q; it should be the address of the server's GraphQL endpoint, like %s", urlVariable, address, defaultURL)
+		return "", fmt.Errorf("%s is %q; it should be the address of the server's GraphQL endpoint, like %s", w.variable, address, w.url)
 	}
 	return address, nil
 }
 
-func noServer(endpoint string, err error) error {
+func (w World) noServer(endpoint string, err error) error {
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -103,14 +129,16 @@ func noServer(endpoint string, err error) error {
 		return fmt.Errorf(`no server answers at %s (the connection was refused).
 Start it in the folder of the repository, then run this cell again:
 
-    go run .
+%s
 
 If it runs somewhere else, say where in a cell of its own:
 
-    %%env %s http://HOST:PORT/graphql`, endpoint, urlVariable)
+    %%env %s http://HOST:PORT/graphql`, endpoint, w.start, w.variable)
 	default:
 		return fmt.Errorf(`the server at %s cannot be reached: %w
-Is the address right? It comes from the environment variable %s. The server is started with "go run ." in the folder of the repository`, endpoint, err, urlVariable)
+Is the address right? It comes from the environment variable %s. The server is started in the folder of the repository with
+
+%s`, endpoint, err, w.variable, w.start)
 	}
 }
 
@@ -181,7 +209,7 @@ func pathString(path []any) string {
 }
 
 // readAnswer takes the data out of a response, or says why there is none.
-func readAnswer(endpoint string, response *http.Response, text []byte) (json.RawMessage, error) {
+func (w World) readAnswer(endpoint string, response *http.Response, text []byte) (json.RawMessage, error) {
 	var answer struct {
 		Data   json.RawMessage `json:"data"`
 		Errors []GraphQLError  `json:"errors"`
@@ -189,7 +217,7 @@ func readAnswer(endpoint string, response *http.Response, text []byte) (json.Raw
 	if err := json.Unmarshal(text, &answer); err != nil {
 		start := strings.Join(strings.Fields(string(text[:min(len(text), 200)])), " ")
 		return nil, fmt.Errorf("%s answered %q, which is not a GraphQL answer: %q\nIs %s the address of the GraphQL endpoint, like %s?",
-			endpoint, response.Status, start, urlVariable, defaultURL)
+			endpoint, response.Status, start, w.variable, w.url)
 	}
 	if len(answer.Errors) > 0 {
 		return nil, &AnswerError{answer.Errors}

@@ -147,6 +147,22 @@ func TestQueryWithoutServerSaysHowToStartIt(t *testing.T) {
 	}
 }
 
+// The world with an area effect has an address of its own, and is started in another way.
+func TestQueryOnAsksTheOtherServer(t *testing.T) {
+	answering(t, 200, `{"data":{"x":1}}`)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(`{"data":{"x":2}}`)) }))
+	t.Setenv(AreaEffectWorld.variable, other.URL)
+	type answer struct{ X int }
+	if here, there := Query[answer](`{x}`, nil).X, QueryOn[answer](AreaEffectWorld, `{x}`, nil).X; here != 1 || there != 2 {
+		t.Errorf("the default world answers %d and the other %d; want 1 and 2", here, there)
+	}
+	other.Close()
+	_, err := query[answer](AreaEffectWorld, `{x}`, nil)
+	if err == nil || !strings.Contains(err.Error(), "generate --data data/area-effect --world area-effect\n") || !strings.Contains(err.Error(), AreaEffectWorld.variable) {
+		t.Errorf("error = %v", err)
+	}
+}
+
 // A cell is a program of its own: TestMain plays one where the environment asks for it.
 func TestMain(m *testing.M) {
 	switch os.Getenv("NB_TEST_CELL") {

@@ -1,0 +1,114 @@
+package endtoend
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kvarter/kvarter/internal/synth"
+)
+
+// remains asks what is left of the gap in day care at ages 1-2 in 2014 when age, origin, the
+// parents' work, family type and income are held equal, by every method.
+const remains = `{ children(where: {years: {from: 2014, to: 2014}, ages: {from: 1, to: 2}, setting: [SUPPORTED]}) {
+  compare(to: {years: {from: 2014, to: 2014}, ages: {from: 1, to: 2}, setting: [REST]}) {
+    crude: gap(of: IN_DAY_CARE) { value lower upper }
+    kitagawa: decomposition(of: IN_DAY_CARE, by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP]) { estimate: rate { value lower upper } }
+    oaxaca: decomposition(of: IN_DAY_CARE, by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP], method: OAXACA_BLINDER) { estimate: rate { value lower upper } }
+    fairlie: decomposition(of: IN_DAY_CARE, by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP], method: FAIRLIE) { estimate: rate { value lower upper } }
+    linear: adjusted(of: IN_DAY_CARE, controls: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP], model: LINEAR) { estimate: adjusted { value lower upper } }
+    logit: adjusted(of: IN_DAY_CARE, controls: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP], model: LOGIT) { estimate: adjusted { value lower upper } }
+  } } }`
+
+type interval struct{ Value, Lower, Upper *float64 }
+
+func (i interval) contains(x float64) bool { return *i.Lower <= x && x <= *i.Upper }
+
+// The world without an area effect and the one with a planted one differ in nothing else, and
+// every method tells them apart: where there is no effect the crude gap is not zero and the
+// adjusted one may be; where there is one, each interval contains its size and leaves zero out.
+func TestMethodsTellTheTwoWorldsApart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes the data sets of both worlds at full scale if they are not there; run without -short")
+	}
+	for _, test := range []struct {
+		world   synth.Kind
+		data    string
+		planted float64
+	}{
+		{synth.NoAreaEffect, "data", 0},
+		{synth.WithAreaEffect, filepath.Join("data", "area-effect"), synth.AreaEffect},
+	} {
+		t.Run(string(test.world), func(t *testing.T) {
+			base := world(t, test.data, test.world)
+			var answer struct {
+				Children struct{ Compare map[string]json.RawMessage }
+			}
+			text, err := json.Marshal(ask(t, base, remains))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(text, &answer); err != nil {
+				t.Fatal(err)
+			}
+			read := func(method string, into any) {
+				if err := json.Unmarshal(answer.Children.Compare[method], into); err != nil {
+					t.Fatalf("%s: %v", method, err)
+				}
+			}
+			var crude interval
+			if read("crude", &crude); crude.Value == nil || *crude.Upper >= 0 {
+				t.Errorf("the crude gap is %s; want one below 0", answer.Children.Compare["crude"])
+			}
+			for _, method := range []string{"kitagawa", "oaxaca", "fairlie", "linear", "logit"} {
+				var got struct{ Estimate interval }
+				read(method, &got)
+				e := got.Estimate
+				if e.Value == nil || e.Lower == nil || e.Upper == nil {
+					t.Fatalf("%s has no interval: %s", method, answer.Children.Compare[method])
+				}
+				t.Logf("%-8s %+.4f (%+.4f to %+.4f)", method, *e.Value, *e.Lower, *e.Upper)
+				if !e.contains(test.planted) {
+					t.Errorf("%s: %.4f (%.4f to %.4f) does not contain the planted %g", method, *e.Value, *e.Lower, *e.Upper, test.planted)
+				}
+				if test.planted != 0 && e.contains(0) {
+					t.Errorf("%s: %.4f (%.4f to %.4f) does not tell the effect from 0", method, *e.Value, *e.Lower, *e.Upper)
+				}
+				if width := *e.Upper - *e.Lower; width > 0.04 {
+					t.Errorf("%s: the interval is %.3f wide; it would contain anything", method, width)
+				}
+			}
+		})
+	}
+}
+
+// world serves the data set of a world at full scale, and makes it first if it is not in data.
+func world(t *testing.T, data string, kind synth.Kind) string {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(root, data, "current")); errors.Is(err, fs.ErrNotExist) {
+		if out, errs, code := command(t, "generate", "--data", data, "--world", string(kind)); code != 0 {
+			t.Fatalf("generate: exit %d\n%s%s", code, out, errs)
+		}
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	base, _ := start(t, "--data", data)
+	return base
+}
+
+// A notebook that asks the world with an area effect is not run on a data set of the other one.
+func TestVerifyWantsTheWorldItNames(t *testing.T) {
+	folder := small(t)
+	other := filepath.Join(folder, "area-effect")
+	if out, errs, code := command(t, "generate", "--data", other, "--scale", "0.01"); code != 0 {
+		t.Fatalf("generate: exit %d\n%s%s", code, out, errs)
+	}
+	_, errs, code := command(t, "verify", "--data", folder, filepath.Join("notebooks", "04-day-care-composition-or-area.ipynb"))
+	if want := "go run . generate --data " + other + " --world area-effect"; code != 2 || !strings.Contains(errs, want) {
+		t.Errorf("exit %d, %q; want exit 2 and …%s…", code, errs, want)
+	}
+}
