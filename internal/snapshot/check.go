@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,7 +77,7 @@ func Check(ctx context.Context, dir string, c *contract.Contract, report io.Writ
 		return nil, err
 	}
 	steps.Done()
-	if !slices.Contains(sortedValues(s.broken), true) {
+	if !slices.Contains(slices.Collect(maps.Values(s.broken)), true) {
 		steps.Start("Taking the fingerprint", 0)
 		if err := s.fingerprint(info); err != nil {
 			return nil, err
@@ -159,7 +160,7 @@ func (s *stored) open(t Table) error {
 		delete(types, c.Name)
 	}
 	delete(types, "file_row_number")
-	for _, name := range sortedKeysOf(types) {
+	for _, name := range slices.Sorted(maps.Keys(types)) {
 		s.wrong(file, "column", "it has a column %s, which the contract has not", name)
 	}
 	if _, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT %s FROM %s", f.view, strings.Join(list, ", "), relation)); err != nil {
@@ -239,14 +240,6 @@ func merge(imported, found []Finding) []Finding {
 		if f.Table == "" || !said[of(f)] {
 			out = append(out, f)
 		}
-	}
-	return out
-}
-
-func sortedValues(m map[string]bool) []bool {
-	out := make([]bool, 0, len(m))
-	for _, key := range sortedKeysOf(m) {
-		out = append(out, m[key])
 	}
 	return out
 }

@@ -421,6 +421,9 @@ func given(c *contract.Column, kind string) string {
 // type; it is null where the value cannot be read as that. It is "" where no value can.
 func typed(c *contract.Column, kind string) string {
 	name := quoteName(c.Name)
+	if kind == c.Type.SQL() {
+		return name
+	}
 	base, _, _ := strings.Cut(kind, "(")
 	isList := strings.HasSuffix(kind, "]")
 	nested := isList || base == "STRUCT" || base == "MAP" || base == "UNION" || base == "BLOB"
@@ -446,7 +449,7 @@ func typed(c *contract.Column, kind string) string {
 		return fmt.Sprintf("TRY_CAST(%s AS BOOLEAN)", text)
 	case contract.Date:
 		switch {
-		case kind == "DATE" || strings.HasPrefix(kind, "TIMESTAMP"):
+		case strings.HasPrefix(kind, "TIMESTAMP"):
 			return name + "::DATE"
 		case kind == "VARCHAR" || kind == "JSON":
 			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '\\d{4}-\\d{2}-\\d{2}') THEN TRY_CAST(%[1]s AS DATE) END", text)

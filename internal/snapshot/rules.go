@@ -430,6 +430,11 @@ func (k *checker) references(f *facts) error {
 
 // recordKeys: a person has one secret key, the same in all years.
 func (k *checker) recordKeys(f *facts) error {
+	if f.Person != "" && !f.has(f.Person) && !f.has("n") {
+		k.add(Finding{Severity: Warning, File: k.whole, Column: f.Name + "." + f.Person, Rule: "record key", Rows: 1, Table: f.Name,
+			Message: fmt.Sprintf("each row is a person, and without %s a person is not followed over the years and has no record key, from which cells are protected", f.Person)})
+		return nil
+	}
 	i := slices.IndexFunc(f.columns, func(c *contract.Column) bool { return c.Secret })
 	if f.Person == "" || !f.has(f.Person) || i < 0 {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -443,7 +444,7 @@ func walk(node any, visit func(object)) {
 	switch n := node.(type) {
 	case object:
 		visit(n)
-		for _, key := range sortedKeys(n) {
+		for _, key := range slices.Sorted(maps.Keys(n)) {
 			walk(n[key], visit)
 		}
 	case []any:
@@ -451,15 +452,6 @@ func walk(node any, visit func(object)) {
 			walk(item, visit)
 		}
 	}
-}
-
-func sortedKeys(o object) []string {
-	keys := make([]string, 0, len(o))
-	for key := range o {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // clone copies a node and all under it.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -272,7 +273,7 @@ func (r *jsonRows) otherUnits() []Finding {
 			}
 		}
 		for _, a := range group {
-			for _, key := range sortedKeysOf(a.keys) {
+			for _, key := range slices.Sorted(maps.Keys(a.keys)) {
 				k := a.keys[key]
 				means := slices.Sorted(slices.Values(keys[key]))
 				if k.positive == 0 || len(means) < 3 {
@@ -288,15 +289,6 @@ func (r *jsonRows) otherUnits() []Finding {
 		}
 	}
 	return out
-}
-
-func sortedKeysOf[T any](m map[string]T) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // jsonMember is a member of an object; number is NaN where the value is none.
