@@ -133,6 +133,43 @@ func BenchmarkRollup(b *testing.B) {
 	})
 }
 
+// What a decomposition asks of the store: two cohorts of a year, each split by five dimensions with
+// all its indicators. The aim is a few milliseconds.
+func BenchmarkDecomposition(b *testing.B) {
+	c, s, _ := served(b)
+	q := store.Query{Table: c.CohortTable("children")}
+	for _, name := range []string{"AGE", "REGISTERED_ORIGIN", "PARENTS_STATUS", "FAMILY_TYPE", "INCOME_GROUP"} {
+		d, err := c.Dimension(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		q.By = append(q.By, d)
+	}
+	year, err := c.Dimension("YEAR")
+	if err != nil {
+		b.Fatal(err)
+	}
+	setting, err := c.Dimension("SETTING")
+	if err != nil {
+		b.Fatal(err)
+	}
+	at := 2014
+	for _, indicators := range []int{1, 12} {
+		b.Run(fmt.Sprintf("indicators=%d", indicators), func(b *testing.B) {
+			for b.Loop() {
+				for position := range setting.Codes {
+					q := q
+					q.Indicators = c.Indicators[:indicators]
+					q.Where = q.Where.And(store.Condition{Dimension: year, From: &at, To: &at}).And(store.Condition{Dimension: setting, Positions: []int{position}})
+					if _, err := s.Cells(context.Background(), q); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
 // From opening the data set to being able to answer; the aim is under a second.
 func BenchmarkOpen(b *testing.B) {
 	c, err := contract.Parse("contract.yaml", data.Contract)
