@@ -6,9 +6,10 @@ import (
 	"embed"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"text/template"
+
+	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
@@ -26,320 +27,214 @@ func write(name string, data any) (string, error) {
 	return b.String(), err
 }
 
-// Cells answers a query from the smallest stored roll-up that covers it, else from the facts,
-// with one statement. The error lists what the data set records if it does not record what is
-// asked. Cancelling ctx stops the statement.
+// Cells answers a query from the smallest stored roll-up that covers it, else from the facts with
+// one statement. The error lists what the data set records if it does not record what is asked.
+// Cancelling ctx stops the work.
 func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 	defer fault.Wrap(&err, "store.Cells(%s)", q)
 	if err := s.check(q); err != nil {
 		return nil, err
 	}
-	text, values, places, err := s.statement(q)
-	if err != nil {
-		return nil, err
-	}
 	out := &Cells{Query: q}
-	err = s.query(ctx, text, values, func(rows *sql.Rows) error {
-		if q.MaxCells > 0 && len(out.Rows) == q.MaxCells {
-			return fault.Forbiddenf("splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions", q.Table.Cohort, strings.Join(dimensionNames(q.By), ", "), q.MaxCells)
-		}
-		cell, err := s.scan(q, places, rows)
-		out.Rows = append(out.Rows, cell)
-		return err
-	})
+	if r := s.rollupFor(q); r != nil {
+		out.Rows, err = r.cells(ctx, s, q)
+	} else {
+		out.Rows, err = s.cellsOfFacts(ctx, q)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-// statement writes the one statement that answers q, the values bound to it, and for each sum
-// that scan reads the place of its column, negative where the sum is 0.
-func (s *Store) statement(q Query) (string, []any, []int, error) {
-	src := s.source(q)
-	data := src.cells(q.By, q.Indicators, q.Measures, q.RecordKeys)
-	// For a question of a roll-up most of the time goes into columns, each planned and fetched
-	// apart, so no column is asked for twice.
-	var places []int
-	var distinct []sum
-	for _, c := range data.Sums {
-		i := slices.IndexFunc(distinct, func(d sum) bool { return d.Expression == c.Expression && d.Type == c.Type })
-		if i < 0 && c.Expression != "0" {
-			i = len(distinct)
-			distinct = append(distinct, c)
-		}
-		places = append(places, i)
-	}
-	data.Sums = distinct
-	var values []any
-	for _, c := range q.Where.Conditions {
-		condition, bound := src.condition(c)
-		data.Where = append(data.Where, condition)
-		values = append(values, bound...)
-	}
-	for _, i := range q.Where.With {
-		data.Where = append(data.Where, known(q.Table, i))
-		data.Where = append(data.Where, boolean(q.Table, i.When))
-	}
-	for _, i := range q.Where.Without {
-		data.Where = append(data.Where, known(q.Table, i))
-		data.Where = append(data.Where, "NOT "+boolean(q.Table, i.When))
-	}
-	text, err := write("cells", data)
-	return text, values, places, err
-}
-
-// cellsData fills in cells.sql.
-type cellsData struct {
-	By    []grouping
-	Sums  []sum
-	From  string
-	Where []string
-}
-
-// Nested reports whether the keys take two steps.
-func (d cellsData) Nested() bool {
-	return slices.ContainsFunc(d.By, func(g grouping) bool { return g.Outer != g.Name })
-}
-
-func (src source) cells(by []*contract.Dimension, indicators []*contract.Indicator, measures []*contract.Measure, keys bool) cellsData {
-	data := cellsData{Sums: src.sums(indicators, measures, keys), From: quoteName(src.relation())}
-	for _, d := range by {
-		data.By = append(data.By, src.grouping(d))
-	}
-	return data
-}
-
-func (s *Store) scan(q Query, places []int, rows *sql.Rows) (Cell, error) {
-	cell := Cell{Key: make([]int32, len(q.By)), Indicators: make([]Tally, len(q.Indicators)), Measures: make([]Moments, len(q.Measures))}
-	keys := make([]sql.NullInt32, len(q.By))
-	areas := make([]sql.NullString, len(q.By))
-	targets := make([]any, len(q.By), len(q.By)+len(places))
-	for i, d := range q.By {
-		if d.IsArea() {
-			targets[i] = &areas[i]
-		} else {
-			targets[i] = &keys[i]
-		}
-	}
-	// Each sum has a target; sums of one column share it and are copied afterwards.
-	var shared []func()
-	first := map[int]*int64{}
-	next := 0
-	whole := func(target *int64) {
-		place := places[next]
-		next++
-		switch from := first[place]; {
-		case place < 0:
-		case from != nil:
-			shared = append(shared, func() { *target = *from })
-		default:
-			first[place] = target
-			targets = append(targets, target)
-		}
-	}
-	whole(&cell.N)
-	if q.RecordKeys {
-		whole(&cell.RecordKey)
-	}
-	for i := range cell.Indicators {
-		t := &cell.Indicators[i]
-		whole(&t.N)
-		whole(&t.Y)
-		whole(&t.Unknown)
-		if q.RecordKeys {
-			whole(&t.NKey)
-			whole(&t.YKey)
-		}
-	}
-	for i := range cell.Measures {
-		m := &cell.Measures[i]
-		whole(&m.N)
-		whole(&m.Sum)
-		targets = append(targets, &m.SumSq)
-		next++
-		whole(&m.Unknown)
-	}
-	if err := rows.Scan(targets...); err != nil {
-		return cell, err
-	}
-	for _, copied := range shared {
-		copied()
-	}
-	for i, d := range q.By {
-		cell.Key[i] = None
-		switch {
-		case areas[i].Valid:
-			position, ok := s.areaPosition[areas[i].String]
-			if !ok {
-				return cell, fmt.Errorf("%s has area_id %q, which table area has not", q.Table.Name, areas[i].String)
-			}
-			cell.Key[i] = int32(position)
-		case keys[i].Valid && !d.IsArea():
-			cell.Key[i] = keys[i].Int32
-		}
-	}
-	return cell, nil
-}
-
-// source is what a query reads: the facts of a table, or a roll-up of them.
-type source struct {
-	table   *contract.Table
-	columns map[string]bool  // the table's columns that the data set has
-	rollup  *contract.Rollup // nil: the facts
-	// complete holds the indicators without an unknown value in the table, each with the first
-	// of them among the same observations.
-	complete map[*contract.Indicator]*contract.Indicator
-}
-
-// facts returns the table itself as a source.
-func (s *Store) facts(t *contract.Table) source {
-	return source{table: t, columns: s.columns[t.Name], complete: s.complete[t.Name]}
-}
-
-// source returns the smallest roll-up that covers q, else the facts.
-func (s *Store) source(q Query) source {
-	best := s.facts(q.Table)
-	if len(q.Where.With)+len(q.Where.Without) > 0 {
-		return best // roll-ups are not split by indicators
-	}
-	rows := int64(-1)
-	for _, r := range s.rollups {
-		candidate := best
-		candidate.rollup = r.Rollup
-		if r.Table == q.Table && (rows < 0 || r.rows < rows) && candidate.covers(slices.Concat(q.By, q.Where.Dimensions())) {
-			best, rows = candidate, r.rows
-		}
-	}
-	return best
-}
-
-func (src source) covers(dimensions []*contract.Dimension) bool {
-	return !slices.ContainsFunc(dimensions, func(d *contract.Dimension) bool { return src.stored(d) == nil })
-}
-
-// stored returns the dimension of the roll-up that tells d: itself, or a finer one.
-func (src source) stored(d *contract.Dimension) *contract.Dimension {
-	if slices.Contains(src.rollup.By, d) {
-		return d
-	}
-	for _, f := range src.rollup.By {
-		if f.Refines(d, src.table.Name) {
-			return f
-		}
+// checkCount returns an error if n cells are more than q allows.
+func (q Query) checkCount(n int) error {
+	if q.MaxCells > 0 && n > q.MaxCells {
+		return fault.Forbiddenf("splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions", q.Table.Cohort, strings.Join(dimensionNames(q.By), ", "), q.MaxCells)
 	}
 	return nil
 }
 
-func (src source) relation() string {
-	if src.rollup != nil {
-		return src.rollup.Name
+// cellsOfFacts answers q with one statement over the facts.
+func (s *Store) cellsOfFacts(ctx context.Context, q Query) ([]Cell, error) {
+	var where []string
+	var values []any
+	for _, c := range q.Where.Conditions {
+		condition, bound := condition(q.Table, c)
+		where = append(where, condition)
+		values = append(values, bound...)
 	}
-	return src.table.Name
+	for _, i := range q.Where.With {
+		where = append(where, known(q.Table, i), boolean(q.Table, i.When))
+	}
+	for _, i := range q.Where.Without {
+		where = append(where, known(q.Table, i), "NOT "+boolean(q.Table, i.When))
+	}
+	sums := s.sums(q)
+	text, err := s.cellsStatement(q, sums, where)
+	if err != nil {
+		return nil, err
+	}
+	var out []Cell
+	err = s.query(ctx, text, values, func(rows *sql.Rows) error {
+		if err := q.checkCount(len(out) + 1); err != nil {
+			return err
+		}
+		cell := newCells(q, 1)[0]
+		var targets []any
+		for i := range cell.Key {
+			targets = append(targets, keyTarget{s, &cell.Key[i]})
+		}
+		for _, sum := range sums {
+			targets = append(targets, sum.target(&cell))
+		}
+		err := rows.Scan(targets...)
+		out = append(out, cell)
+		return err
+	})
+	return out, err
 }
 
-// grouping is one key of the cells statement.
-type grouping struct{ Name, Inner, Outer string }
-
-func (src source) grouping(d *contract.Dimension) grouping {
-	g := grouping{Name: quoteName("by_" + d.Field)}
-	g.Outer = g.Name
-	if src.rollup != nil {
-		f := src.stored(d)
-		g.Inner = quoteName(f.Field)
-		if f != d {
-			g.Inner = src.place(d, g.Inner)
-		}
-		return g
+// newCells makes n cells of q in which nothing is counted.
+func newCells(q Query, n int) []Cell {
+	out := make([]Cell, n)
+	keys, tallies, moments := make([]int32, n*len(q.By)), make([]Tally, n*len(q.Indicators)), make([]Moments, n*len(q.Measures))
+	for i := range out {
+		out[i].Key, keys = cut(keys, len(q.By))
+		out[i].Indicators, tallies = cut(tallies, len(q.Indicators))
+		out[i].Measures, moments = cut(moments, len(q.Measures))
 	}
-	column := quoteName(d.Columns[src.table.Name].Name)
-	switch {
-	case d.IsInteger() || d.IsArea():
-		g.Inner = column
-	case d.Refines(d, src.table.Name) && src.isOwnCodes(d):
-		// Comparing a text with a hundred codes is for the few groups, not for each row.
-		g.Inner, g.Outer = column, src.place(d, g.Name)
+	return out
+}
+
+// cut returns the first n elements of list, to which nothing can be appended in place, and the rest.
+func cut[T any](list []T, n int) (first, rest []T) { return list[:n:n], list[n:] }
+
+// keyTarget reads a key: an integer, the place of a code, or the id of an area as its place.
+type keyTarget struct {
+	store *Store
+	key   *int32
+}
+
+// Scan implements sql.Scanner.
+func (t keyTarget) Scan(value any) error {
+	switch v := value.(type) {
+	case nil:
+		*t.key = None
+	case int32:
+		*t.key = v
+	case uint8:
+		*t.key = int32(v)
+	case string:
+		place, ok := t.store.areaPosition[v]
+		if !ok {
+			return fmt.Errorf("a row has area_id %q, which table area has not", v)
+		}
+		*t.key = int32(place)
 	default:
-		g.Inner = src.place(d, column)
+		return fmt.Errorf("a key is a %T; an integer or a text was expected", value)
 	}
-	return g
+	return nil
 }
 
-// isOwnCodes reports whether each code of the column is a code of the dimension.
-func (src source) isOwnCodes(d *contract.Dimension) bool {
-	for _, s := range d.Selections(src.table.Name) {
-		if len(s.In) != 1 && !s.Missing {
-			return false
+// squareTarget reads an exact sum of squares as the nearest double.
+type squareTarget struct{ sum *float64 }
+
+// Scan implements sql.Scanner.
+func (t squareTarget) Scan(value any) error {
+	d, ok := value.(duckdb.Decimal)
+	if !ok {
+		return fmt.Errorf("a sum of squares is a %T; a decimal was expected", value)
+	}
+	*t.sum, _ = d.Value.Float64()
+	return nil
+}
+
+// cellsStatement writes the statement over the facts that splits and sums as q asks, where the
+// conditions hold.
+func (s *Store) cellsStatement(q Query, sums []sum, where []string) (string, error) {
+	type named struct{ Name, Expression, Type string }
+	data := struct {
+		Columns []string // of the facts, by which rows are first made one
+		Carried []named  // what is then summed
+		By      []named
+		Sums    []named
+		From    string
+		Where   []string
+	}{From: quoteName(q.Table.Name), Where: where}
+	for _, d := range q.By {
+		column := d.Columns[q.Table.Name].Name
+		data.Columns = append(data.Columns, quoteName(column))
+		key := named{Name: byName(d), Expression: quoteName(column)}
+		switch {
+		case d.IsInteger():
+			key.Expression += "::INTEGER"
+		case !d.IsArea():
+			key.Expression = place(q.Table, d, key.Expression)
+		}
+		data.By = append(data.By, key)
+	}
+	for _, i := range q.Indicators {
+		for _, column := range i.Columns() {
+			data.Columns = append(data.Columns, quoteName(column))
 		}
 	}
-	return true
+	slices.Sort(data.Columns)
+	data.Columns = slices.Compact(data.Columns)
+	carried := map[string]bool{}
+	for _, sum := range s.sums(Query{Table: q.Table, Measures: q.Measures, RecordKeys: q.RecordKeys}) {
+		carried[sum.Name] = true
+		data.Carried = append(data.Carried, named{sum.Name, sum.write(s.row(q.Table)), sum.Type})
+	}
+	for _, sum := range sums {
+		expression := sum.Name
+		if !carried[sum.Name] {
+			expression = sum.write(row{weight: "n", key: "record_key"})
+		}
+		data.Sums = append(data.Sums, named{sum.Name, expression, sum.Type})
+	}
+	return write("cells", data)
 }
+
+// byName is the name of a key in the statement.
+func byName(d *contract.Dimension) string { return quoteName("by_" + d.Field) }
 
 // place writes the place of a column's value among the dimension's codes.
-func (src source) place(d *contract.Dimension, expression string) string {
+func place(t *contract.Table, d *contract.Dimension, column string) string {
 	var b strings.Builder
 	b.WriteString("CASE")
-	for _, s := range d.Selections(src.table.Name) {
-		fmt.Fprintf(&b, " WHEN %s THEN %d", src.selects(d, s, expression), s.Position)
+	for _, s := range d.Selections(t.Name) {
+		fmt.Fprintf(&b, " WHEN %s THEN %d", selects(s, column), s.Position)
 	}
-	b.WriteString(" END")
+	b.WriteString(" END::INTEGER")
 	return b.String()
 }
 
-// selects writes the condition that the expression, a value of the stored column of d, is one of
-// those of the selection. In the facts a code is its text, in a roll-up its place.
-func (src source) selects(d *contract.Dimension, s contract.Selection, expression string) string {
+// selects writes the condition that the column's value is one of those of the selection.
+func selects(s contract.Selection, column string) string {
 	switch {
 	case s.Range != nil:
-		return fmt.Sprintf("%s BETWEEN %d AND %d", expression, s.Range[0], s.Range[1])
+		return fmt.Sprintf("%s BETWEEN %d AND %d", column, s.Range[0], s.Range[1])
 	case s.Present != nil && *s.Present:
-		return expression + " IS NOT NULL"
-	case s.Present != nil:
-		return expression + " IS NULL"
-	case s.Missing && src.rollup == nil:
-		return expression + " IS NULL"
-	case s.Missing:
-		f := src.stored(d)
-		for _, fine := range f.Selections(src.table.Name) {
-			if fine.Missing {
-				return fmt.Sprintf("%s = %d", expression, fine.Position)
-			}
-		}
-		return expression + " IS NULL"
+		return column + " IS NOT NULL"
+	case s.Present != nil || s.Missing:
+		return column + " IS NULL"
 	}
 	codes := make([]string, len(s.In))
 	for i, code := range s.In {
 		codes[i] = quoteText(code)
-		if src.rollup != nil {
-			codes[i] = strconv.Itoa(src.placeOf(src.stored(d), code))
-		}
 	}
-	return expression + " IN (" + strings.Join(codes, ", ") + ")"
-}
-
-// placeOf returns the place in the stored dimension f of a code of its column.
-func (src source) placeOf(f *contract.Dimension, code string) int {
-	for _, s := range f.Selections(src.table.Name) {
-		if slices.Contains(s.In, code) {
-			return s.Position
-		}
-	}
-	return -1
+	return column + " IN (" + strings.Join(codes, ", ") + ")"
 }
 
 // condition writes a condition of the filter, with its values to be bound.
-func (src source) condition(c Condition) (string, []any) {
+func condition(t *contract.Table, c Condition) (string, []any) {
 	d := c.Dimension
-	column := quoteName(d.Columns[src.table.Name].Name)
-	stored := d
-	if src.rollup != nil {
-		stored = src.stored(d)
-		column = quoteName(stored.Field)
-	}
+	column := quoteName(d.Columns[t.Name].Name)
+	var parts []string
+	var values []any
 	switch {
 	case d.IsInteger():
-		var parts []string
-		var values []any
 		if c.From != nil {
 			parts, values = append(parts, column+" >= ?"), append(values, *c.From)
 		}
@@ -352,33 +247,16 @@ func (src source) condition(c Condition) (string, []any) {
 		return strings.Join(parts, " AND "), values
 	case d.IsArea():
 		return column + " IN (" + marks(len(c.Areas)) + ")", anys(c.Areas)
-	case src.rollup != nil && stored == d:
-		return column + " IN (" + marks(len(c.Positions)) + ")", anys(c.Positions)
 	}
-	var parts []string
-	var values []any
-	for _, s := range d.Selections(src.table.Name) {
-		if !slices.Contains(c.Positions, s.Position) {
-			continue
-		}
-		switch {
-		case s.Range != nil:
-			parts, values = append(parts, column+" BETWEEN ? AND ?"), append(values, s.Range[0], s.Range[1])
-		case len(s.In) > 0 && src.rollup == nil:
-			parts, values = append(parts, column+" IN ("+marks(len(s.In))+")"), append(values, anys(s.In)...)
-		case len(s.In) > 0:
-			parts = append(parts, column+" IN ("+marks(len(s.In))+")")
-			for _, code := range s.In {
-				values = append(values, src.placeOf(stored, code))
-			}
-		default:
-			parts = append(parts, src.selects(d, s, column))
+	for _, s := range d.Selections(t.Name) {
+		if slices.Contains(c.Positions, s.Position) {
+			parts = append(parts, selects(s, column))
 		}
 	}
 	if len(parts) == 0 {
 		return "false", nil // the table cannot hold any of the codes
 	}
-	return "(" + strings.Join(parts, " OR ") + ")", values
+	return "(" + strings.Join(parts, " OR ") + ")", nil
 }
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
@@ -392,69 +270,95 @@ func anys[T any](list []T) []any {
 }
 
 // sum is one additive column of cells.
-type sum struct{ Name, Expression, Type string }
+type sum struct {
+	Name   string // of the column in a stored roll-up, quoted
+	Type   string // BIGINT, or squares
+	write  expression
+	field  func(*Cell) *int64
+	square func(*Cell) *float64 // instead of field, of squares
+}
 
-// sums writes what is summed within a cell, in the order in which scan reads it. Where the data
-// set has no unknown value of an indicator, its denominator is written like that of any other
-// such indicator among the same observations, so that DuckDB sums it once.
-func (src source) sums(indicators []*contract.Indicator, measures []*contract.Measure, keys bool) []sum {
-	weight, key := "1", "0"
-	if src.columns["n"] {
-		weight = "coalesce(n, 1)"
+// squares is the type of a sum of squares, which stays exact until it is taken.
+const squares = "DECIMAL(38,0)"
+
+// target returns where the sum is scanned into a cell.
+func (s sum) target(c *Cell) any {
+	if s.Type == squares {
+		return squareTarget{s.square(c)}
 	}
-	if src.columns["record_key"] {
-		key = "coalesce(record_key, 0)"
+	return s.field(c)
+}
+
+// expression writes what a row of facts adds to a sum. Only statements need it written, which
+// takes longer than to answer from a roll-up.
+type expression func(row) string
+
+// row says how many observations a row of facts stands for and the sum of their record keys, in SQL.
+type row struct{ weight, key string }
+
+func (s *Store) row(t *contract.Table) row {
+	out := row{weight: "1", key: "0"}
+	if s.columns[t.Name]["n"] {
+		out.weight = "coalesce(n, 1)"
 	}
+	if s.columns[t.Name]["record_key"] {
+		out.key = "coalesce(record_key, 0)"
+	}
+	return out
+}
+
+// counted adds the observations of the rows where the condition holds.
+func counted(where func() string) expression {
+	return func(r row) string { return "CASE WHEN " + where() + " THEN " + r.weight + " ELSE 0 END" }
+}
+
+// keyed adds their record keys.
+func keyed(where func() string) expression {
+	return func(r row) string { return counted(where)(row{weight: r.key}) }
+}
+
+// sums returns what is summed within a cell of q.
+func (s *Store) sums(q Query) []sum {
 	var out []sum
-	add := func(name, stored, value, where, kind string) {
-		expression := "sum(CASE WHEN " + where + " THEN " + value + " ELSE 0 END)"
-		if src.rollup != nil {
-			expression = "sum(" + quoteName(stored) + ")"
-		}
-		out = append(out, sum{Name: quoteName(name), Expression: expression, Type: kind})
+	add := func(name string, e expression, field func(*Cell) *int64) {
+		out = append(out, sum{Name: quoteName(name), Type: "BIGINT", write: e, field: field})
 	}
-	add("n", "n", weight, "true", "BIGINT")
-	if keys {
-		add("record_key", "record_key", key, "true", "BIGINT")
+	all := func() string { return "true" }
+	add("n", counted(all), func(c *Cell) *int64 { return &c.N })
+	if q.RecordKeys {
+		add("record_key", keyed(all), func(c *Cell) *int64 { return &c.RecordKey })
 	}
-	for _, i := range indicators {
+	for k, i := range q.Indicators {
 		name := strings.ToLower(i.Name)
-		is, unknown := known(src.table, i), "true"
-		if i.Among != nil {
-			unknown = "(" + boolean(src.table, i.Among) + ") IS NOT FALSE"
-		}
-		when := boolean(src.table, i.When)
-		n, nk := name+"_n", name+"_nk" // the stored columns of the denominator
-		if first := src.complete[i]; first != nil {
-			n, nk, is = strings.ToLower(first.Name)+"_n", strings.ToLower(first.Name)+"_nk", "true"
+		is := func() string { return known(q.Table, i) }
+		has := func() string { return known(q.Table, i) + " AND " + boolean(q.Table, i.When) }
+		unknown := func() string {
+			perhaps := "true"
 			if i.Among != nil {
-				is = "(" + boolean(src.table, i.Among) + ")"
-			} else {
-				n, nk = "n", "record_key"
+				perhaps = "(" + boolean(q.Table, i.Among) + ") IS NOT FALSE"
 			}
+			return perhaps + " AND NOT " + known(q.Table, i)
 		}
-		add(name+"_n", n, weight, is, "BIGINT")
-		add(name+"_y", name+"_y", weight, is+" AND "+when, "BIGINT")
-		if src.complete[i] != nil {
-			out = append(out, sum{Name: quoteName(name + "_u"), Expression: "0", Type: "BIGINT"})
-		} else {
-			add(name+"_u", name+"_u", weight, unknown+" AND NOT ("+is+")", "BIGINT")
-		}
-		if keys {
-			add(name+"_nk", nk, key, is, "BIGINT")
-			add(name+"_yk", name+"_yk", key, is+" AND "+when, "BIGINT")
+		add(name+"_n", counted(is), func(c *Cell) *int64 { return &c.Indicators[k].N })
+		add(name+"_y", counted(has), func(c *Cell) *int64 { return &c.Indicators[k].Y })
+		add(name+"_u", counted(unknown), func(c *Cell) *int64 { return &c.Indicators[k].Unknown })
+		if q.RecordKeys {
+			add(name+"_nk", keyed(is), func(c *Cell) *int64 { return &c.Indicators[k].NKey })
+			add(name+"_yk", keyed(has), func(c *Cell) *int64 { return &c.Indicators[k].YKey })
 		}
 	}
-	for _, m := range measures {
+	for k, m := range q.Measures {
 		name, x := strings.ToLower(m.Name), quoteName(m.Column)
-		square := fmt.Sprintf("%s::HUGEINT * %s * %s", weight, x, x)
-		if m.Deviation != "" && src.columns[m.Deviation] {
-			square += fmt.Sprintf(" + coalesce((%s - 1) * %s::HUGEINT * %s, 0)", weight, quoteName(m.Deviation), quoteName(m.Deviation))
-		}
-		add(name+"_n", name+"_n", weight, x+" IS NOT NULL", "BIGINT")
-		add(name+"_s", name+"_s", weight+" * "+x, "true", "BIGINT")
-		add(name+"_q", name+"_q", square, x+" IS NOT NULL", "DOUBLE")
-		add(name+"_u", name+"_u", weight, x+" IS NULL", "BIGINT")
+		add(name+"_n", counted(func() string { return x + " IS NOT NULL" }), func(c *Cell) *int64 { return &c.Measures[k].N })
+		add(name+"_s", func(r row) string { return r.weight + " * " + x }, func(c *Cell) *int64 { return &c.Measures[k].Sum })
+		out = append(out, sum{Name: quoteName(name + "_q"), Type: squares, square: func(c *Cell) *float64 { return &c.Measures[k].SumSq }, write: func(r row) string {
+			square := fmt.Sprintf("%s::HUGEINT * %s * %s", r.weight, x, x)
+			if m.Deviation != "" && s.columns[q.Table.Name][m.Deviation] {
+				square += fmt.Sprintf(" + coalesce((%s - 1) * %s::HUGEINT * %s, 0)", r.weight, quoteName(m.Deviation), quoteName(m.Deviation))
+			}
+			return square
+		}})
+		add(name+"_u", counted(func() string { return x + " IS NULL" }), func(c *Cell) *int64 { return &c.Measures[k].Unknown })
 	}
 	return out
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
@@ -21,23 +20,16 @@ import (
 
 // Store is an open snapshot. It is safe for concurrent use.
 type Store struct {
-	db         *sql.DB
-	contract   *contract.Contract
-	statements *lru.Cache[string, *sql.Stmt] // by text
-	columns    map[string]map[string]bool    // by table: the columns that the data set has
-	bounds     map[string]map[string][2]int  // by table: least and largest value of integer dimensions
-	rollups    []storedRollup
-	complete   map[string]map[*contract.Indicator]*contract.Indicator // by table: see source
+	db       *sql.DB
+	contract *contract.Contract
+	columns  map[string]map[string]bool   // by table: the columns that the data set has
+	bounds   map[string]map[string][2]int // by table: least and largest value of integer dimensions
+	rollups  []*rollup
 
 	areas        []*Area
 	areaPosition map[string]int
 	plans        []*Plan
 	planByID     map[string]*Plan
-}
-
-type storedRollup struct {
-	*contract.Rollup
-	rows int64
 }
 
 // Options bound what DuckDB may use. The zero Options leave it to DuckDB.
@@ -58,10 +50,7 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStore(db, c)
-	if err != nil {
-		return nil, err
-	}
+	s := newStore(db, c)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.Close())
@@ -82,18 +71,12 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 	return s, nil
 }
 
-// cachedStatements is how many planned statements are kept: more than a page of a front end or a
-// notebook asks, and a few megabytes.
-const cachedStatements = 256
-
-func newStore(db *sql.DB, c *contract.Contract) (*Store, error) {
-	statements, err := lru.NewWithEvict(cachedStatements, func(_ string, statement *sql.Stmt) { _ = statement.Close() })
-	return &Store{db: db, contract: c, statements: statements, columns: map[string]map[string]bool{}, bounds: map[string]map[string][2]int{},
-		complete:     map[string]map[*contract.Indicator]*contract.Indicator{},
-		areaPosition: map[string]int{}, planByID: map[string]*Plan{}}, err
+func newStore(db *sql.DB, c *contract.Contract) *Store {
+	return &Store{db: db, contract: c, columns: map[string]map[string]bool{}, bounds: map[string]map[string][2]int{},
+		areaPosition: map[string]int{}, planByID: map[string]*Plan{}}
 }
 
-// Close closes the snapshot; a query under way ends with an error.
+// Close closes the snapshot; a statement under way ends with an error.
 func (s *Store) Close() error { return s.db.Close() }
 
 // Ready returns an error if the store cannot answer.
@@ -143,11 +126,7 @@ func lock(ctx context.Context, db *sql.DB, folder string) error {
 
 // query runs a statement and calls each for every row.
 func (s *Store) query(ctx context.Context, text string, values []any, each func(*sql.Rows) error) (err error) {
-	statement, err := s.prepare(ctx, text)
-	if err != nil {
-		return stopped(ctx, err)
-	}
-	rows, err := statement.QueryContext(ctx, values...)
+	rows, err := s.db.QueryContext(ctx, text, values...)
 	if err != nil {
 		return stopped(ctx, err)
 	}
@@ -158,20 +137,6 @@ func (s *Store) query(ctx context.Context, text string, values []any, each func(
 		}
 	}
 	return stopped(ctx, rows.Err())
-}
-
-// prepare returns the statement planned: for a question over a roll-up, planning costs more than
-// running. A statement that has fallen out of the cache is closed once no query uses it.
-func (s *Store) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
-	if statement, ok := s.statements.Get(text); ok {
-		return statement, nil
-	}
-	statement, err := s.db.PrepareContext(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	s.statements.Add(text, statement)
-	return statement, nil
 }
 
 // stopped returns the reason ctx ended if it did, since DuckDB says only "interrupted".

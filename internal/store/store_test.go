@@ -246,6 +246,46 @@ func TestCancelStopsTheQuery(t *testing.T) {
 	}
 }
 
+// The first questions read the roll-ups: many at once agree, and one that is cancelled leaves
+// nothing half read.
+func TestFirstQuestionsOfRollups(t *testing.T) {
+	c := storetest.Contract(t)
+	s := storetest.Open(t, c, storetest.World)
+	q := store.Query{Table: c.CohortTable("children"), By: []*contract.Dimension{dimension(t, c, "AGE"), dimension(t, c, "AREA")}, Indicators: c.Indicators[:3], Measures: c.Measures[:1]}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := s.Cells(cancelled, q); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled question gave %v, want context.Canceled", err)
+	}
+	answers := make(chan string)
+	for range 8 {
+		go func() {
+			cells, err := s.Cells(context.Background(), q)
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			answers <- fmt.Sprintf("%+v", cells.Rows)
+		}()
+	}
+	first := <-answers
+	if !strings.Contains(first, "Indicators") {
+		t.Fatal(first)
+	}
+	for range 7 {
+		if other := <-answers; other != first {
+			t.Errorf("asked at once, one got\n%s\nanother\n%s", first, other)
+		}
+	}
+	if _, err := s.Cells(cancelled, q); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled question of what is read gave %v, want context.Canceled", err)
+	}
+	q.MaxCells = 3
+	if _, err := s.Cells(context.Background(), q); fault.KindOf(err) != fault.Forbidden || !strings.Contains(err.Error(), "more than 3 cells") {
+		t.Errorf("more cells than allowed gave %v", err)
+	}
+}
+
 func TestMissingAndBrokenSnapshots(t *testing.T) {
 	c := storetest.Contract(t)
 	ctx := context.Background()

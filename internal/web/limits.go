@@ -155,7 +155,7 @@ func (d *depths) of(set ast.SelectionSet) int {
 
 // Costs, in units of one field that is already at hand (a few microseconds).
 const (
-	storeCost      = 50  // a field of a cohort: one statement over a stored roll-up
+	storeCost      = 50  // a field of a cohort: one question of the store
 	comparisonCost = 200 // a field of a comparison: two cohorts and a method on their cells
 
 	pageLength = 50  // of a connection without `first` and `last`
