@@ -63,9 +63,6 @@ func (m EffectMethod) String() string {
 func (m EffectMethod) weighs() bool { return m == IPW || m == AIPW || m == IPWRA }
 func (m EffectMethod) models() bool { return m == RegressionAdjustment || m == AIPW || m == IPWRA }
 
-// matches tells whether the method pairs observations.
-func (m EffectMethod) matches() bool { return m >= ExactMatching }
-
 // TreatmentRow is a covariate pattern of one arm, with the sums of the outcome. A single
 // observation y is N = 1, Sum = y, SumSq = y².
 type TreatmentRow struct {
