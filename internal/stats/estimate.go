@@ -115,7 +115,8 @@ func normalQuantile(level float64) float64 {
 	if CheckLevel(level) != nil {
 		return math.NaN()
 	}
-	return distuv.UnitNormal.Quantile(0.5 + level/2)
+	// The tail is exact where 0.5 + level/2 would round to 1.
+	return -distuv.UnitNormal.Quantile((1 - level) / 2)
 }
 
 // studentQuantile is t with P(|T| < t) = level at df degrees of freedom. Above a million
@@ -127,7 +128,7 @@ func studentQuantile(level, df float64) float64 {
 	case df > 1e6:
 		return normalQuantile(level)
 	}
-	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile(0.5 + level/2)
+	return -distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile((1 - level) / 2)
 }
 
 func clip01(p float64) float64 { return math.Min(1, math.Max(0, p)) }
