@@ -88,7 +88,7 @@ func normalEstimate(method string, value, variance, level float64) Estimate {
 // scaledEstimate is value ± q·se for a quantile q of the reference distribution.
 func scaledEstimate(method string, value, variance, q, level float64) Estimate {
 	se := math.Sqrt(math.Max(variance, 0))
-	if math.IsNaN(variance) {
+	if math.IsNaN(variance) || math.IsInf(variance, 0) { // an infinite one is undefined too
 		se = math.NaN()
 	}
 	return Estimate{
