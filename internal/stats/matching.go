@@ -154,6 +154,9 @@ func (s *treatmentSample) cells() (stratum []int, count int) {
 // treated, for the ATE of all. Strata include their lower cut; values beyond the outer cuts belong
 // to the outer strata.
 func (s *treatmentSample) subclasses() (stratum []int, count int) {
+	// Propensities of like observations differ in their last digits only; a cut must not part them.
+	const same = 1e-9
+
 	type mass struct{ e, n float64 }
 	var values []mass
 	var total float64
@@ -168,7 +171,7 @@ func (s *treatmentSample) subclasses() (stratum []int, count int) {
 		var below float64
 		for _, v := range values {
 			below += v.n
-			if rank < below {
+			if rank < below-same*total {
 				return v.e
 			}
 		}
@@ -183,7 +186,7 @@ func (s *treatmentSample) subclasses() (stratum []int, count int) {
 	stratum = make([]int, len(s.rows))
 	for i := range s.rows {
 		e := s.propensity.e[i]
-		stratum[i] = sort.Search(len(cuts), func(k int) bool { return cuts[k] > e })
+		stratum[i] = sort.Search(len(cuts), func(k int) bool { return cuts[k] > e+same })
 	}
 	return stratum, s.opts.Subclasses
 }

@@ -393,7 +393,7 @@ func (r *Regression) covariance(kept float64) error {
 	}
 	r.DF = math.Inf(1)
 	if r.Model == Linear {
-		if n <= kept {
+		if n <= kept*(1+1e-9) { // weights add up to a whole number only nearly
 			return fault.Invalidf("%g observations cannot tell %g coefficients and their uncertainty", n, kept)
 		}
 		r.Sigma2, r.DF = sse/(n-kept), n-kept
@@ -453,7 +453,7 @@ func (r *Regression) covariance(kept float64) error {
 	meat.fill()
 	r.cov = r.bread.sandwich(meat)
 	if r.Covariance == Robust {
-		if n <= kept {
+		if n <= kept*(1+1e-9) { // weights add up to a whole number only nearly
 			return fault.Invalidf("%g observations cannot tell %g coefficients and their uncertainty", n, kept)
 		}
 		r.cov.scale(n / (n - kept))
