@@ -19,9 +19,7 @@ import (
 
 // rollup answers questions from the cells of a stored roll-up, which it holds in memory by
 // column; a column is read when a question first needs it. DuckDB is not asked: it spends 0.3 ms
-// on planning a statement and some 30 µs on each of its columns, however few the rows. Over the
-// default data set a share takes a twentieth of that, and the two cohorts of a decomposition,
-// split by five dimensions with twelve indicators, a tenth of what the same tables take in SQL.
+// on planning a statement and some 30 µs on each of its columns, however few the rows.
 type rollup struct {
 	*contract.Rollup
 	file string
