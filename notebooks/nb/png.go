@@ -3,6 +3,7 @@ package nb
 import (
 	"bytes"
 	"image/color"
+	"image/png"
 	"math"
 	"slices"
 	"strconv"
@@ -172,7 +173,8 @@ func (p *plan) png() ([]byte, error) {
 		to.write(smallFace, grey, line, margin, footerTop+(vg.Length(i)+0.5)*smallFace.Size*lineSpace, 0)
 	}
 	var b bytes.Buffer
-	if _, err := (vgimg.PngCanvas{Canvas: image}).WriteTo(&b); err != nil {
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&b, indexed(image.Image(), mostColours)); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil

@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"fmt"
+	"image"
 	"image/color"
 	"image/png"
 	"math"
@@ -197,6 +198,9 @@ func TestChartsAreDrawnWhole(t *testing.T) {
 						t.Fatalf("the dot at %d, %d is drawn on: something is cut off", x, y)
 					}
 				}
+			}
+			if drawn, ok := picture.(*image.Paletted); !ok || len(drawn.Palette) > mostColours {
+				t.Errorf("the picture is a %T, not one with at most %d colours", picture, mostColours)
 			}
 			again, err := chart.render()
 			if err != nil || !bytes.Equal(again.png, d.png) || again.text != d.text || fmt.Sprint(again.vegaLite) != fmt.Sprint(d.vegaLite) {
