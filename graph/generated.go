@@ -233,12 +233,13 @@ type ComplexityRoot struct {
 	}
 
 	Designation struct {
-		Area     func(childComplexity int) int
-		Criteria func(childComplexity int) int
-		Kinds    func(childComplexity int) int
-		RuleSet  func(childComplexity int) int
-		Warnings func(childComplexity int) int
-		Year     func(childComplexity int) int
+		Area      func(childComplexity int) int
+		Criteria  func(childComplexity int) int
+		Kinds     func(childComplexity int) int
+		RuleSet   func(childComplexity int) int
+		Undecided func(childComplexity int) int
+		Warnings  func(childComplexity int) int
+		Year      func(childComplexity int) int
 	}
 
 	DisclosurePolicy struct {
@@ -1380,6 +1381,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Designation.RuleSet(childComplexity), true
+	case "Designation.undecided":
+		if e.ComplexityRoot.Designation.Undecided == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Designation.Undecided(childComplexity), true
 	case "Designation.warnings":
 		if e.ComplexityRoot.Designation.Warnings == nil {
 			break
@@ -2463,6 +2470,8 @@ func (ec *executionContext) childFields_Designation(ctx context.Context, field g
 		return ec.fieldContext_Designation_ruleSet(ctx, field)
 	case "kinds":
 		return ec.fieldContext_Designation_kinds(ctx, field)
+	case "undecided":
+		return ec.fieldContext_Designation_undecided(ctx, field)
 	case "criteria":
 		return ec.fieldContext_Designation_criteria(ctx, field)
 	case "warnings":
@@ -7723,6 +7732,29 @@ func (ec *executionContext) fieldContext_Designation_kinds(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type DesignationKind does not have child fields"))
 }
 
+func (ec *executionContext) _Designation_undecided(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Designation_undecided(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Undecided, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.DesignationKind) graphql.Marshaler {
+			return ec.marshalNDesignationKind2ᚕgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDesignationKindᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Designation_undecided(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type DesignationKind does not have child fields"))
+}
+
 func (ec *executionContext) _Designation_criteria(ctx context.Context, field graphql.CollectedField, obj *model.Designation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11412,7 +11444,7 @@ func (ec *executionContext) unmarshalInputCohortFilter(ctx context.Context, obj 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"years", "ages", "ageGroup", "sex", "origin", "registeredOrigin", "setting", "area", "municipality", "region", "familyType", "parentsStatus", "incomeGroup", "motherStatus", "fatherStatus", "motherEducation", "fatherEducation", "dayCareType", "workStatus", "with", "without"}
+	fieldsInOrder := [...]string{"years", "ages", "ageGroup", "sex", "origin", "registeredOrigin", "setting", "area", "municipality", "region", "familyType", "parentsStatus", "incomeGroup", "motherStatus", "fatherStatus", "motherEducation", "fatherEducation", "dayCareType", "workStatus", "with", "without", "withAny"}
 	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
@@ -11567,6 +11599,13 @@ func (ec *executionContext) unmarshalInputCohortFilter(ctx context.Context, obj 
 				return it, err
 			}
 			it["without"] = data
+		case "withAny":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("withAny"))
+			data, err := ec.unmarshalOIndicator2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["withAny"] = data
 		}
 	}
 	return it, nil
@@ -13880,6 +13919,11 @@ func (ec *executionContext) _Designation(ctx context.Context, sel ast.SelectionS
 			}
 		case "kinds":
 			out.Values[i] = ec._Designation_kinds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "undecided":
+			out.Values[i] = ec._Designation_undecided(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -127,6 +127,12 @@ func cohortKey(name string, f store.Filter) string {
 	for _, i := range f.Without {
 		b.WriteString(" without " + i.Name)
 	}
+	for _, list := range f.WithAny {
+		b.WriteString(" with any of")
+		for _, i := range list {
+			b.WriteString(" " + i.Name)
+		}
+	}
 	return b.String()
 }
 

@@ -93,6 +93,14 @@ func (r *Resolver) areas(where *model.AreaFilter) ([]*model.Area, error) {
 	if err := r.checkYear(where.OnOfficialListIn); err != nil {
 		return nil, err
 	}
+	if year := where.OnOfficialListIn; year != nil {
+		switch recorded := r.Store.ListYears(); {
+		case len(recorded) == 0:
+			return nil, fault.Unavailablef("onOfficialListIn: this data set does not record which areas were on the ministry's lists; `designations` applies the law's criteria to the key figures")
+		case !slices.Contains(recorded, *year):
+			return nil, fault.Unavailablef("onOfficialListIn: the list of %d is not recorded; those of %s are", *year, strings.Trim(fmt.Sprint(recorded), "[]"))
+		}
+	}
 	out := []*model.Area{}
 	for _, a := range r.Store.Areas() {
 		area := &model.Area{Area: a}

@@ -29,12 +29,16 @@ func (r *Resolver) designate(ctx context.Context, areas []*model.Area, year int,
 	out := []*model.Designation{}
 	for _, a := range areas {
 		result := r.Law.Apply(rules, figures(a.Area, national), year)
-		d := &model.Designation{Area: a, Year: year, RuleSet: model.RuleSet(rules.Name), Criteria: []*model.Criterion{}, Warnings: notNil(result.Warnings)}
+		d := &model.Designation{Area: a, Year: year, RuleSet: model.RuleSet(rules.Name), Kinds: []model.DesignationKind{}, Undecided: []model.DesignationKind{},
+			Criteria: []*model.Criterion{}, Warnings: notNil(result.Warnings)}
 		for _, k := range result.Kinds {
 			d.Kinds = append(d.Kinds, model.DesignationKind(k))
 		}
-		if d.Kinds == nil {
-			d.Kinds = []model.DesignationKind{model.DesignationKindNone}
+		for _, k := range result.Undecided {
+			d.Undecided = append(d.Undecided, model.DesignationKind(k))
+		}
+		if len(d.Kinds)+len(d.Undecided) == 0 {
+			d.Kinds = append(d.Kinds, model.DesignationKindNone)
 		}
 		for _, m := range result.Criteria {
 			d.Criteria = append(d.Criteria, &model.Criterion{Name: m.Criterion.Name, Labels: m.Criterion.Label, Value: m.Value, Threshold: m.Threshold, Met: m.Met})

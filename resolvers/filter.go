@@ -31,7 +31,13 @@ func (r *Resolver) filter(table *contract.Table, where map[string]any) (store.Fi
 	if f.With, err = r.indicators("with", where); err != nil {
 		return f, err
 	}
-	f.Without, err = r.indicators("without", where)
+	if f.Without, err = r.indicators("without", where); err != nil {
+		return f, err
+	}
+	any, err := r.indicators("withAny", where)
+	if any != nil {
+		f.WithAny = [][]*contract.Indicator{any}
+	}
 	return f, err
 }
 
@@ -55,6 +61,9 @@ func (r *Resolver) indicators(field string, where map[string]any) ([]*contract.I
 		return nil, fault.Invalidf("%s: %s", field, err)
 	}
 	if !unset(where[field]) && len(names) == 0 {
+		if field == "withAny" {
+			return nil, fault.Invalidf("withAny is an empty list, and nothing has at least one of nothing; leave it out to keep all")
+		}
 		return nil, fault.Invalidf("%s is an empty list; leave it out to keep all", field)
 	}
 	var out []*contract.Indicator
@@ -246,6 +255,13 @@ func (r *Resolver) describe(table *contract.Table, f store.Filter, in func(contr
 		for _, i := range list.indicators {
 			parts = append(parts, in(list.word)+lowerFirst(in(i.Label), ""))
 		}
+	}
+	for _, list := range f.WithAny {
+		var labels []string
+		for _, i := range list {
+			labels = append(labels, lowerFirst(in(i.Label), ""))
+		}
+		parts = append(parts, in(contract.Text{DA: "med mindst én af: ", EN: "with at least one of: "})+strings.Join(labels, in(contract.Text{DA: " eller ", EN: " or "})))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -258,8 +258,10 @@ type Designation struct {
 	Year int `json:"year"`
 	// The rule set applied.
 	RuleSet RuleSet `json:"ruleSet"`
-	// The lists it would be on; NONE alone if none.
+	// The lists it would be on; NONE alone if it is certainly on none. Empty where that depends on a figure that is missing: see `undecided`.
 	Kinds []DesignationKind `json:"kinds"`
+	// The lists of which it cannot be told, since a figure that would decide is missing.
+	Undecided []DesignationKind `json:"undecided"`
 	// Each criterion with its figure and threshold.
 	Criteria []*Criterion `json:"criteria"`
 	// What a careful reader should know, e.g. a figure that is missing.
@@ -718,7 +720,7 @@ const (
 	DesignationKindVulnerable DesignationKind = "VULNERABLE"
 	// From 2018: vulnerable, and more than half of non-Western origin.
 	DesignationKindParallelSociety DesignationKind = "PARALLEL_SOCIETY"
-	// From 2018: parallel society for five years.
+	// From 2018: parallel society for five years, each judged by the same rule set.
 	DesignationKindTransformation DesignationKind = "TRANSFORMATION"
 	// From 2021: prevention area.
 	DesignationKindPrevention DesignationKind = "PREVENTION"

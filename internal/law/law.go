@@ -125,6 +125,9 @@ func Parse(text []byte) (*Law, error) {
 					return nil, fault.Invalidf("law.yaml, %s, %v: no kind %q stands before it", r.Name, k.Key, before)
 				}
 			}
+			if before := slices.IndexFunc(r.Kinds, func(before Kind) bool { return before.Name == v.Kind }); v.ForYears > 0 && (before < 0 || r.Kinds[before].ForYears > 0) {
+				return nil, fault.Invalidf("law.yaml, %s, %v: for_years counts the years on the list of a kind that asks for one year, which `kind` was expected to name", r.Name, k.Key)
+			}
 			r.Kinds = append(r.Kinds, Kind{Name: fmt.Sprint(k.Key), Kind: v.Kind, Unless: v.Unless, AtLeast: v.AtLeast, Of: v.Of, And: v.And, ForYears: v.ForYears})
 		}
 		out.RuleSets = append(out.RuleSets, r)
@@ -177,9 +180,10 @@ type Figures struct {
 
 // Result is the answer for one area and year.
 type Result struct {
-	Kinds    []string // in the order of the rule set; empty: on no list
-	Criteria []Met
-	Warnings []string
+	Kinds     []string // the lists it is on, in the order of the rule set
+	Undecided []string // the lists of which the figures do not tell; empty with Kinds: on no list
+	Criteria  []Met
+	Warnings  []string
 }
 
 // Met says whether a criterion is met. Value and Threshold are in percent; nil where unknown.
@@ -190,8 +194,27 @@ type Met struct {
 	Met       *bool // nil where it cannot be told
 }
 
-// Apply applies the rule set to one area in one year.
+// Apply applies the rule set to one area in one year. What is missing is neither met nor not met:
+// a list that depends on it is undecided, with a warning, unless the rest decides.
 func (l *Law) Apply(r *RuleSet, f Figures, year int) Result {
+	out, is := l.apply(r, f, year)
+	for _, k := range r.Kinds {
+		if k.ForYears > 0 {
+			is[k.Name] = l.lasting(&out, r, k, is[k.Kind], f, year)
+		}
+		switch on := is[k.Name]; {
+		case on == nil:
+			out.Undecided = append(out.Undecided, k.Name)
+		case *on:
+			out.Kinds = append(out.Kinds, k.Name)
+		}
+	}
+	return out
+}
+
+// apply decides the criteria and, of the kinds that ask for one year only, whether the area is on
+// their list: nil where it cannot be told.
+func (l *Law) apply(r *RuleSet, f Figures, year int) (Result, map[string]*bool) {
 	out := Result{}
 	met := map[string]*bool{}
 	for _, c := range r.Criteria {
@@ -209,67 +232,108 @@ func (l *Law) Apply(r *RuleSet, f Figures, year int) Result {
 			}
 		}
 		if m.Value != nil && m.Threshold != nil {
-			is := *m.Value > *m.Threshold
-			if c.Below != nil {
-				is = *m.Value < *m.Threshold
-			} else if c.NationalTimes != nil {
-				is = *m.Value >= *m.Threshold
+			switch {
+			case c.Below != nil:
+				m.Met = known(*m.Value < *m.Threshold)
+			case c.NationalTimes != nil:
+				m.Met = known(*m.Value >= *m.Threshold)
+			default:
+				m.Met = known(*m.Value > *m.Threshold)
 			}
-			m.Met = &is
 		}
 		met[c.Name] = m.Met
 		out.Criteria = append(out.Criteria, m)
 	}
+	var enough *bool
 	switch residents := f.Residents(year); {
 	case residents == nil:
 		out.Warnings = append(out.Warnings, fmt.Sprintf("The residents of %d are not recorded; the law asks for at least %d.", year, l.MinimumResidents))
 	case *residents < l.MinimumResidents:
 		out.Warnings = append(out.Warnings, fmt.Sprintf("The area has %d residents, below the %d that the law asks for: it can be on no list.", *residents, l.MinimumResidents))
-		return out
+		enough = known(false)
+	default:
+		enough = known(true)
 	}
+	is := map[string]*bool{}
 	for _, k := range r.Kinds {
-		if l.on(&out, r, k, met, f, year) {
-			out.Kinds = append(out.Kinds, k.Name)
+		if k.ForYears > 0 {
+			continue
+		}
+		count, unknown := 0, 0
+		for _, name := range k.Of {
+			switch m := met[name]; {
+			case m == nil:
+				unknown++
+			case *m:
+				count++
+			}
+		}
+		var enoughMet *bool
+		if count >= k.AtLeast || count+unknown < k.AtLeast {
+			enoughMet = known(count >= k.AtLeast)
+		}
+		conditions := []*bool{enough, enoughMet}
+		for _, name := range k.And {
+			if met[name] == nil {
+				unknown++
+			}
+			conditions = append(conditions, met[name])
+		}
+		if k.Kind != "" {
+			conditions = append(conditions, is[k.Kind])
+		}
+		if k.Unless != "" {
+			conditions = append(conditions, not(is[k.Unless]))
+		}
+		is[k.Name] = all(conditions...)
+		if is[k.Name] == nil && unknown > 0 {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("Whether it is %s cannot be told: %d of its criteria have no figure.", k.Name, unknown))
+		}
+	}
+	return out, is
+}
+
+// lasting decides whether the area, on the list of k.Kind this year as now says, has been on it
+// for k.ForYears.
+func (l *Law) lasting(out *Result, r *RuleSet, k Kind, now *bool, f Figures, year int) *bool {
+	conditions := []*bool{now}
+	missing := 0 // the latest year of which it cannot be told
+	for y := year - 1; y > year-k.ForYears; y-- {
+		_, is := l.apply(r, f, y)
+		conditions = append(conditions, is[k.Kind])
+		if is[k.Kind] == nil && missing == 0 {
+			missing = y
+		}
+	}
+	on := all(conditions...)
+	if on == nil && missing != 0 {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%s asks for %d years on the list of %s; of %d the data do not tell, so it cannot be told.", k.Name, k.ForYears, k.Kind, missing))
+	}
+	return on
+}
+
+func known(b bool) *bool { return &b }
+
+// not and all are those of three-valued logic, in which nil is unknown: all is false if one is
+// false, whatever is unknown of the others.
+func not(b *bool) *bool {
+	if b == nil {
+		return nil
+	}
+	return known(!*b)
+}
+
+func all(list ...*bool) *bool {
+	out := known(true)
+	for _, b := range list {
+		switch {
+		case b == nil:
+			out = nil
+		case !*b:
+			return b
 		}
 	}
 	return out
-}
-
-// on reports whether the area is on the list of the kind.
-func (l *Law) on(out *Result, r *RuleSet, k Kind, met map[string]*bool, f Figures, year int) bool {
-	if k.Kind != "" && !slices.Contains(out.Kinds, k.Kind) || k.Unless != "" && slices.Contains(out.Kinds, k.Unless) {
-		return false
-	}
-	if k.ForYears > 0 {
-		for y := year - 1; y > year-k.ForYears; y-- {
-			if f.Residents(y) == nil {
-				out.Warnings = append(out.Warnings, fmt.Sprintf("%s asks for %d years on the list of %s; the data have nothing of %d, so it cannot be told.", k.Name, k.ForYears, k.Kind, y))
-				return false
-			}
-			if !slices.Contains(l.Apply(r, f, y).Kinds, k.Kind) {
-				return false
-			}
-		}
-		return true
-	}
-	count, unknown := 0, 0
-	for _, name := range k.Of {
-		switch m := met[name]; {
-		case m == nil:
-			unknown++
-		case *m:
-			count++
-		}
-	}
-	for _, name := range k.And {
-		if m := met[name]; m == nil || !*m {
-			return false
-		}
-	}
-	if count < k.AtLeast && count+unknown >= k.AtLeast {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("Whether it is %s cannot be told: %d of its criteria have no figure.", k.Name, unknown))
-	}
-	return count >= k.AtLeast
 }
 
 // figure returns the figure that a criterion is asked of: of the year, or the mean of two years.
@@ -280,7 +344,10 @@ func (r *Result) figure(c Criterion, f Figures, of func(string, int) *float64, y
 	}
 	before := of(c.Figure, year-1)
 	if before == nil {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: the law takes the mean of %d and %d, but %d is not recorded; %d is taken alone.", c.Label.EN, year-1, year, year-1, year))
+		w := fmt.Sprintf("%s: the law takes the mean of %d and %d, but %d is not recorded; %d is taken alone.", c.Label.EN, year-1, year, year-1, year)
+		if !slices.Contains(r.Warnings, w) { // once for the area and the country
+			r.Warnings = append(r.Warnings, w)
+		}
 		return now
 	}
 	mean := (*now + *before) / 2

@@ -136,8 +136,8 @@ func TestRules(t *testing.T) {
 		{"L2018", 2012, map[string]float64{"percent_convicted": 2.175, "income_ratio": 54}, 1500, []string{"VULNERABLE"}},
 		{"L2018", 2012, map[string]float64{"percent_convicted": 2.17, "income_ratio": 54}, 1500, nil},
 		// Prevention: 31 % non-Western, convicted 1.45 = twice the national share, income below 65.
-		{"L2021", 2022, map[string]float64{"percent_non_western": 31, "percent_convicted": 1.45, "income_ratio": 64}, 1500, []string{"PREVENTION"}},
-		{"L2021", 2022, map[string]float64{"percent_non_western": 30, "percent_convicted": 1.45, "income_ratio": 64}, 1500, nil},
+		{"L2021", 2022, map[string]float64{"percent_non_western": 31, "percent_outside_work_and_education": 30, "percent_convicted": 1.45, "percent_basic_schooling_only": 60, "income_ratio": 64}, 1500, []string{"PREVENTION"}},
+		{"L2021", 2022, map[string]float64{"percent_non_western": 30, "percent_outside_work_and_education": 30, "percent_convicted": 1.45, "percent_basic_schooling_only": 60, "income_ratio": 64}, 1500, nil},
 		{"L2021", 2022, with("income_ratio", 50), 1500, []string{"VULNERABLE", "PARALLEL_SOCIETY", "TRANSFORMATION"}}, // not prevention too
 	} {
 		rules, err := l.Named(test.rules)
@@ -175,11 +175,131 @@ func TestTwoYearAverages(t *testing.T) {
 	}
 }
 
+// A figure that is missing never reads as a criterion that is not met: the list is undecided unless
+// what is known decides it.
+func TestWhatIsMissingIsUndecided(t *testing.T) {
+	l := parse(t)
+	const origin, work, convicted, schooling, income = "percent_non_western", "percent_outside_work_and_education", "percent_convicted", "percent_basic_schooling_only", "income_ratio"
+	for _, test := range []struct {
+		name            string
+		rules           string
+		values          map[string]float64
+		residents       int  // 0: unknown
+		national        bool // whether the national share is known
+		kinds, undecide []string
+	}{
+		{"two of three known and met", "L2010", map[string]float64{origin: 51, work: 41}, 1500, true, []string{"GHETTO"}, nil},
+		{"one of three known and met", "L2010", map[string]float64{origin: 51}, 1500, true, nil, []string{"GHETTO"}},
+		{"two of three known and not met", "L2010", map[string]float64{origin: 50, work: 40}, 1500, true, nil, nil},
+		{"nothing known", "L2014", nil, 1500, true, nil, []string{"GHETTO"}},
+		{"too few residents decide", "L2014", nil, 999, true, nil, nil},
+		{"residents unknown, criteria met", "L2010", map[string]float64{origin: 51, work: 41}, 0, true, nil, []string{"GHETTO"}},
+		{"residents unknown, criteria not met", "L2010", map[string]float64{origin: 50, work: 40, convicted: 1}, 0, true, nil, nil},
+		{"vulnerable, origin unknown", "L2018", map[string]float64{work: 41, income: 54}, 1500, true, []string{"VULNERABLE"}, []string{"PARALLEL_SOCIETY", "TRANSFORMATION"}},
+		{"vulnerable unknown, few of non-Western origin", "L2018", map[string]float64{origin: 50, work: 41}, 1500, true, nil, []string{"VULNERABLE"}},
+		{"no national share to compare with", "L2018", map[string]float64{origin: 55, work: 41, convicted: 5, schooling: 50, income: 60}, 1500, false, nil, []string{"VULNERABLE", "PARALLEL_SOCIETY", "TRANSFORMATION"}},
+		{"prevention, which waits for vulnerable", "L2021", map[string]float64{origin: 31, work: 41, schooling: 61}, 1500, true, []string{"VULNERABLE"}, nil},
+		{"prevention or vulnerable", "L2021", map[string]float64{origin: 31, work: 41, convicted: 1.5, schooling: 50}, 1500, true, nil, []string{"VULNERABLE", "PREVENTION"}},
+		{"prevention, origin unknown", "L2021", map[string]float64{work: 31, convicted: 1.5, schooling: 50, income: 64}, 1500, true, nil, []string{"PREVENTION"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			rules, err := l.Named(test.rules)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := figures(test.values, test.residents)
+			if test.residents == 0 {
+				f.Residents = func(int) *int { return nil }
+			}
+			if !test.national {
+				f.National = func(string, int) *float64 { return nil }
+			}
+			got := l.Apply(rules, f, 2022)
+			if !slices.Equal(got.Kinds, test.kinds) || !slices.Equal(got.Undecided, test.undecide) {
+				t.Errorf("on %v, undecided %v; want %v and %v; warnings %v", got.Kinds, got.Undecided, test.kinds, test.undecide, got.Warnings)
+			}
+			if len(got.Undecided) > 0 && len(got.Warnings) == 0 {
+				t.Error("undecided without a warning")
+			}
+		})
+	}
+}
+
+// Five years in a row, this one included, on the list of parallel societies.
+func TestFiveYears(t *testing.T) {
+	l := parse(t)
+	rules, err := l.Named("L2018")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		work map[int]float64 // by year; what is not there is missing
+		want string          // of TRANSFORMATION
+	}{
+		{"five years", map[int]float64{2016: 45, 2017: 45, 2018: 45, 2019: 45, 2020: 45}, "on"},
+		{"four years before, not now", map[int]float64{2016: 45, 2017: 45, 2018: 45, 2019: 45, 2020: 35}, "off"},
+		{"a year between was below", map[int]float64{2016: 45, 2017: 45, 2018: 39, 2019: 45, 2020: 45}, "off"},
+		{"a year between is missing", map[int]float64{2016: 45, 2017: 45, 2019: 45, 2020: 45}, "undecided"},
+		{"one is missing, another was below", map[int]float64{2016: 39, 2017: 45, 2019: 45, 2020: 45}, "off"},
+		{"the data start too late", map[int]float64{2017: 45, 2018: 45, 2019: 45, 2020: 45}, "undecided"},
+		{"the sixth year does not count", map[int]float64{2015: 39, 2016: 45, 2017: 45, 2018: 45, 2019: 45, 2020: 45}, "on"},
+	} {
+		f := figures(map[string]float64{"percent_non_western": 60, "percent_basic_schooling_only": 61, "income_ratio": 70, "percent_convicted": 1}, 1500)
+		plain := f.Area
+		f.Area = func(figure string, year int) *float64 {
+			if figure == "percent_outside_work_and_education" {
+				if v, ok := test.work[year]; ok {
+					return &v
+				}
+				return nil
+			}
+			return plain(figure, year)
+		}
+		result, got := l.Apply(rules, f, 2020), "off"
+		if slices.Contains(result.Kinds, "TRANSFORMATION") {
+			got = "on"
+		} else if slices.Contains(result.Undecided, "TRANSFORMATION") {
+			got = "undecided"
+		}
+		if got != test.want {
+			t.Errorf("%s: %s, want %s; %v", test.name, got, test.want, result.Warnings)
+		}
+	}
+}
+
+// Both the area's and the national share of convicted are means of two years.
+func TestNationalShareIsAveraged(t *testing.T) {
+	l := parse(t)
+	rules, err := l.Named("L2018")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := figures(nil, 1500)
+	f.Averaged = func(int) bool { return false }
+	f.Area = func(figure string, year int) *float64 {
+		if figure != "percent_convicted" {
+			return nil
+		}
+		v := map[int]float64{2018: 3, 2019: 4}[year]
+		return &v
+	}
+	f.National = func(_ string, year int) *float64 {
+		v := map[int]float64{2018: 1, 2019: 1.5}[year]
+		return &v
+	}
+	m := l.Apply(rules, f, 2019).Criteria[2]
+	if m.Criterion.Name != "convicted" || *m.Value != 3.5 || *m.Threshold != 3.75 || *m.Met {
+		t.Errorf("got %+v", m)
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{
 		{"of: [non_western, outside_work, convicted]}", "of: [non_westen]}", "did you mean non_western?"},
 		{"above: 50,", "above: 50, below: 3,", "one of above, below, national_times"},
 		{"years: [2010, 2013]", "years: [2010]", "years [first, last] were expected"},
+		{"kind: PARALLEL_SOCIETY, for_years", "kind: VULNERABLE, at_least: 1, of: [income], for_years: 5}\n      LATER: {kind: TRANSFORMATION, for_years", "a kind that asks for one year"},
 		{"kind: PARALLEL_SOCIETY, for_years", "kind: PARALEL, for_years", `no kind "PARALEL" stands before it`},
 	} {
 		_, err := law.Parse([]byte(strings.Replace(string(data.Law), test.old, test.new, 1)))

@@ -12,8 +12,10 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 
+	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
+	criteria "github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/snapshot"
 	"github.com/kvarter/kvarter/internal/store"
 	"github.com/kvarter/kvarter/resolvers"
@@ -31,7 +33,11 @@ func serve(t testing.TB, dir string) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolvers.Resolver{Contract: c, Store: s, Dataset: model.Dataset{Name: info.Name, Fingerprint: info.Fingerprint, Years: info.Years,
+	rules, err := criteria.Parse(data.Law)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &resolvers.Resolver{Contract: c, Law: rules, Store: s, Dataset: model.Dataset{Name: info.Name, Fingerprint: info.Fingerprint, Years: info.Years,
 		Limits: &model.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 10000, Tokens: 1000, Bytes: 100000}}}
 	h := handler.New(resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r})))
 	h.AddTransport(transport.POST{})

@@ -152,6 +152,20 @@ func (s *Store) openKeyFigures(ctx context.Context) error {
 	})
 }
 
+// ListYears returns the years of which some area's source says whether it was on the ministry's list.
+func (s *Store) ListYears() []int {
+	var out []int
+	for _, a := range s.areas {
+		for _, y := range a.Years {
+			if y.OnOfficialList != nil {
+				out = append(out, y.Year)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // OnOfficialList reports whether the area was on the ministry's list of the year.
 func (a *Area) OnOfficialList(year int) bool {
 	return slices.ContainsFunc(a.Years, func(y AreaYear) bool {

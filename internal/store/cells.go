@@ -70,6 +70,9 @@ func (s *Store) cellsOfFacts(ctx context.Context, q Query) ([]Cell, error) {
 	for _, i := range q.Where.Without {
 		where = append(where, known(q.Table, i), "NOT "+boolean(q.Table, i.When))
 	}
+	for _, list := range q.Where.WithAny {
+		where = append(where, hasAny(q.Table, list))
+	}
 	sums := s.sums(q)
 	text, err := s.cellsStatement(q, sums, where)
 	if err != nil {
@@ -371,6 +374,16 @@ func known(t *contract.Table, i *contract.Indicator) string {
 		condition = "(" + boolean(t, i.Among) + ") IS TRUE AND " + condition
 	}
 	return "(" + condition + ")"
+}
+
+// hasAny writes the condition that an observation is known to have at least one of the indicators.
+// It is never null: what is unknown is not known to be there.
+func hasAny(t *contract.Table, list []*contract.Indicator) string {
+	parts := make([]string, len(list))
+	for k, i := range list {
+		parts[k] = "(" + known(t, i) + " AND " + boolean(t, i.When) + ")"
+	}
+	return "(" + strings.Join(parts, " OR ") + ")"
 }
 
 // boolean writes a condition of the contract, null where it is unknown.

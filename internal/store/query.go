@@ -26,6 +26,9 @@ type Filter struct {
 	Conditions []Condition           // all of them hold
 	With       []*contract.Indicator // known to have all of these
 	Without    []*contract.Indicator // known to have none of these
+	// WithAny keeps, of each list, those known to have at least one: one that is known to be there
+	// is enough, whatever is unknown of the others; where none is, unknown does not count as one.
+	WithAny [][]*contract.Indicator
 }
 
 // Condition keeps the observations whose value of a dimension is one of those named. An integer
@@ -51,6 +54,11 @@ func (f Filter) Dimensions() []*contract.Dimension {
 		out[i] = c.Dimension
 	}
 	return out
+}
+
+// Indicators returns the indicators that the filter asks, once for each time it does.
+func (f Filter) Indicators() []*contract.Indicator {
+	return slices.Concat(f.With, f.Without, slices.Concat(f.WithAny...))
 }
 
 // Cells are the answer to a Query.
@@ -139,7 +147,7 @@ func (s *Store) check(q Query) error {
 			return fault.Unavailablef("%s are not recorded by %s; they are by %s", q.Table.Cohort, d.Name, listed(s.contract.Dimensions, func(d *contract.Dimension) (string, bool) { return d.Name, s.HasDimension(q.Table, d) }))
 		}
 	}
-	for _, i := range slices.Concat(q.Indicators, q.Where.With, q.Where.Without) {
+	for _, i := range slices.Concat(q.Indicators, q.Where.Indicators()) {
 		if !s.HasIndicator(q.Table, i) {
 			return fault.Unavailablef("%s is not recorded for %s; recorded are %s", i.Name, q.Table.Cohort, listed(s.contract.Indicators, func(i *contract.Indicator) (string, bool) { return i.Name, s.HasIndicator(q.Table, i) }))
 		}
@@ -236,6 +244,7 @@ func (f Filter) Intersect(g Filter) (Filter, bool) {
 		Conditions: slices.Concat(f.Conditions, g.Conditions),
 		With:       slices.Concat(f.With, g.With),
 		Without:    slices.Concat(f.Without, g.Without),
+		WithAny:    slices.Concat(f.WithAny, g.WithAny),
 	}, true
 }
 

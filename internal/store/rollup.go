@@ -56,7 +56,7 @@ func (s *Store) openRollups(ctx context.Context, folder string) error {
 
 // rollupFor returns the smallest roll-up that covers q, or nil.
 func (s *Store) rollupFor(q Query) *rollup {
-	if len(q.Where.With)+len(q.Where.Without) > 0 {
+	if len(q.Where.Indicators()) > 0 {
 		return nil // roll-ups are not split by indicators
 	}
 	i := slices.IndexFunc(s.rollups, func(r *rollup) bool {
