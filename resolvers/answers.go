@@ -30,10 +30,12 @@ func (s scoped) Exec(ctx context.Context) graphql.ResponseHandler {
 
 type scopeKey struct{}
 
-// scope holds the statements of one request, by cohort and then by the dimensions they split by.
+// scope holds the statements of one request, by cohort and then by the dimensions they split by,
+// and what all of its root fields want, by cohort.
 type scope struct {
 	mu      sync.Mutex
 	cohorts map[string]map[string]*model.Answer
+	wanted  map[string]wants
 }
 
 func scopeOf(ctx context.Context) *scope {
@@ -57,21 +59,36 @@ func (r *Resolver) cohort(ctx context.Context, name string, where map[string]any
 	defer sc.mu.Unlock()
 	answers, ok := sc.cohorts[key]
 	if !ok {
-		op := graphql.GetOperationContext(ctx)
-		w := wants{}
-		for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
-			if field.Name != name {
-				continue
-			}
-			other, _ := field.ArgumentMap(op.Variables)["where"].(map[string]any)
-			if g, err := r.filter(table, other); err == nil && cohortKey(name, g) == key {
-				r.lookAhead(op, table, field.Selections, w)
-			}
+		if sc.wanted == nil {
+			sc.wanted = r.wanted(graphql.GetOperationContext(ctx))
 		}
-		answers = r.answers(ctx, table, f, nil, w)
+		answers = r.answers(ctx, table, f, nil, sc.wanted[key])
 		sc.cohorts[key] = answers
 	}
 	return &model.Cohort{Table: table, Filter: f, Answers: answers}, nil
+}
+
+// wanted looks ahead from the cohorts among the root fields. What cannot be read is left out, so
+// that the field itself fails.
+func (r *Resolver) wanted(op *graphql.OperationContext) map[string]wants {
+	out := map[string]wants{}
+	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
+		table := r.Contract.CohortTable(field.Name)
+		if table == nil {
+			continue
+		}
+		where, _ := field.ArgumentMap(op.Variables)["where"].(map[string]any)
+		f, err := r.filter(table, where)
+		if err != nil {
+			continue
+		}
+		key := cohortKey(field.Name, f)
+		if out[key] == nil {
+			out[key] = wants{}
+		}
+		r.lookAhead(op, table, field.Selections, out[key])
+	}
+	return out
 }
 
 // cohortOf makes the cohort of one area. All areas of a list share statements split by AREA.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -59,7 +58,7 @@ func (s *server) prepare(ctx context.Context, p params, isGet bool) (*graphql.Op
 	if e != nil {
 		return nil, gqlerror.List{e}
 	}
-	rec.operation = shorten(op.Name, 100)
+	rec.operation, rec.isQuery = shorten(op.Name, 100), op.Operation == ast.Query
 	if isGet && op.Operation != ast.Query {
 		return nil, gqlerror.List{refused(fault.Invalid, "a GET may only query; send this %s by POST", op.Operation)}
 	}
@@ -86,7 +85,7 @@ func (s *server) prepare(ctx context.Context, p params, isGet bool) (*graphql.Op
 
 // document parses and validates; what passed once is remembered.
 func (s *server) document(text string) (*ast.QueryDocument, gqlerror.List) {
-	if doc := s.documents.get(text); doc != nil {
+	if doc, ok := s.documents.get(text); ok {
 		return doc, nil
 	}
 	if errs := s.Limits.checkText(text); errs != nil {
@@ -108,7 +107,7 @@ func (s *server) document(text string) (*ast.QueryDocument, gqlerror.List) {
 	if usesDefer(doc) {
 		return nil, gqlerror.List{refused(fault.Invalid, "@defer is not supported: an answer is given in one piece; leave it out")}
 	}
-	s.documents.put(text, doc)
+	s.documents.put(text, doc, len(text))
 	return doc, nil
 }
 
@@ -148,44 +147,4 @@ func variableError(err error) *gqlerror.Error {
 		return refused(fault.Invalid, "variable $%s: %s", at, e.Message)
 	}
 	return refused(fault.Invalid, "%s", e.Message)
-}
-
-// documents remembers the valid documents that were asked lately, in two generations.
-type documents struct {
-	mu          sync.Mutex
-	young, aged map[string]*ast.QueryDocument
-}
-
-const (
-	documentGeneration = 512      // documents
-	longestRemembered  = 16 << 10 // bytes of a document
-)
-
-func (d *documents) get(text string) *ast.QueryDocument {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if doc := d.young[text]; doc != nil {
-		return doc
-	}
-	doc := d.aged[text]
-	if doc != nil {
-		d.add(text, doc)
-	}
-	return doc
-}
-
-func (d *documents) put(text string, doc *ast.QueryDocument) {
-	if len(text) > longestRemembered {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.add(text, doc)
-}
-
-func (d *documents) add(text string, doc *ast.QueryDocument) {
-	if d.young == nil || len(d.young) >= documentGeneration {
-		d.young, d.aged = map[string]*ast.QueryDocument{}, d.young
-	}
-	d.young[text] = doc
 }

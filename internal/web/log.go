@@ -22,6 +22,8 @@ type record struct {
 	operation string // the operation's name
 	cost      int
 	errors    gqlerror.List
+	isQuery   bool
+	again     bool // the answer was remembered
 	gone      bool // the client went away before the answer
 }
 
@@ -93,7 +95,7 @@ func (s *server) logLine(r *http.Request, rec *record, out *written, took time.D
 			level = slog.LevelDebug // pages and probes
 		}
 	default:
-		attrs = append(attrs, slog.String("operation", rec.operation), slog.Int("cost", rec.cost), slog.Int("errors", len(rec.errors)))
+		attrs = append(attrs, slog.String("operation", rec.operation), slog.Int("cost", rec.cost), slog.Int("errors", len(rec.errors)), slog.Bool("remembered", rec.again))
 		if len(rec.errors) > 0 {
 			attrs = append(attrs, slog.String("codes", codes(rec.errors)), slog.String("error", shorten(rec.errors[0].Message, 200)))
 		}

@@ -86,26 +86,42 @@ func (s *server) graphql(w http.ResponseWriter, r *http.Request) {
 	}
 
 	isGet := r.Method != http.MethodPost
-	etag := ""
-	if isGet {
-		etag = s.etag(p, media)
-		if etagMatches(r.Header.Get("If-None-Match"), etag) {
-			keep(w, etag)
-			w.WriteHeader(http.StatusNotModified)
+	etag := s.etag(p, media)
+	if isGet && etagMatches(r.Header.Get("If-None-Match"), etag) {
+		keep(w, etag)
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	var known remembered
+	if known, rec.again = s.answers.get(etag); rec.again {
+		rec.operation, rec.cost = known.operation, known.cost
+	} else {
+		result, executed := s.ask(r.Context(), p, isGet)
+		if rec.errors = result.Errors; len(rec.errors) > 0 {
+			status := http.StatusOK
+			if !executed && media == graphqlJSON {
+				status = http.StatusBadRequest
+			}
+			respond(w, status, media, result)
 			return
 		}
+		// A request given up, or too late, has an error; what has none is complete.
+		known = remembered{result.body(), rec.operation, rec.cost}
+		if rec.isQuery {
+			s.answers.put(etag, known, len(etag)+len(known.body))
+		}
 	}
-
-	result, executed := s.ask(r.Context(), p, isGet)
-	rec.errors = result.Errors
-	status := http.StatusOK
-	if !executed && media == graphqlJSON {
-		status = http.StatusBadRequest
-	}
-	if isGet && len(result.Errors) == 0 {
+	if isGet {
 		keep(w, etag)
 	}
-	respond(w, status, media, result)
+	send(w, http.StatusOK, media, known.body)
+}
+
+// remembered is an answer without errors, and what the log tells of it.
+type remembered struct {
+	body      []byte
+	operation string
+	cost      int
 }
 
 // readURL reads the parameters of a GET.
@@ -352,8 +368,11 @@ func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) {
 // limits and the program do.
 func (s *server) etag(p params, media string) string {
 	variables, _ := json.Marshal(p.Variables) // keys in order; it came from JSON
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %s", s.etagSalt, media, p.Query, p.OperationName, variables))
-	return `"` + hex.EncodeToString(sum[:16]) + `"`
+	sum := sha256.New()
+	for _, part := range []string{s.etagSalt, media, p.Query, p.OperationName, string(variables)} {
+		fmt.Fprintf(sum, "%d:%s", len(part), part) // with its length, no two lists of parts read the same
+	}
+	return `"` + hex.EncodeToString(sum.Sum(nil)) + `"`
 }
 
 func keep(w http.ResponseWriter, etag string) {
@@ -373,15 +392,32 @@ func etagMatches(header, etag string) bool {
 }
 
 func respond(w http.ResponseWriter, status int, media string, a answer) {
+	send(w, status, media, a.body())
+}
+
+// body writes the answer as JSON.
+func (a answer) body() []byte {
 	var body bytes.Buffer
+	if len(a.Errors) == 0 && len(a.Extensions) == 0 {
+		// The data is JSON already; encoding it would read all of it once more.
+		body.Grow(len(a.Data) + 16)
+		body.WriteString(`{"data":`)
+		body.Write(a.Data)
+		body.WriteString("}\n")
+		return body.Bytes()
+	}
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(a); err != nil {
 		panic(fmt.Errorf("encoding the answer: %w", err))
 	}
+	return body.Bytes()
+}
+
+func send(w http.ResponseWriter, status int, media string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", media+"; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // the client may be gone, which the log says
+	_, _ = w.Write(body) // the client may be gone, which the log says
 }

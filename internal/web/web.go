@@ -35,7 +35,8 @@ import (
 
 // Config says what to serve.
 type Config struct {
-	// Schema answers the questions.
+	// Schema answers the questions. The same query must always have the same answer, for answers
+	// are remembered.
 	Schema graphql.ExecutableSchema
 	// Limits bound one request; a field that is 0 takes its default.
 	Limits Limits
@@ -65,7 +66,8 @@ type server struct {
 	Config
 	schema    *ast.Schema
 	exec      *executor.Executor
-	documents documents
+	documents memory[*ast.QueryDocument] // valid ones, by their text
+	answers   memory[remembered]         // without errors, by their ETag
 	etagSalt  string
 }
 
@@ -78,7 +80,9 @@ func New(c Config) http.Handler {
 	if c.Examples == nil {
 		c.Examples = DefaultExamples()
 	}
-	s := &server{Config: c, schema: c.Schema.Schema(), exec: executor.New(c.Schema)}
+	s := &server{Config: c, schema: c.Schema.Schema(), exec: executor.New(c.Schema),
+		documents: memory[*ast.QueryDocument]{most: documentBytes, longest: longestDocument},
+		answers:   memory[remembered]{most: answerBytes, longest: longestAnswer}}
 	s.exec.SetErrorPresenter(s.present)
 	s.exec.SetRecoverFunc(s.recovered)
 
