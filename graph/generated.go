@@ -84,6 +84,17 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	AreaSet struct {
+		Areas    func(childComplexity int) int
+		Estimate func(childComplexity int) int
+		Observed func(childComplexity int) int
+	}
+
+	AreaShortfall struct {
+		Area      func(childComplexity int) int
+		Shortfall func(childComplexity int) int
+	}
+
 	AreaVariation struct {
 		Areas           func(childComplexity int) int
 		MedianOddsRatio func(childComplexity int) int
@@ -164,15 +175,19 @@ type ComplexityRoot struct {
 	}
 
 	Cohort struct {
-		BetweenAreas func(childComplexity int, of string, controls []string, level float64) int
-		Breakdown    func(childComplexity int, of string, by []string, level float64, orderBy *model.CellOrder, first *int, after *string) int
-		Compare      func(childComplexity int, to map[string]any) int
-		Description  func(childComplexity int, language *model.Language) int
-		Distribution func(childComplexity int, of string, by []string, level float64) int
-		Mean         func(childComplexity int, of string, level float64) int
-		Share        func(childComplexity int, of string, level float64) int
-		Size         func(childComplexity int) int
-		Trend        func(childComplexity int, of string, by []string, level float64) int
+		BetweenAreas    func(childComplexity int, of string, controls []string, level float64) int
+		Breakdown       func(childComplexity int, of string, by []string, level float64, orderBy *model.CellOrder, first *int, after *string) int
+		Compare         func(childComplexity int, to map[string]any) int
+		Description     func(childComplexity int, language *model.Language) int
+		Development     func(childComplexity int, of string, fixedIn *int, level float64) int
+		Distribution    func(childComplexity int, of string, by []string, level float64) int
+		JSONStat        func(childComplexity int, of string, by []string, level float64, language model.Language) int
+		Mean            func(childComplexity int, of string, level float64) int
+		MeanDevelopment func(childComplexity int, of string, fixedIn *int, level float64) int
+		Share           func(childComplexity int, of string, level float64) int
+		Size            func(childComplexity int) int
+		Trend           func(childComplexity int, of string, by []string, level float64) int
+		Turnover        func(childComplexity int, of string, from int, to int, level float64) int
 	}
 
 	Comparison struct {
@@ -183,6 +198,7 @@ type ComplexityRoot struct {
 		Overlap       func(childComplexity int) int
 		Ratio         func(childComplexity int, of string, level float64) int
 		Segregation   func(childComplexity int, over string, level float64) int
+		Shortfall     func(childComplexity int, of string, by []string, level float64) int
 		Standardised  func(childComplexity int, of string, by []string, method model.StandardisationMethod, standard model.StandardPopulation, level float64) int
 	}
 
@@ -240,6 +256,22 @@ type ComplexityRoot struct {
 		Undecided func(childComplexity int) int
 		Warnings  func(childComplexity int) int
 		Year      func(childComplexity int) int
+	}
+
+	Development struct {
+		FixedAreas func(childComplexity int) int
+		FixedIn    func(childComplexity int) int
+		Warnings   func(childComplexity int) int
+		Years      func(childComplexity int) int
+	}
+
+	DevelopmentYear struct {
+		AsTheyWere        func(childComplexity int) int
+		Fixed             func(childComplexity int) int
+		OutsideAsTheyWere func(childComplexity int) int
+		OutsideFixed      func(childComplexity int) int
+		Population        func(childComplexity int) int
+		Year              func(childComplexity int) int
 	}
 
 	DisclosurePolicy struct {
@@ -340,6 +372,22 @@ type ComplexityRoot struct {
 		Warnings              func(childComplexity int) int
 	}
 
+	Shortfall struct {
+		Composition func(childComplexity int) int
+		Expected    func(childComplexity int) int
+		Observed    func(childComplexity int) int
+		ToExpected  func(childComplexity int) int
+		ToStandard  func(childComplexity int) int
+		Warnings    func(childComplexity int) int
+	}
+
+	Shortfalls struct {
+		Areas    func(childComplexity int) int
+		Standard func(childComplexity int) int
+		Total    func(childComplexity int) int
+		Warnings func(childComplexity int) int
+	}
+
 	Source struct {
 		Accessed  func(childComplexity int) int
 		Licence   func(childComplexity int) int
@@ -361,6 +409,30 @@ type ComplexityRoot struct {
 	TableRows struct {
 		Rows  func(childComplexity int) int
 		Table func(childComplexity int) int
+	}
+
+	Turnover struct {
+		After     func(childComplexity int) int
+		Arrivals  func(childComplexity int) int
+		Before    func(childComplexity int) int
+		Change    func(childComplexity int) int
+		From      func(childComplexity int) int
+		Gained    func(childComplexity int) int
+		Groups    func(childComplexity int) int
+		Leavers   func(childComplexity int) int
+		Lost      func(childComplexity int) int
+		Recounted func(childComplexity int) int
+		Stayers   func(childComplexity int) int
+		To        func(childComplexity int) int
+		Warnings  func(childComplexity int) int
+	}
+
+	TurnoverGroup struct {
+		After   func(childComplexity int) int
+		Before  func(childComplexity int) int
+		Flow    func(childComplexity int) int
+		Part    func(childComplexity int) int
+		Persons func(childComplexity int) int
 	}
 
 	Variable struct {
@@ -405,6 +477,10 @@ type CohortResolver interface {
 	Trend(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error)
 	Compare(ctx context.Context, obj *model.Cohort, to map[string]any) (*model.Comparison, error)
 	BetweenAreas(ctx context.Context, obj *model.Cohort, of string, controls []string, level float64) (*model.BetweenAreas, error)
+	Development(ctx context.Context, obj *model.Cohort, of string, fixedIn *int, level float64) (*model.Development, error)
+	MeanDevelopment(ctx context.Context, obj *model.Cohort, of string, fixedIn *int, level float64) (*model.Development, error)
+	Turnover(ctx context.Context, obj *model.Cohort, of string, from int, to int, level float64) (*model.Turnover, error)
+	JSONStat(ctx context.Context, obj *model.Cohort, of string, by []string, level float64, language model.Language) (model.JSON, error)
 }
 type ComparisonResolver interface {
 	Overlap(ctx context.Context, obj *model.Comparison) (*model.Overlap, error)
@@ -415,6 +491,7 @@ type ComparisonResolver interface {
 	Decomposition(ctx context.Context, obj *model.Comparison, of string, by []string, method model.DecompositionMethod, components int, reference model.DecompositionReference, level float64) (*model.Decomposition, error)
 	Adjusted(ctx context.Context, obj *model.Comparison, of string, controls []string, model model.RegressionModel, clusterBy *string, level float64) (*model.AdjustedGap, error)
 	Segregation(ctx context.Context, obj *model.Comparison, over string, level float64) (*model.Segregation, error)
+	Shortfall(ctx context.Context, obj *model.Comparison, of string, by []string, level float64) (*model.Shortfalls, error)
 }
 type CriterionResolver interface {
 	Label(ctx context.Context, obj *model.Criterion, language *model.Language) (string, error)
@@ -655,6 +732,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AreaEdge.Node(childComplexity), true
+
+	case "AreaSet.areas":
+		if e.ComplexityRoot.AreaSet.Areas == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaSet.Areas(childComplexity), true
+	case "AreaSet.estimate":
+		if e.ComplexityRoot.AreaSet.Estimate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaSet.Estimate(childComplexity), true
+	case "AreaSet.observed":
+		if e.ComplexityRoot.AreaSet.Observed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaSet.Observed(childComplexity), true
+
+	case "AreaShortfall.area":
+		if e.ComplexityRoot.AreaShortfall.Area == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaShortfall.Area(childComplexity), true
+	case "AreaShortfall.shortfall":
+		if e.ComplexityRoot.AreaShortfall.Shortfall == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaShortfall.Shortfall(childComplexity), true
 
 	case "AreaVariation.areas":
 		if e.ComplexityRoot.AreaVariation.Areas == nil {
@@ -1026,6 +1135,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Cohort.Description(childComplexity, args["language"].(*model.Language)), true
+	case "Cohort.development":
+		if e.ComplexityRoot.Cohort.Development == nil {
+			break
+		}
+
+		args, err := ec.field_Cohort_development_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Cohort.Development(childComplexity, args["of"].(string), args["fixedIn"].(*int), args["level"].(float64)), true
 	case "Cohort.distribution":
 		if e.ComplexityRoot.Cohort.Distribution == nil {
 			break
@@ -1037,6 +1157,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Cohort.Distribution(childComplexity, args["of"].(string), args["by"].([]string), args["level"].(float64)), true
+	case "Cohort.jsonStat":
+		if e.ComplexityRoot.Cohort.JSONStat == nil {
+			break
+		}
+
+		args, err := ec.field_Cohort_jsonStat_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Cohort.JSONStat(childComplexity, args["of"].(string), args["by"].([]string), args["level"].(float64), args["language"].(model.Language)), true
 	case "Cohort.mean":
 		if e.ComplexityRoot.Cohort.Mean == nil {
 			break
@@ -1048,6 +1179,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Cohort.Mean(childComplexity, args["of"].(string), args["level"].(float64)), true
+	case "Cohort.meanDevelopment":
+		if e.ComplexityRoot.Cohort.MeanDevelopment == nil {
+			break
+		}
+
+		args, err := ec.field_Cohort_meanDevelopment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Cohort.MeanDevelopment(childComplexity, args["of"].(string), args["fixedIn"].(*int), args["level"].(float64)), true
 	case "Cohort.share":
 		if e.ComplexityRoot.Cohort.Share == nil {
 			break
@@ -1076,6 +1218,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Cohort.Trend(childComplexity, args["of"].(string), args["by"].([]string), args["level"].(float64)), true
+	case "Cohort.turnover":
+		if e.ComplexityRoot.Cohort.Turnover == nil {
+			break
+		}
+
+		args, err := ec.field_Cohort_turnover_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Cohort.Turnover(childComplexity, args["of"].(string), args["from"].(int), args["to"].(int), args["level"].(float64)), true
 
 	case "Comparison.adjusted":
 		if e.ComplexityRoot.Comparison.Adjusted == nil {
@@ -1149,6 +1302,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Comparison.Segregation(childComplexity, args["over"].(string), args["level"].(float64)), true
+	case "Comparison.shortfall":
+		if e.ComplexityRoot.Comparison.Shortfall == nil {
+			break
+		}
+
+		args, err := ec.field_Comparison_shortfall_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Comparison.Shortfall(childComplexity, args["of"].(string), args["by"].([]string), args["level"].(float64)), true
 	case "Comparison.standardised":
 		if e.ComplexityRoot.Comparison.Standardised == nil {
 			break
@@ -1399,6 +1563,68 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Designation.Year(childComplexity), true
+
+	case "Development.fixedAreas":
+		if e.ComplexityRoot.Development.FixedAreas == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Development.FixedAreas(childComplexity), true
+	case "Development.fixedIn":
+		if e.ComplexityRoot.Development.FixedIn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Development.FixedIn(childComplexity), true
+	case "Development.warnings":
+		if e.ComplexityRoot.Development.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Development.Warnings(childComplexity), true
+	case "Development.years":
+		if e.ComplexityRoot.Development.Years == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Development.Years(childComplexity), true
+
+	case "DevelopmentYear.asTheyWere":
+		if e.ComplexityRoot.DevelopmentYear.AsTheyWere == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DevelopmentYear.AsTheyWere(childComplexity), true
+	case "DevelopmentYear.fixed":
+		if e.ComplexityRoot.DevelopmentYear.Fixed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DevelopmentYear.Fixed(childComplexity), true
+	case "DevelopmentYear.outsideAsTheyWere":
+		if e.ComplexityRoot.DevelopmentYear.OutsideAsTheyWere == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DevelopmentYear.OutsideAsTheyWere(childComplexity), true
+	case "DevelopmentYear.outsideFixed":
+		if e.ComplexityRoot.DevelopmentYear.OutsideFixed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DevelopmentYear.OutsideFixed(childComplexity), true
+	case "DevelopmentYear.population":
+		if e.ComplexityRoot.DevelopmentYear.Population == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DevelopmentYear.Population(childComplexity), true
+	case "DevelopmentYear.year":
+		if e.ComplexityRoot.DevelopmentYear.Year == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DevelopmentYear.Year(childComplexity), true
 
 	case "DisclosurePolicy.method":
 		if e.ComplexityRoot.DisclosurePolicy.Method == nil {
@@ -1825,6 +2051,68 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Segregation.Warnings(childComplexity), true
 
+	case "Shortfall.composition":
+		if e.ComplexityRoot.Shortfall.Composition == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfall.Composition(childComplexity), true
+	case "Shortfall.expected":
+		if e.ComplexityRoot.Shortfall.Expected == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfall.Expected(childComplexity), true
+	case "Shortfall.observed":
+		if e.ComplexityRoot.Shortfall.Observed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfall.Observed(childComplexity), true
+	case "Shortfall.toExpected":
+		if e.ComplexityRoot.Shortfall.ToExpected == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfall.ToExpected(childComplexity), true
+	case "Shortfall.toStandard":
+		if e.ComplexityRoot.Shortfall.ToStandard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfall.ToStandard(childComplexity), true
+	case "Shortfall.warnings":
+		if e.ComplexityRoot.Shortfall.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfall.Warnings(childComplexity), true
+
+	case "Shortfalls.areas":
+		if e.ComplexityRoot.Shortfalls.Areas == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfalls.Areas(childComplexity), true
+	case "Shortfalls.standard":
+		if e.ComplexityRoot.Shortfalls.Standard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfalls.Standard(childComplexity), true
+	case "Shortfalls.total":
+		if e.ComplexityRoot.Shortfalls.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfalls.Total(childComplexity), true
+	case "Shortfalls.warnings":
+		if e.ComplexityRoot.Shortfalls.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Shortfalls.Warnings(childComplexity), true
+
 	case "Source.accessed":
 		if e.ComplexityRoot.Source.Accessed == nil {
 			break
@@ -1911,6 +2199,116 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TableRows.Table(childComplexity), true
+
+	case "Turnover.after":
+		if e.ComplexityRoot.Turnover.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.After(childComplexity), true
+	case "Turnover.arrivals":
+		if e.ComplexityRoot.Turnover.Arrivals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Arrivals(childComplexity), true
+	case "Turnover.before":
+		if e.ComplexityRoot.Turnover.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Before(childComplexity), true
+	case "Turnover.change":
+		if e.ComplexityRoot.Turnover.Change == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Change(childComplexity), true
+	case "Turnover.from":
+		if e.ComplexityRoot.Turnover.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.From(childComplexity), true
+	case "Turnover.gained":
+		if e.ComplexityRoot.Turnover.Gained == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Gained(childComplexity), true
+	case "Turnover.groups":
+		if e.ComplexityRoot.Turnover.Groups == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Groups(childComplexity), true
+	case "Turnover.leavers":
+		if e.ComplexityRoot.Turnover.Leavers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Leavers(childComplexity), true
+	case "Turnover.lost":
+		if e.ComplexityRoot.Turnover.Lost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Lost(childComplexity), true
+	case "Turnover.recounted":
+		if e.ComplexityRoot.Turnover.Recounted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Recounted(childComplexity), true
+	case "Turnover.stayers":
+		if e.ComplexityRoot.Turnover.Stayers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Stayers(childComplexity), true
+	case "Turnover.to":
+		if e.ComplexityRoot.Turnover.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.To(childComplexity), true
+	case "Turnover.warnings":
+		if e.ComplexityRoot.Turnover.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Turnover.Warnings(childComplexity), true
+
+	case "TurnoverGroup.after":
+		if e.ComplexityRoot.TurnoverGroup.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TurnoverGroup.After(childComplexity), true
+	case "TurnoverGroup.before":
+		if e.ComplexityRoot.TurnoverGroup.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TurnoverGroup.Before(childComplexity), true
+	case "TurnoverGroup.flow":
+		if e.ComplexityRoot.TurnoverGroup.Flow == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TurnoverGroup.Flow(childComplexity), true
+	case "TurnoverGroup.part":
+		if e.ComplexityRoot.TurnoverGroup.Part == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TurnoverGroup.Part(childComplexity), true
+	case "TurnoverGroup.persons":
+		if e.ComplexityRoot.TurnoverGroup.Persons == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TurnoverGroup.Persons(childComplexity), true
 
 	case "Variable.assumed":
 		if e.ComplexityRoot.Variable.Assumed == nil {
@@ -2056,7 +2454,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/query.graphqls"
+//go:embed "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/development.graphqls" "schema/jsonstat.graphqls" "schema/query.graphqls" "schema/shortfall.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -2074,7 +2472,10 @@ var sources = []*ast.Source{
 	{Name: "schema/contract.graphqls", Input: sourceData("schema/contract.graphqls"), BuiltIn: false},
 	{Name: "schema/dataset.graphqls", Input: sourceData("schema/dataset.graphqls"), BuiltIn: false},
 	{Name: "schema/designation.graphqls", Input: sourceData("schema/designation.graphqls"), BuiltIn: false},
+	{Name: "schema/development.graphqls", Input: sourceData("schema/development.graphqls"), BuiltIn: false},
+	{Name: "schema/jsonstat.graphqls", Input: sourceData("schema/jsonstat.graphqls"), BuiltIn: false},
 	{Name: "schema/query.graphqls", Input: sourceData("schema/query.graphqls"), BuiltIn: false},
+	{Name: "schema/shortfall.graphqls", Input: sourceData("schema/shortfall.graphqls"), BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 
@@ -2162,6 +2563,28 @@ func (ec *executionContext) childFields_AreaEdge(ctx context.Context, field grap
 		return ec.fieldContext_AreaEdge_cursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AreaEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_AreaSet(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "areas":
+		return ec.fieldContext_AreaSet_areas(ctx, field)
+	case "observed":
+		return ec.fieldContext_AreaSet_observed(ctx, field)
+	case "estimate":
+		return ec.fieldContext_AreaSet_estimate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AreaSet", field.Name)
+}
+
+func (ec *executionContext) childFields_AreaShortfall(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "area":
+		return ec.fieldContext_AreaShortfall_area(ctx, field)
+	case "shortfall":
+		return ec.fieldContext_AreaShortfall_shortfall(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AreaShortfall", field.Name)
 }
 
 func (ec *executionContext) childFields_AreaVariation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2342,6 +2765,14 @@ func (ec *executionContext) childFields_Cohort(ctx context.Context, field graphq
 		return ec.fieldContext_Cohort_compare(ctx, field)
 	case "betweenAreas":
 		return ec.fieldContext_Cohort_betweenAreas(ctx, field)
+	case "development":
+		return ec.fieldContext_Cohort_development(ctx, field)
+	case "meanDevelopment":
+		return ec.fieldContext_Cohort_meanDevelopment(ctx, field)
+	case "turnover":
+		return ec.fieldContext_Cohort_turnover(ctx, field)
+	case "jsonStat":
+		return ec.fieldContext_Cohort_jsonStat(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Cohort", field.Name)
 }
@@ -2364,6 +2795,8 @@ func (ec *executionContext) childFields_Comparison(ctx context.Context, field gr
 		return ec.fieldContext_Comparison_adjusted(ctx, field)
 	case "segregation":
 		return ec.fieldContext_Comparison_segregation(ctx, field)
+	case "shortfall":
+		return ec.fieldContext_Comparison_shortfall(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Comparison", field.Name)
 }
@@ -2478,6 +2911,38 @@ func (ec *executionContext) childFields_Designation(ctx context.Context, field g
 		return ec.fieldContext_Designation_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Designation", field.Name)
+}
+
+func (ec *executionContext) childFields_Development(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fixedIn":
+		return ec.fieldContext_Development_fixedIn(ctx, field)
+	case "fixedAreas":
+		return ec.fieldContext_Development_fixedAreas(ctx, field)
+	case "years":
+		return ec.fieldContext_Development_years(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Development_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Development", field.Name)
+}
+
+func (ec *executionContext) childFields_DevelopmentYear(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "year":
+		return ec.fieldContext_DevelopmentYear_year(ctx, field)
+	case "fixed":
+		return ec.fieldContext_DevelopmentYear_fixed(ctx, field)
+	case "asTheyWere":
+		return ec.fieldContext_DevelopmentYear_asTheyWere(ctx, field)
+	case "outsideFixed":
+		return ec.fieldContext_DevelopmentYear_outsideFixed(ctx, field)
+	case "outsideAsTheyWere":
+		return ec.fieldContext_DevelopmentYear_outsideAsTheyWere(ctx, field)
+	case "population":
+		return ec.fieldContext_DevelopmentYear_population(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DevelopmentYear", field.Name)
 }
 
 func (ec *executionContext) childFields_DisclosurePolicy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2652,6 +3117,38 @@ func (ec *executionContext) childFields_Segregation(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type Segregation", field.Name)
 }
 
+func (ec *executionContext) childFields_Shortfall(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "observed":
+		return ec.fieldContext_Shortfall_observed(ctx, field)
+	case "expected":
+		return ec.fieldContext_Shortfall_expected(ctx, field)
+	case "toStandard":
+		return ec.fieldContext_Shortfall_toStandard(ctx, field)
+	case "toExpected":
+		return ec.fieldContext_Shortfall_toExpected(ctx, field)
+	case "composition":
+		return ec.fieldContext_Shortfall_composition(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Shortfall_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Shortfall", field.Name)
+}
+
+func (ec *executionContext) childFields_Shortfalls(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "standard":
+		return ec.fieldContext_Shortfalls_standard(ctx, field)
+	case "total":
+		return ec.fieldContext_Shortfalls_total(ctx, field)
+	case "areas":
+		return ec.fieldContext_Shortfalls_areas(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Shortfalls_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Shortfalls", field.Name)
+}
+
 func (ec *executionContext) childFields_Source(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "title":
@@ -2696,6 +3193,54 @@ func (ec *executionContext) childFields_TableRows(ctx context.Context, field gra
 		return ec.fieldContext_TableRows_rows(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TableRows", field.Name)
+}
+
+func (ec *executionContext) childFields_Turnover(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_Turnover_from(ctx, field)
+	case "to":
+		return ec.fieldContext_Turnover_to(ctx, field)
+	case "before":
+		return ec.fieldContext_Turnover_before(ctx, field)
+	case "after":
+		return ec.fieldContext_Turnover_after(ctx, field)
+	case "change":
+		return ec.fieldContext_Turnover_change(ctx, field)
+	case "stayers":
+		return ec.fieldContext_Turnover_stayers(ctx, field)
+	case "arrivals":
+		return ec.fieldContext_Turnover_arrivals(ctx, field)
+	case "leavers":
+		return ec.fieldContext_Turnover_leavers(ctx, field)
+	case "recounted":
+		return ec.fieldContext_Turnover_recounted(ctx, field)
+	case "gained":
+		return ec.fieldContext_Turnover_gained(ctx, field)
+	case "lost":
+		return ec.fieldContext_Turnover_lost(ctx, field)
+	case "groups":
+		return ec.fieldContext_Turnover_groups(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Turnover_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Turnover", field.Name)
+}
+
+func (ec *executionContext) childFields_TurnoverGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return ec.fieldContext_TurnoverGroup_flow(ctx, field)
+	case "persons":
+		return ec.fieldContext_TurnoverGroup_persons(ctx, field)
+	case "before":
+		return ec.fieldContext_TurnoverGroup_before(ctx, field)
+	case "after":
+		return ec.fieldContext_TurnoverGroup_after(ctx, field)
+	case "part":
+		return ec.fieldContext_TurnoverGroup_part(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TurnoverGroup", field.Name)
 }
 
 func (ec *executionContext) childFields_Variable(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3030,6 +3575,36 @@ func (ec *executionContext) field_Cohort_description_args(ctx context.Context, r
 	return args, nil
 }
 
+func (ec *executionContext) field_Cohort_development_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "fixedIn",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["fixedIn"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Cohort_distribution_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3049,6 +3624,74 @@ func (ec *executionContext) field_Cohort_distribution_args(ctx context.Context, 
 		return nil, err
 	}
 	args["by"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Cohort_jsonStat_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "by",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNDimension2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["by"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "language",
+		func(ctx context.Context, v any) (model.Language, error) {
+			return ec.unmarshalNLanguage2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐLanguage(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["language"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Cohort_meanDevelopment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNMeasure2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "fixedIn",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["fixedIn"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
 		func(ctx context.Context, v any) (float64, error) {
 			return ec.unmarshalNFloat2float64(ctx, v)
@@ -3131,6 +3774,44 @@ func (ec *executionContext) field_Cohort_trend_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["level"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Cohort_turnover_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg3
 	return args, nil
 }
 
@@ -3327,6 +4008,36 @@ func (ec *executionContext) field_Comparison_segregation_args(ctx context.Contex
 		return nil, err
 	}
 	args["level"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Comparison_shortfall_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "by",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNDimension2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["by"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg2
 	return args, nil
 }
 
@@ -4540,6 +5251,148 @@ func (ec *executionContext) _AreaEdge_cursor(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_AreaEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AreaEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AreaSet_areas(ctx context.Context, field graphql.CollectedField, obj *model.AreaSet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaSet_areas(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Areas, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaSet_areas(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaSet", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AreaSet_observed(ctx context.Context, field graphql.CollectedField, obj *model.AreaSet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaSet_observed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Observed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaSet_observed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AreaSet", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AreaSet_estimate(ctx context.Context, field graphql.CollectedField, obj *model.AreaSet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaSet_estimate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Estimate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaSet_estimate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AreaSet",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AreaShortfall_area(ctx context.Context, field graphql.CollectedField, obj *model.AreaShortfall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaShortfall_area(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Area, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Area) graphql.Marshaler {
+			return ec.marshalNArea2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐArea(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaShortfall_area(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AreaShortfall",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Area(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AreaShortfall_shortfall(ctx context.Context, field graphql.CollectedField, obj *model.AreaShortfall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AreaShortfall_shortfall(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shortfall, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Shortfall) graphql.Marshaler {
+			return ec.marshalNShortfall2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐShortfall(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AreaShortfall_shortfall(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AreaShortfall",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Shortfall(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _AreaVariation_variance(ctx context.Context, field graphql.CollectedField, obj *model.AreaVariation) (ret graphql.Marshaler) {
@@ -6440,6 +7293,182 @@ func (ec *executionContext) fieldContext_Cohort_betweenAreas(ctx context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Cohort_development(ctx context.Context, field graphql.CollectedField, obj *model.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cohort_development(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Cohort().Development(ctx, obj, fc.Args["of"].(string), fc.Args["fixedIn"].(*int), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Development) graphql.Marshaler {
+			return ec.marshalNDevelopment2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDevelopment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Cohort_development(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cohort",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Development(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Cohort_development_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Cohort_meanDevelopment(ctx context.Context, field graphql.CollectedField, obj *model.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cohort_meanDevelopment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Cohort().MeanDevelopment(ctx, obj, fc.Args["of"].(string), fc.Args["fixedIn"].(*int), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Development) graphql.Marshaler {
+			return ec.marshalNDevelopment2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDevelopment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Cohort_meanDevelopment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cohort",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Development(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Cohort_meanDevelopment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Cohort_turnover(ctx context.Context, field graphql.CollectedField, obj *model.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cohort_turnover(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Cohort().Turnover(ctx, obj, fc.Args["of"].(string), fc.Args["from"].(int), fc.Args["to"].(int), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Turnover) graphql.Marshaler {
+			return ec.marshalNTurnover2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐTurnover(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Cohort_turnover(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cohort",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Turnover(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Cohort_turnover_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Cohort_jsonStat(ctx context.Context, field graphql.CollectedField, obj *model.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cohort_jsonStat(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Cohort().JSONStat(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["level"].(float64), fc.Args["language"].(model.Language))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.JSON) graphql.Marshaler {
+			return ec.marshalNJSON2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐJSON(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Cohort_jsonStat(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cohort",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type JSON does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Cohort_jsonStat_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Comparison_overlap(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6774,6 +7803,50 @@ func (ec *executionContext) fieldContext_Comparison_segregation(ctx context.Cont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Comparison_segregation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Comparison_shortfall(ctx context.Context, field graphql.CollectedField, obj *model.Comparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Comparison_shortfall(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Comparison().Shortfall(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Shortfalls) graphql.Marshaler {
+			return ec.marshalNShortfalls2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐShortfalls(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Comparison_shortfall(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Shortfalls(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Comparison_shortfall_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7808,6 +8881,299 @@ func (ec *executionContext) _Designation_warnings(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_Designation_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Designation", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Development_fixedIn(ctx context.Context, field graphql.CollectedField, obj *model.Development) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Development_fixedIn(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FixedIn, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Development_fixedIn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Development", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Development_fixedAreas(ctx context.Context, field graphql.CollectedField, obj *model.Development) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Development_fixedAreas(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FixedAreas, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Area) graphql.Marshaler {
+			return ec.marshalNArea2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Development_fixedAreas(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Development",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Area(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Development_years(ctx context.Context, field graphql.CollectedField, obj *model.Development) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Development_years(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Years, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.DevelopmentYear) graphql.Marshaler {
+			return ec.marshalNDevelopmentYear2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDevelopmentYearᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Development_years(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Development",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DevelopmentYear(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Development_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Development) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Development_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Development_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Development", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _DevelopmentYear_year(ctx context.Context, field graphql.CollectedField, obj *model.DevelopmentYear) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DevelopmentYear_year(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Year, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DevelopmentYear_year(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DevelopmentYear", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _DevelopmentYear_fixed(ctx context.Context, field graphql.CollectedField, obj *model.DevelopmentYear) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DevelopmentYear_fixed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fixed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AreaSet) graphql.Marshaler {
+			return ec.marshalNAreaSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaSet(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DevelopmentYear_fixed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DevelopmentYear",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AreaSet(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DevelopmentYear_asTheyWere(ctx context.Context, field graphql.CollectedField, obj *model.DevelopmentYear) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DevelopmentYear_asTheyWere(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AsTheyWere, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AreaSet) graphql.Marshaler {
+			return ec.marshalNAreaSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaSet(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DevelopmentYear_asTheyWere(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DevelopmentYear",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AreaSet(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DevelopmentYear_outsideFixed(ctx context.Context, field graphql.CollectedField, obj *model.DevelopmentYear) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DevelopmentYear_outsideFixed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OutsideFixed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DevelopmentYear_outsideFixed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DevelopmentYear",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DevelopmentYear_outsideAsTheyWere(ctx context.Context, field graphql.CollectedField, obj *model.DevelopmentYear) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DevelopmentYear_outsideAsTheyWere(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OutsideAsTheyWere, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DevelopmentYear_outsideAsTheyWere(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DevelopmentYear",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DevelopmentYear_population(ctx context.Context, field graphql.CollectedField, obj *model.DevelopmentYear) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DevelopmentYear_population(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Population, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DevelopmentYear_population(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DevelopmentYear",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _DisclosurePolicy_method(ctx context.Context, field graphql.CollectedField, obj *model.DisclosurePolicy) (ret graphql.Marshaler) {
@@ -9570,6 +10936,308 @@ func (ec *executionContext) fieldContext_Segregation_warnings(_ context.Context,
 	return graphql.NewScalarFieldContext("Segregation", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Shortfall_observed(ctx context.Context, field graphql.CollectedField, obj *model.Shortfall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfall_observed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Observed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfall_observed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Shortfall",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Shortfall_expected(ctx context.Context, field graphql.CollectedField, obj *model.Shortfall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfall_expected(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Expected, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfall_expected(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Shortfall",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Shortfall_toStandard(ctx context.Context, field graphql.CollectedField, obj *model.Shortfall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfall_toStandard(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ToStandard, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfall_toStandard(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Shortfall",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Shortfall_toExpected(ctx context.Context, field graphql.CollectedField, obj *model.Shortfall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfall_toExpected(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ToExpected, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfall_toExpected(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Shortfall",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Shortfall_composition(ctx context.Context, field graphql.CollectedField, obj *model.Shortfall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfall_composition(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Composition, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfall_composition(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Shortfall",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Shortfall_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Shortfall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfall_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfall_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Shortfall", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Shortfalls_standard(ctx context.Context, field graphql.CollectedField, obj *model.Shortfalls) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfalls_standard(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Standard, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfalls_standard(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Shortfalls",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Shortfalls_total(ctx context.Context, field graphql.CollectedField, obj *model.Shortfalls) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfalls_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Shortfall) graphql.Marshaler {
+			return ec.marshalNShortfall2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐShortfall(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfalls_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Shortfalls",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Shortfall(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Shortfalls_areas(ctx context.Context, field graphql.CollectedField, obj *model.Shortfalls) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfalls_areas(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Areas, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.AreaShortfall) graphql.Marshaler {
+			return ec.marshalNAreaShortfall2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaShortfallᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfalls_areas(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Shortfalls",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AreaShortfall(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Shortfalls_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Shortfalls) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shortfalls_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shortfalls_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Shortfalls", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Source_title(ctx context.Context, field graphql.CollectedField, obj *model.Source) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9944,6 +11612,519 @@ func (ec *executionContext) _TableRows_rows(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_TableRows_rows(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TableRows", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Turnover_from(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Turnover", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Turnover_to(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_to(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.To, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Turnover", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Turnover_before(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Turnover",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Turnover_after(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Turnover",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Turnover_change(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_change(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Change, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_change(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Turnover",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Turnover_stayers(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_stayers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stayers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_stayers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Turnover",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Turnover_arrivals(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_arrivals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Arrivals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_arrivals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Turnover",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Turnover_leavers(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_leavers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Leavers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_leavers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Turnover",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Turnover_recounted(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_recounted(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Recounted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_recounted(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Turnover",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Turnover_gained(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_gained(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Gained, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_gained(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Turnover", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Turnover_lost(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_lost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_lost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Turnover", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Turnover_groups(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_groups(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Groups, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.TurnoverGroup) graphql.Marshaler {
+			return ec.marshalNTurnoverGroup2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐTurnoverGroupᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_groups(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Turnover",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TurnoverGroup(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Turnover_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Turnover) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Turnover_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Turnover_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Turnover", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TurnoverGroup_flow(ctx context.Context, field graphql.CollectedField, obj *model.TurnoverGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TurnoverGroup_flow(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Flow, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Flow) graphql.Marshaler {
+			return ec.marshalNFlow2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐFlow(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TurnoverGroup_flow(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TurnoverGroup", field, false, false, errors.New("field of type Flow does not have child fields"))
+}
+
+func (ec *executionContext) _TurnoverGroup_persons(ctx context.Context, field graphql.CollectedField, obj *model.TurnoverGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TurnoverGroup_persons(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Persons, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TurnoverGroup_persons(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TurnoverGroup", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TurnoverGroup_before(ctx context.Context, field graphql.CollectedField, obj *model.TurnoverGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TurnoverGroup_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TurnoverGroup_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TurnoverGroup",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TurnoverGroup_after(ctx context.Context, field graphql.CollectedField, obj *model.TurnoverGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TurnoverGroup_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TurnoverGroup_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TurnoverGroup",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TurnoverGroup_part(ctx context.Context, field graphql.CollectedField, obj *model.TurnoverGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TurnoverGroup_part(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Part, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TurnoverGroup_part(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TurnoverGroup",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Variable_name(ctx context.Context, field graphql.CollectedField, obj *model.Variable) (ret graphql.Marshaler) {
@@ -12235,6 +14416,97 @@ func (ec *executionContext) _AreaEdge(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var areaSetImplementors = []string{"AreaSet"}
+
+func (ec *executionContext) _AreaSet(ctx context.Context, sel ast.SelectionSet, obj *model.AreaSet) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, areaSetImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AreaSet")
+		case "areas":
+			out.Values[i] = ec._AreaSet_areas(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "observed":
+			out.Values[i] = ec._AreaSet_observed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "estimate":
+			out.Values[i] = ec._AreaSet_estimate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var areaShortfallImplementors = []string{"AreaShortfall"}
+
+func (ec *executionContext) _AreaShortfall(ctx context.Context, sel ast.SelectionSet, obj *model.AreaShortfall) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, areaShortfallImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AreaShortfall")
+		case "area":
+			out.Values[i] = ec._AreaShortfall_area(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "shortfall":
+			out.Values[i] = ec._AreaShortfall_shortfall(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var areaVariationImplementors = []string{"AreaVariation"}
 
 func (ec *executionContext) _AreaVariation(ctx context.Context, sel ast.SelectionSet, obj *model.AreaVariation) graphql.Marshaler {
@@ -13179,6 +15451,158 @@ func (ec *executionContext) _Cohort(ctx context.Context, sel ast.SelectionSet, o
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "development":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Cohort_development(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "meanDevelopment":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Cohort_meanDevelopment(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "turnover":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Cohort_turnover(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "jsonStat":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Cohort_jsonStat(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -13488,6 +15912,44 @@ func (ec *executionContext) _Comparison(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._Comparison_segregation(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "shortfall":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Comparison_shortfall(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -13934,6 +16396,122 @@ func (ec *executionContext) _Designation(ctx context.Context, sel ast.SelectionS
 			}
 		case "warnings":
 			out.Values[i] = ec._Designation_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var developmentImplementors = []string{"Development"}
+
+func (ec *executionContext) _Development(ctx context.Context, sel ast.SelectionSet, obj *model.Development) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, developmentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Development")
+		case "fixedIn":
+			out.Values[i] = ec._Development_fixedIn(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "fixedAreas":
+			out.Values[i] = ec._Development_fixedAreas(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "years":
+			out.Values[i] = ec._Development_years(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._Development_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var developmentYearImplementors = []string{"DevelopmentYear"}
+
+func (ec *executionContext) _DevelopmentYear(ctx context.Context, sel ast.SelectionSet, obj *model.DevelopmentYear) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, developmentYearImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DevelopmentYear")
+		case "year":
+			out.Values[i] = ec._DevelopmentYear_year(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "fixed":
+			out.Values[i] = ec._DevelopmentYear_fixed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "asTheyWere":
+			out.Values[i] = ec._DevelopmentYear_asTheyWere(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "outsideFixed":
+			out.Values[i] = ec._DevelopmentYear_outsideFixed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "outsideAsTheyWere":
+			out.Values[i] = ec._DevelopmentYear_outsideAsTheyWere(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "population":
+			out.Values[i] = ec._DevelopmentYear_population(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -14938,6 +17516,122 @@ func (ec *executionContext) _Segregation(ctx context.Context, sel ast.SelectionS
 	return out
 }
 
+var shortfallImplementors = []string{"Shortfall"}
+
+func (ec *executionContext) _Shortfall(ctx context.Context, sel ast.SelectionSet, obj *model.Shortfall) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, shortfallImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Shortfall")
+		case "observed":
+			out.Values[i] = ec._Shortfall_observed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expected":
+			out.Values[i] = ec._Shortfall_expected(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "toStandard":
+			out.Values[i] = ec._Shortfall_toStandard(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "toExpected":
+			out.Values[i] = ec._Shortfall_toExpected(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "composition":
+			out.Values[i] = ec._Shortfall_composition(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._Shortfall_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var shortfallsImplementors = []string{"Shortfalls"}
+
+func (ec *executionContext) _Shortfalls(ctx context.Context, sel ast.SelectionSet, obj *model.Shortfalls) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, shortfallsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Shortfalls")
+		case "standard":
+			out.Values[i] = ec._Shortfalls_standard(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._Shortfalls_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "areas":
+			out.Values[i] = ec._Shortfalls_areas(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._Shortfalls_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var sourceImplementors = []string{"Source"}
 
 func (ec *executionContext) _Source(ctx context.Context, sel ast.SelectionSet, obj *model.Source) graphql.Marshaler {
@@ -15083,6 +17777,162 @@ func (ec *executionContext) _TableRows(ctx context.Context, sel ast.SelectionSet
 			}
 		case "rows":
 			out.Values[i] = ec._TableRows_rows(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var turnoverImplementors = []string{"Turnover"}
+
+func (ec *executionContext) _Turnover(ctx context.Context, sel ast.SelectionSet, obj *model.Turnover) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, turnoverImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Turnover")
+		case "from":
+			out.Values[i] = ec._Turnover_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "to":
+			out.Values[i] = ec._Turnover_to(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "before":
+			out.Values[i] = ec._Turnover_before(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = ec._Turnover_after(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "change":
+			out.Values[i] = ec._Turnover_change(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stayers":
+			out.Values[i] = ec._Turnover_stayers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "arrivals":
+			out.Values[i] = ec._Turnover_arrivals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "leavers":
+			out.Values[i] = ec._Turnover_leavers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recounted":
+			out.Values[i] = ec._Turnover_recounted(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gained":
+			out.Values[i] = ec._Turnover_gained(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lost":
+			out.Values[i] = ec._Turnover_lost(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "groups":
+			out.Values[i] = ec._Turnover_groups(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._Turnover_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var turnoverGroupImplementors = []string{"TurnoverGroup"}
+
+func (ec *executionContext) _TurnoverGroup(ctx context.Context, sel ast.SelectionSet, obj *model.TurnoverGroup) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, turnoverGroupImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TurnoverGroup")
+		case "flow":
+			out.Values[i] = ec._TurnoverGroup_flow(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "persons":
+			out.Values[i] = ec._TurnoverGroup_persons(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "before":
+			out.Values[i] = ec._TurnoverGroup_before(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = ec._TurnoverGroup_after(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "part":
+			out.Values[i] = ec._TurnoverGroup_part(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -15746,6 +18596,42 @@ func (ec *executionContext) marshalNAreaOrderField2githubᚗcomᚋkvarterᚋkvar
 	return v
 }
 
+func (ec *executionContext) marshalNAreaSet2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaSet(ctx context.Context, sel ast.SelectionSet, v *model.AreaSet) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AreaSet(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAreaShortfall2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaShortfallᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.AreaShortfall) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAreaShortfall2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaShortfall(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAreaShortfall2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaShortfall(ctx context.Context, sel ast.SelectionSet, v *model.AreaShortfall) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AreaShortfall(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNAreaVariation2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐAreaVariation(ctx context.Context, sel ast.SelectionSet, v *model.AreaVariation) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -16151,6 +19037,42 @@ func (ec *executionContext) marshalNDesignationKind2ᚕgithubᚗcomᚋkvarterᚋ
 	return ret
 }
 
+func (ec *executionContext) marshalNDevelopment2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDevelopment(ctx context.Context, sel ast.SelectionSet, v *model.Development) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Development(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNDevelopmentYear2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDevelopmentYearᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.DevelopmentYear) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDevelopmentYear2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDevelopmentYear(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNDevelopmentYear2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐDevelopmentYear(ctx context.Context, sel ast.SelectionSet, v *model.DevelopmentYear) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._DevelopmentYear(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNDimension2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalString(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -16295,6 +19217,16 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 	return graphql.WrapContextMarshaler(ctx, res)
 }
 
+func (ec *executionContext) unmarshalNFlow2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐFlow(ctx context.Context, v any) (model.Flow, error) {
+	var res model.Flow
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFlow2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐFlow(ctx context.Context, sel ast.SelectionSet, v model.Flow) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -16386,6 +19318,32 @@ func (ec *executionContext) marshalNInt2ᚕintᚄ(ctx context.Context, sel ast.S
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNJSON2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐJSON(ctx context.Context, v any) (model.JSON, error) {
+	var res model.JSON
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNJSON2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐJSON(ctx context.Context, sel ast.SelectionSet, v model.JSON) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalNLanguage2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐLanguage(ctx context.Context, v any) (model.Language, error) {
+	var res model.Language
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNLanguage2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐLanguage(ctx context.Context, sel ast.SelectionSet, v model.Language) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) marshalNLimits2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐLimits(ctx context.Context, sel ast.SelectionSet, v *model.Limits) graphql.Marshaler {
@@ -16632,6 +19590,26 @@ func (ec *executionContext) marshalNSex2string(ctx context.Context, sel ast.Sele
 	return res
 }
 
+func (ec *executionContext) marshalNShortfall2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐShortfall(ctx context.Context, sel ast.SelectionSet, v *model.Shortfall) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Shortfall(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNShortfalls2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐShortfalls(ctx context.Context, sel ast.SelectionSet, v *model.Shortfalls) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Shortfalls(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNSource2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐSourceᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Source) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -16767,6 +19745,42 @@ func (ec *executionContext) marshalNTableRows2ᚖgithubᚗcomᚋkvarterᚋkvarte
 		return graphql.Null
 	}
 	return ec._TableRows(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNTurnover2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐTurnover(ctx context.Context, sel ast.SelectionSet, v *model.Turnover) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Turnover(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNTurnoverGroup2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐTurnoverGroupᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.TurnoverGroup) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTurnoverGroup2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐTurnoverGroup(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNTurnoverGroup2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐTurnoverGroup(ctx context.Context, sel ast.SelectionSet, v *model.TurnoverGroup) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._TurnoverGroup(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNVariable2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐVariableᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Variable) graphql.Marshaler {

@@ -191,13 +191,13 @@ func (r *Resolver) lookAhead(op *graphql.OperationContext, table *contract.Table
 		switch field.Name {
 		case "size", "distribution":
 			w.at(by)
-		case "share", "breakdown", "trend":
+		case "share", "breakdown", "trend", "development", "jsonStat":
 			if i, err := r.Contract.Indicator(of); err == nil && r.Store.HasIndicator(table, i) {
 				if t := w.at(by); !slices.Contains(t.indicators, i) {
 					t.indicators = append(t.indicators, i)
 				}
 			}
-		case "mean":
+		case "mean", "meanDevelopment":
 			if m, err := r.Contract.Measure(of); err == nil && r.Store.HasMeasure(table, m) {
 				if t := w.at(by); !slices.Contains(t.measures, m) {
 					t.measures = append(t.measures, m)
@@ -218,6 +218,8 @@ func (r *Resolver) by(field, of string, argument any) ([]*contract.Dimension, er
 		names = append(slices.Clone(names), of)
 	case "trend":
 		names = append(slices.Clone(names), "YEAR")
+	case "development", "meanDevelopment":
+		names = []string{"YEAR", "AREA"}
 	}
 	var out []*contract.Dimension
 	for _, name := range names {

@@ -25,6 +25,16 @@ type sides struct {
 // sides fetches the cells of both cohorts for one indicator over the dimensions. clusterBy is nil
 // where observations are independent.
 func (r *Resolver) sides(ctx context.Context, c *model.Comparison, of string, by []string, clusterBy *string, level float64) (*sides, error) {
+	clusters, err := r.clusters(c.Table, clusterBy)
+	if err != nil {
+		return nil, err
+	}
+	return r.sidesWithin(ctx, c, of, by, clusters, level)
+}
+
+// sidesWithin fetches the cells of both cohorts within clusters, which the dimensions tell; see
+// statsCells.
+func (r *Resolver) sidesWithin(ctx context.Context, c *model.Comparison, of string, by []string, clusters []*contract.Dimension, level float64) (*sides, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return nil, err
 	}
@@ -40,10 +50,6 @@ func (r *Resolver) sides(ctx context.Context, c *model.Comparison, of string, by
 		if err := notTheOutcome(c.Table, d, indicator); err != nil {
 			return nil, err
 		}
-	}
-	clusters, err := r.clusters(c.Table, clusterBy)
-	if err != nil {
-		return nil, err
 	}
 	q := store.Query{Table: c.Table, By: slices.Concat(dimensions, clusters), Indicators: []*contract.Indicator{indicator}, MaxCells: maxComparisonCells}
 	out := &sides{}

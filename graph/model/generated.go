@@ -84,6 +84,24 @@ type AreaOrder struct {
 	Direction Direction `json:"direction"`
 }
 
+// A set of areas in a year.
+type AreaSet struct {
+	// Areas of the set.
+	Areas int `json:"areas"`
+	// Those of them in which the cohort has observations that year.
+	Observed int `json:"observed"`
+	// The share, or the mean, over all observations of the set. Without observations `status` is NO_OBSERVATIONS.
+	Estimate *Estimate `json:"estimate"`
+}
+
+// The shortfall of an area.
+type AreaShortfall struct {
+	// The area.
+	Area *Area `json:"area"`
+	// Its shortfall.
+	Shortfall *Shortfall `json:"shortfall"`
+}
+
 // The variation between areas on the scale of log odds.
 type AreaVariation struct {
 	// Variance of the areas' effects.
@@ -268,6 +286,34 @@ type Designation struct {
 	Warnings []string `json:"warnings"`
 }
 
+// An indicator or a measure year by year, with the set of areas fixed and as it was.
+type Development struct {
+	// The year whose plans make the fixed set.
+	FixedIn int `json:"fixedIn"`
+	// The fixed set: the areas with a plan active in that year, in the order of their names.
+	FixedAreas []*Area `json:"fixedAreas"`
+	// The years that the cohort has, in order.
+	Years []*DevelopmentYear `json:"years"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
+// One year of a development. The sets overlap: both sets of areas are part of the population.
+type DevelopmentYear struct {
+	// The calendar year.
+	Year int `json:"year"`
+	// The areas of the fixed set.
+	Fixed *AreaSet `json:"fixed"`
+	// The areas with a plan active this year.
+	AsTheyWere *AreaSet `json:"asTheyWere"`
+	// Everyone outside the fixed set.
+	OutsideFixed *Estimate `json:"outsideFixed"`
+	// Everyone outside the areas with a plan active this year.
+	OutsideAsTheyWere *Estimate `json:"outsideAsTheyWere"`
+	// Everyone, the areas included.
+	Population *Estimate `json:"population"`
+}
+
 // How persons are protected in what is given out.
 type DisclosurePolicy struct {
 	// The method.
@@ -415,6 +461,34 @@ type Segregation struct {
 	Warnings []string `json:"warnings"`
 }
 
+// How many observations are missing, as numbers of observations; negative where there are more than asked for.
+type Shortfall struct {
+	// The share as it is: `denominator` observations with a known value, of whom `numerator` have the indicator. Those whose value is unknown are in no figure of a shortfall.
+	Observed *Estimate `json:"observed"`
+	// The share that would be expected from composition alone: the other's rates in each cell, weighted as here.
+	Expected *Estimate `json:"expected"`
+	// How many more would reach the other's share: denominator times minus the gap. Its interval is that of the gap.
+	ToStandard *Estimate `json:"toStandard"`
+	// How many more would reach the share expected from composition alone: what the composition does not account for. Delta method, composition random.
+	ToExpected *Estimate `json:"toExpected"`
+	// How many of `toStandard` composition alone accounts for.
+	Composition *Estimate `json:"composition"`
+	// What a careful reader should know: cells that the other cohort does not have are left out of `expected`, `toExpected` and `composition`.
+	Warnings []string `json:"warnings"`
+}
+
+// Shortfalls by area and in all.
+type Shortfalls struct {
+	// The share of the other cohort: what is to be reached.
+	Standard *Estimate `json:"standard"`
+	// This cohort as a whole, whatever is outside the areas included.
+	Total *Shortfall `json:"total"`
+	// Each area in which this cohort has observations in the denominator, in the order of the areas' names.
+	Areas []*AreaShortfall `json:"areas"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
 // A publication or register that figures come from.
 type Source struct {
 	// Its title.
@@ -453,6 +527,52 @@ type TableRows struct {
 	Table string `json:"table"`
 	// Rows of the table; a row of a cross-tab counts once.
 	Rows int `json:"rows"`
+}
+
+// A change in a share between two years, split by who stayed, came and went. Persons are taken as independent of each
+// other; that stayers are the same persons in both years is in every interval (delta method). Swapping the years turns every
+// sign, and arrivals into leavers.
+type Turnover struct {
+	// The earlier year.
+	From int `json:"from"`
+	// The later year.
+	To int `json:"to"`
+	// The share in the earlier year, with Wilson's interval.
+	Before *Estimate `json:"before"`
+	// The share in the later year, with Wilson's interval.
+	After *Estimate `json:"after"`
+	// `after` minus `before`. Its interval knows that stayers are in both.
+	Change *Estimate `json:"change"`
+	// The change in the share among stayers: persons counted there in both years. Null without stayers, as are then all parts.
+	Stayers *Estimate `json:"stayers"`
+	// What persons add who lived there in the later year only.
+	Arrivals *Estimate `json:"arrivals"`
+	// What persons add who lived there in the earlier year only. Leavers who had the indicator more often than stayers lower the share by leaving.
+	Leavers *Estimate `json:"leavers"`
+	// What persons add who lived there in both years and were counted in one: they reached or passed the ages that the indicator or the filter asks of, changed in what the filter asks of, or their value is known in one year only.
+	Recounted *Estimate `json:"recounted"`
+	// Stayers who came to have the indicator.
+	Gained int `json:"gained"`
+	// Stayers who ceased to have it.
+	Lost int `json:"lost"`
+	// Everyone counted in either year, group by group, in the order of the enum; groups without persons are left out.
+	Groups []*TurnoverGroup `json:"groups"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
+// Persons who moved, or did not, in the same way between two years.
+type TurnoverGroup struct {
+	// What they did.
+	Flow Flow `json:"flow"`
+	// How many they are.
+	Persons int `json:"persons"`
+	// Their share in the earlier year; null for those not counted then.
+	Before *Estimate `json:"before,omitempty"`
+	// Their share in the later year; null for those not counted then.
+	After *Estimate `json:"after,omitempty"`
+	// What they add to the change. Over the groups these sum to the change.
+	Part *Estimate `json:"part"`
 }
 
 // What areas are ordered by.
@@ -892,6 +1012,85 @@ func (e *DisclosureMethod) UnmarshalJSON(b []byte) error {
 }
 
 func (e DisclosureMethod) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What a person did between two years. Counted means: in the cohort and in the indicator's denominator, with a known value.
+type Flow string
+
+const (
+	// Counted there in both years.
+	FlowStayed Flow = "STAYED"
+	// Lived elsewhere in the earlier year, as the table records.
+	FlowMovedIn Flow = "MOVED_IN"
+	// Was not born in the earlier year. Told where the table records age in years.
+	FlowBorn Flow = "BORN"
+	// In no row of the earlier year and not known to be unborn: from abroad, or from where the table follows no persons.
+	FlowNew Flow = "NEW"
+	// Lives elsewhere in the later year, as the table records.
+	FlowMovedOut Flow = "MOVED_OUT"
+	// Is by the later year older than the table goes. Told where the table records age in years.
+	FlowAgedOut Flow = "AGED_OUT"
+	// In no row of the later year and not known to be too old: dead, abroad, or where the table follows no persons.
+	FlowGone Flow = "GONE"
+	// Lived there in both years, counted in the later only.
+	FlowNewlyCounted Flow = "NEWLY_COUNTED"
+	// Lived there in both years, counted in the earlier only.
+	FlowNoLongerCounted Flow = "NO_LONGER_COUNTED"
+)
+
+var AllFlow = []Flow{
+	FlowStayed,
+	FlowMovedIn,
+	FlowBorn,
+	FlowNew,
+	FlowMovedOut,
+	FlowAgedOut,
+	FlowGone,
+	FlowNewlyCounted,
+	FlowNoLongerCounted,
+}
+
+func (e Flow) IsValid() bool {
+	switch e {
+	case FlowStayed, FlowMovedIn, FlowBorn, FlowNew, FlowMovedOut, FlowAgedOut, FlowGone, FlowNewlyCounted, FlowNoLongerCounted:
+		return true
+	}
+	return false
+}
+
+func (e Flow) String() string {
+	return string(e)
+}
+
+func (e *Flow) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = Flow(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid Flow", str)
+	}
+	return nil
+}
+
+func (e Flow) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *Flow) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e Flow) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

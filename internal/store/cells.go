@@ -64,15 +64,7 @@ func (s *Store) cellsOfFacts(ctx context.Context, q Query) ([]Cell, error) {
 		where = append(where, condition)
 		values = append(values, bound...)
 	}
-	for _, i := range q.Where.With {
-		where = append(where, known(q.Table, i), boolean(q.Table, i.When))
-	}
-	for _, i := range q.Where.Without {
-		where = append(where, known(q.Table, i), "NOT "+boolean(q.Table, i.When))
-	}
-	for _, list := range q.Where.WithAny {
-		where = append(where, hasAny(q.Table, list))
-	}
+	where = append(where, traits(q.Table, q.Where)...)
 	sums := s.sums(q)
 	text, err := s.cellsStatement(q, sums, where)
 	if err != nil {
@@ -374,6 +366,21 @@ func known(t *contract.Table, i *contract.Indicator) string {
 		condition = "(" + boolean(t, i.Among) + ") IS TRUE AND " + condition
 	}
 	return "(" + condition + ")"
+}
+
+// traits writes the conditions that the filter sets on indicators, which together are never null.
+func traits(t *contract.Table, f Filter) []string {
+	var out []string
+	for _, i := range f.With {
+		out = append(out, known(t, i), boolean(t, i.When))
+	}
+	for _, i := range f.Without {
+		out = append(out, known(t, i), "NOT "+boolean(t, i.When))
+	}
+	for _, list := range f.WithAny {
+		out = append(out, hasAny(t, list))
+	}
+	return out
 }
 
 // hasAny writes the condition that an observation is known to have at least one of the indicators.

@@ -97,9 +97,15 @@ type Moments struct {
 }
 
 // Total returns all cells as one; its Key is empty.
-func (c *Cells) Total() Cell {
+func (c *Cells) Total() Cell { return c.TotalOf(func(Cell) bool { return true }) }
+
+// TotalOf returns the cells that keep holds for as one; its Key is empty.
+func (c *Cells) TotalOf(keep func(Cell) bool) Cell {
 	total := Cell{Indicators: make([]Tally, len(c.Query.Indicators)), Measures: make([]Moments, len(c.Query.Measures))}
 	for _, cell := range c.Rows {
+		if !keep(cell) {
+			continue
+		}
 		total.N += cell.N
 		total.RecordKey += cell.RecordKey
 		for i, t := range cell.Indicators {

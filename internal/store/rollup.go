@@ -206,10 +206,10 @@ func (s *Store) holds(c Condition, key int32) bool {
 
 // sort returns the rows in the order of their keys, those with equal keys in the order they have.
 func (k keys) sort(rows []int32) []int32 {
-	order := slices.Compact(slices.SortedFunc(slices.Values(k.values), compareKeys))
+	order := slices.Compact(slices.SortedFunc(slices.Values(k.values), CompareKeys))
 	places := make([]int, len(k.values)) // by code
 	for code, key := range k.values {
-		places[code], _ = slices.BinarySearchFunc(order, key, compareKeys)
+		places[code], _ = slices.BinarySearchFunc(order, key, CompareKeys)
 	}
 	next := make([]int, len(order)+1) // by place: where the next row with it goes
 	for _, row := range rows {
@@ -230,8 +230,8 @@ func (k keys) sort(rows []int32) []int32 {
 // of returns the key of a row.
 func (k keys) of(row int32) int32 { return k.values[k.codes[row]] }
 
-// compareKeys orders keys as DuckDB does, those without a value last.
-func compareKeys(a, b int32) int {
+// CompareKeys orders keys as DuckDB does, those without a value last.
+func CompareKeys(a, b int32) int {
 	switch {
 	case a == b:
 		return 0

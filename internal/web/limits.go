@@ -157,6 +157,7 @@ func (d *depths) of(set ast.SelectionSet) int {
 const (
 	storeCost      = 50  // a field of a cohort: one question of the store
 	comparisonCost = 200 // a field of a comparison: two cohorts and a method on their cells
+	turnoverCost   = 350 // more for a turnover, which follows persons through the facts: no roll-up holds them
 
 	pageLength = 50  // of a connection without `first` and `last`
 	listLength = 10  // of a list whose length nothing tells; years, plans of an area, codes
@@ -165,11 +166,12 @@ const (
 )
 
 // cost is an upper estimate of an operation's work. A field costs 1; a field of a cohort or a
-// comparison that has fields of its own costs storeCost or comparisonCost more; what is selected
-// in a list costs as often as the list is expected to be long: `first` or `last` of a
-// connection, else pageLength; for cells the product of the numbers of codes of the dimensions,
-// at most `first` and the limit of cells; else listLength. Introspection costs 1 in all. It
-// stops counting at costTop. The operation must be valid.
+// comparison that has fields of its own costs storeCost or comparisonCost more, a turnover
+// turnoverCost besides; a cube as JSON-stat costs storeCost and its cells; what is selected in a
+// list costs as often as the list is expected to be long: `first` or `last` of a connection, else
+// pageLength; for cells the product of the numbers of codes of the dimensions, at most `first` and
+// the limit of cells; else listLength. Introspection costs 1 in all. It stops counting at costTop.
+// The operation must be valid.
 func (l Limits) cost(schema *ast.Schema, op *ast.OperationDefinition, variables map[string]any) int {
 	c := costing{schema: schema, variables: variables, cells: l.Cells, fragments: map[fragmentPage]int{}}
 	return c.set(op.SelectionSet, 0)
@@ -216,10 +218,16 @@ func (c *costing) field(f *ast.Field, page int) int {
 		return 1
 	}
 	own := 1
+	if f.ObjectDefinition != nil && f.ObjectDefinition.Name == "Cohort" && f.Name == "jsonStat" { // cells, though it has no fields
+		own += storeCost + c.length(f, 1)
+	}
 	if len(f.SelectionSet) > 0 && f.ObjectDefinition != nil {
 		switch f.ObjectDefinition.Name {
 		case "Cohort":
 			own += storeCost
+			if f.Name == "turnover" {
+				own += turnoverCost
+			}
 		case "Comparison":
 			own += comparisonCost
 		}

@@ -303,6 +303,10 @@ func TestLimits(t *testing.T) {
 	for i := range 1100 {
 		fmt.Fprintf(&aliases, "a%d: children { size { value } } ", i)
 	}
+	var cubes strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&cubes, "a%d: jsonStat(of: POOR, by: [MUNICIPALITY, AGE]) ", i)
+	}
 	doubling := "{ ...d0 } "
 	for i := range 40 {
 		doubling += fmt.Sprintf("fragment d%d on Query { ...d%d ... on Query { ...d%d } } ", i, i+1, i+1)
@@ -320,6 +324,8 @@ func TestLimits(t *testing.T) {
 		{"aliases", "{" + aliases.String() + "}", "complexity", 1100 * 53, "the operation costs 58,300; the limit is 50,000"},
 		{"long lists of long lists", "{ areas(first: 1000) { nodes { keyFigures { year residents children } plans { areas { name } } } } }", "complexity", 0, "with `first`"},
 		{"many cells", "{ children { breakdown(of: POOR, by: [MUNICIPALITY, AGE, SEX, ORIGIN]) { nodes { key { municipality { name } age sex origin } estimate { value lower upper numerator denominator } } } } }", "complexity", 0, "the operation costs"},
+		{"persons followed in many areas", "{ areas(first: 200) { nodes { residents { turnover(of: CONVICTED, from: 2014, to: 2016) { gained } } } } }", "complexity", 2 + 200*(1+1+50+350+1), "with `first`"},
+		{"many cubes, which have no fields", "{ children {" + cubes.String() + "} }", "complexity", 1 + 500*(1+50+100*10), "the operation costs"},
 		{"doubling fragments", doubling, "complexity", 1_000_000_000, "the operation costs 1,000,000,000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
