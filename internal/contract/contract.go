@@ -37,9 +37,11 @@ type Source struct {
 
 // Codelist is the set of codes a column may hold.
 type Codelist struct {
-	Name   string
-	Groups *Codelist // the codes' groups, e.g. the regions of the municipalities; or nil
-	Codes  []ListCode
+	Name       string
+	Type       string    // the API's enum of these codes, e.g. Theme; or ""
+	Definition Text      // what the enum says of itself; empty without Type
+	Groups     *Codelist // the codes' groups, e.g. the regions of the municipalities; or nil
+	Codes      []ListCode
 }
 
 // ListCode is one code of a Codelist.

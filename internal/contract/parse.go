@@ -69,8 +69,10 @@ type rawCode struct {
 }
 
 type rawCodelist struct {
-	Groups string    `yaml:"groups"`
-	Codes  []rawCode `yaml:"codes"`
+	Type       string    `yaml:"type"`
+	Definition Text      `yaml:"definition"`
+	Groups     string    `yaml:"groups"`
+	Codes      []rawCode `yaml:"codes"`
 }
 
 type rawTable struct {
@@ -173,6 +175,7 @@ func (p *parser) wrong(line int, format string, args ...any) {
 var (
 	columnName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	enumName   = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+	typeName   = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 	fieldName  = regexp.MustCompile(`^[a-z][A-Za-z0-9]*$`)
 	types      = []string{string(Int), string(Decimal), string(Bool), string(String), string(Strings), string(Date)}
 )
@@ -237,7 +240,10 @@ func (p *parser) list(line int, what, name string) *Codelist {
 
 func (p *parser) codelist(e entry[rawCodelist]) {
 	what := "code list " + e.name
-	l := &Codelist{Name: e.name}
+	l := &Codelist{Name: e.name, Type: e.value.Type, Definition: e.value.Definition}
+	if l.Type != "" {
+		p.enum(e.line, what, l)
+	}
 	if e.value.Groups != "" {
 		l.Groups = p.list(e.line, what, e.value.Groups)
 	}
@@ -252,12 +258,28 @@ func (p *parser) codelist(e entry[rawCodelist]) {
 			p.wrong(e.line, "%s: code %q is empty or stands twice", what, c.Code)
 		}
 		p.texts(e.line, what+", code "+c.Code, c.Label, nil)
+		if l.Type != "" && !enumName.MatchString(c.Code) {
+			p.wrong(e.line, "%s: code %q: upper-case letters, digits and _ were expected, since it becomes a value of the enum %s", what, c.Code, l.Type)
+		}
 		if l.Groups != nil && l.Groups.Position(c.Group) < 0 {
 			p.wrong(e.line, "%s, code %s: %q is no code of %s", what, c.Code, c.Group, l.Groups.Name)
 		}
 		l.Codes = append(l.Codes, ListCode{Code: c.Code, Label: c.Label, Group: c.Group, Range: p.span(e.line, what, c.Range), Unknown: c.Unknown})
 	}
 	p.out.Codelists = append(p.out.Codelists, l)
+}
+
+// enum checks what makes a code list an enum of the API.
+func (p *parser) enum(line int, what string, l *Codelist) {
+	if !typeName.MatchString(l.Type) {
+		p.wrong(line, "%s: type %q: a name such as ActivityType was expected, since it becomes an enum", what, l.Type)
+	}
+	if l.Definition.DA == "" || l.Definition.EN == "" {
+		p.wrong(line, "%s: a definition in Danish (da) and English (en) was expected, since it becomes the enum %s", what, l.Type)
+	}
+	if i := slices.IndexFunc(p.out.Codelists, func(o *Codelist) bool { return o.Type == l.Type }); i >= 0 {
+		p.wrong(line, "%s: code list %s is the enum %s already", what, p.out.Codelists[i].Name, l.Type)
+	}
 }
 
 func (p *parser) span(line int, what string, r []int) *[2]int {
@@ -350,6 +372,9 @@ func (p *parser) dimension(e entry[rawDimension]) {
 	p.texts(e.line, what, v.Label, &v.Definition)
 	if !enumName.MatchString(e.name) {
 		p.wrong(e.line, "%s: a name of upper-case letters, digits and _ was expected", what)
+	}
+	if i := slices.IndexFunc(p.out.Codelists, func(l *Codelist) bool { return d.Type != "" && l.Type == d.Type }); i >= 0 {
+		p.wrong(e.line, "%s: the enum %s is code list %s already", what, d.Type, p.out.Codelists[i].Name)
 	}
 	if !fieldName.MatchString(v.Field) || !fieldName.MatchString(v.Filter) {
 		p.wrong(e.line, "%s: `field` and `filter` were expected, names in lowerCamelCase, got %q and %q", what, v.Field, v.Filter)

@@ -77,7 +77,11 @@ How to bring your own data is told in [example/README.md](example/README.md).
 	}
 	b.WriteString("\n## Code lists\n")
 	for _, l := range c.Codelists {
-		fmt.Fprintf(&b, "\n### %s\n\n| Code | Label |\n|---|---|\n", l.Name)
+		fmt.Fprintf(&b, "\n### %s\n\n", l.Name)
+		if l.Type != "" {
+			fmt.Fprintf(&b, "The enum `%s`. %s\n\n", l.Type, both(l.Definition))
+		}
+		b.WriteString("| Code | Label |\n|---|---|\n")
 		for _, v := range l.Codes {
 			row(&b, code(v.Code), both(v.Label))
 		}

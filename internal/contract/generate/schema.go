@@ -43,6 +43,16 @@ func enums(c *contract.Contract) []enum {
 		}
 		out = append(out, e)
 	}
+	for _, l := range c.Codelists {
+		if l.Type == "" {
+			continue
+		}
+		e := enum{name: l.Type, description: l.Definition.EN}
+		for _, code := range l.Codes {
+			e.values = append(e.values, value{code.Code, code.Label.EN + "."})
+		}
+		out = append(out, e)
+	}
 	return out
 }
 
