@@ -40,7 +40,7 @@ func (r *Resolver) askShare(ctx context.Context, c *model.Cohort, field, of stri
 func (r *Resolver) node(id string) (model.Node, error) {
 	kind, own, ok := strings.Cut(id, ":")
 	if !ok {
-		return nil, fault.Invalidf("%q is no global id; the field `id` of an area, a plan or a municipality gives one", id)
+		return nil, fault.Invalidf("%q is no global id; the field `id` of an area, a plan, an activity or a municipality gives one", id)
 	}
 	switch kind {
 	case "Area":
@@ -51,12 +51,16 @@ func (r *Resolver) node(id string) (model.Node, error) {
 		if p := r.Store.Plan(own); p != nil {
 			return &model.Plan{Plan: p}, nil
 		}
+	case "Activity":
+		if a := r.Store.Activity(own); a != nil {
+			return &model.Activity{Activity: a}, nil
+		}
 	case "Municipality":
 		if m := r.municipality(own); m != nil {
 			return m, nil
 		}
 	default:
-		return nil, fault.Invalidf("%q is no global id; the field `id` of an area, a plan or a municipality gives one", id)
+		return nil, fault.Invalidf("%q is no global id; the field `id` of an area, a plan, an activity or a municipality gives one", id)
 	}
 	return nil, nil
 }

@@ -43,6 +43,12 @@ func whole(x float64) *int {
 	return &n
 }
 
+// count hands back a number of observations.
+func count(n int64) *model.Count {
+	value := int(n)
+	return &model.Count{Value: &value, Status: model.StatusObserved}
+}
+
 // share is the share of an indicator's tally.
 func share(t store.Tally, level float64) *model.Estimate {
 	e := stats.Wilson(float64(t.Y), float64(t.N), level)

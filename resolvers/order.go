@@ -97,3 +97,17 @@ func sortPlans(list []*model.Plan) {
 		return cmp.Or(danish.CompareString(a.Name, b.Name), cmp.Compare(a.Plan.ID, b.Plan.ID))
 	})
 }
+
+// sortActivities orders activities by name; equal ones stand in the order of their ids.
+func sortActivities(list []*model.Activity) {
+	danish := collate.New(language.Danish)
+	slices.SortFunc(list, func(a, b *model.Activity) int {
+		return cmp.Or(danish.CompareString(a.Name, b.Name), cmp.Compare(a.Activity.ID, b.Activity.ID))
+	})
+}
+
+// sortDanish orders texts by the Danish alphabet.
+func sortDanish(list []string) {
+	danish := collate.New(language.Danish)
+	slices.SortFunc(list, func(a, b string) int { return cmp.Or(danish.CompareString(a, b), cmp.Compare(a, b)) })
+}

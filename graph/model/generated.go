@@ -16,6 +16,40 @@ type Node interface {
 	GetID() string
 }
 
+// A page of activities (Relay).
+type ActivityConnection struct {
+	// The activities of the page.
+	Nodes []*Activity `json:"nodes"`
+	// The activities of the page, each with its cursor.
+	Edges []*ActivityEdge `json:"edges"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// The number of activities that match the filter.
+	TotalCount int `json:"totalCount"`
+}
+
+// An activity and its cursor.
+type ActivityEdge struct {
+	// The activity.
+	Node *Activity `json:"node"`
+	// Give it to `after` or `before`.
+	Cursor string `json:"cursor"`
+}
+
+// Every field narrows the list; a list means any of its values; an empty list is an error.
+type ActivityFilter struct {
+	// Activities of these themes.
+	Theme []string `json:"theme,omitempty"`
+	// Activities of these types.
+	Type []string `json:"type,omitempty"`
+	// Activities in one of these areas.
+	Area []string `json:"area,omitempty"`
+	// Activities of one of these plans.
+	Plan []string `json:"plan,omitempty"`
+	// Activities active on some day of this year; an activity without a start or an end is open there. It chooses activities, and all their participants: split by YEAR for those who started then.
+	ActiveIn *int `json:"activeIn,omitempty"`
+}
+
 // A gap before and after adjustment. An adjusted gap of 0 does not prove that areas have no effect: families choose areas, and controls may carry an area's effect.
 type AdjustedGap struct {
 	// The model.
@@ -370,6 +404,39 @@ type IntRange struct {
 	To *int `json:"to,omitempty"`
 }
 
+// Answers summarised. Shares of levels are of the answers from 1 to 5; no answer and don't know are outside their denominator.
+// Answers are weighted by the survey's weights, and intervals count respondents, not answers: those of one respondent are alike.
+type LikertSummary struct {
+	// The theme, if split by THEME.
+	Theme *string `json:"theme,omitempty"`
+	// The aspect, if split by ASPECT.
+	Aspect *string `json:"aspect,omitempty"`
+	// The item, if split by ITEM.
+	Item *string `json:"item,omitempty"`
+	// The type of actor, if split by ACTOR_TYPE.
+	ActorType *string `json:"actorType,omitempty"`
+	// Whether the group is shown. If it is hidden, so are all its figures.
+	Status Status `json:"status"`
+	// Respondents with an answer from 1 to 5. Null if hidden.
+	Respondents *int `json:"respondents,omitempty"`
+	// The levels of the scale, lowest first.
+	Answers []*LikertAnswer `json:"answers"`
+	// The two highest levels.
+	Positive *Estimate `json:"positive"`
+	// The two lowest levels.
+	Negative *Estimate `json:"negative"`
+	// `positive` minus `negative`, from -1 to 1.
+	Net *Estimate `json:"net"`
+	// The mean level, from 1 to 5. The scale is ordinal: the mean takes its steps as equally long, which nobody knows, so read it for ranking alone.
+	Mean *Estimate `json:"mean"`
+	// Those who gave no answer, of all that were asked.
+	NonResponse *Estimate `json:"nonResponse"`
+	// Those who answered that they do not know, of all that were asked.
+	DontKnow *Estimate `json:"dontKnow"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
 // What one request may cost. A request over a limit is refused with its cost and the limit; nothing is cut short silently.
 type Limits struct {
 	// Largest complexity of a document: 1 for a field, more for lists by their length and for fields that ask the store.
@@ -408,6 +475,16 @@ type PageInfo struct {
 	EndCursor *string `json:"endCursor,omitempty"`
 }
 
+// Positive answers of one group beside those of another.
+type PerceivedDifference struct {
+	// The share of positive answers in `group` minus that in `against`, with Newcombe's hybrid score interval.
+	Difference *Estimate `json:"difference"`
+	// The first group.
+	Group *LikertSummary `json:"group"`
+	// The second group.
+	Against *LikertSummary `json:"against"`
+}
+
 // A page of plans (Relay).
 type PlanConnection struct {
 	// The plans of the page.
@@ -441,6 +518,38 @@ type PlanFilter struct {
 // A question is asked of a cohort (`children` or `residents`, narrowed by a filter). Every answer
 // carries its number of observations, its interval and what a careful reader should know.
 type Query struct {
+}
+
+// How many of those an activity is meant for were reached: persons who started in a year beside the residents of the target
+// age (`ageMin` to `ageMax`) of the same area in the same year, summed over the areas and years of the row.
+//
+// The years are those in which an activity of the row was active in the area, the area's residents are recorded, and starts
+// are recorded at all (from the first to the last year of start in the data set); a year counts whole. A resident whose age
+// suits several activities counts once a year, and so does a person who started several. The target age is the age alone:
+// an activity for women counts the men of the age too. An open target age includes everybody on that side.
+//
+// Residents are recorded by age group. Where a target age cuts a group, `residentsLeast` leaves the whole group out,
+// `residentsMost` takes all of it, and `residents` takes its residents as evenly spread over its ages, which is ASSUMED and
+// said in `warnings`.
+type Reach struct {
+	// `participants` over `residents`, from 0: a share of the residents who started per year. Null if there are none, or if a target age cuts the oldest group, which has no end.
+	Value *float64 `json:"value,omitempty"`
+	// The least it can be, with `residentsMost`. No confidence interval: everybody is counted.
+	Least *float64 `json:"least,omitempty"`
+	// The most it can be, with `residentsLeast`. Null if no age group lies wholly within the target age.
+	Most *float64 `json:"most,omitempty"`
+	// Persons who started, once per area and year, in the years and areas that `residents` are of.
+	Participants int `json:"participants"`
+	// Residents of the target age, summed over the years: a person counts once a year. Null where `value` is for its second reason.
+	Residents *float64 `json:"residents,omitempty"`
+	// Those of the age groups that lie wholly within the target age.
+	ResidentsLeast int `json:"residentsLeast"`
+	// Those of every age group that the target age touches.
+	ResidentsMost int `json:"residentsMost"`
+	// OBSERVED, or NO_OBSERVATIONS where no year has both starts and residents recorded.
+	Status Status `json:"status"`
+	// What a careful reader should know: the age groups that were cut, areas and years without residents.
+	Warnings []string `json:"warnings"`
 }
 
 // How unevenly two cohorts are spread over units.
@@ -521,6 +630,18 @@ type Standardisation struct {
 	Warnings []string `json:"warnings"`
 }
 
+// Every field narrows the answers; a list means any of its values; an empty list is an error.
+type SurveyFilter struct {
+	// Answers for these themes.
+	Theme []string `json:"theme,omitempty"`
+	// Answers on these aspects.
+	Aspect []string `json:"aspect,omitempty"`
+	// Answers to these items, worded as in the data.
+	Item []string `json:"item,omitempty"`
+	// Answers of these types of actor, worded as in the data.
+	ActorType []string `json:"actorType,omitempty"`
+}
+
 // A table of the data contract and its size.
 type TableRows struct {
 	// The table's name in the contract, e.g. `child_year`.
@@ -573,6 +694,73 @@ type TurnoverGroup struct {
 	After *Estimate `json:"after,omitempty"`
 	// What they add to the change. Over the groups these sum to the change.
 	Part *Estimate `json:"part"`
+}
+
+// What the mapping of activities is split by.
+type ActivityDimension string
+
+const (
+	// The theme of the activity.
+	ActivityDimensionTheme ActivityDimension = "THEME"
+	// The type of the activity.
+	ActivityDimensionType ActivityDimension = "TYPE"
+	// The area where it takes place.
+	ActivityDimensionArea ActivityDimension = "AREA"
+	// The plan it is part of.
+	ActivityDimensionPlan ActivityDimension = "PLAN"
+	// The calendar year: an activity stands in every year of the data set in which it was active on some day (open where its start or end is not recorded); a participant in the year of the start alone. A year in which somebody started stands even if no activity is recorded as active.
+	ActivityDimensionYear ActivityDimension = "YEAR"
+)
+
+var AllActivityDimension = []ActivityDimension{
+	ActivityDimensionTheme,
+	ActivityDimensionType,
+	ActivityDimensionArea,
+	ActivityDimensionPlan,
+	ActivityDimensionYear,
+}
+
+func (e ActivityDimension) IsValid() bool {
+	switch e {
+	case ActivityDimensionTheme, ActivityDimensionType, ActivityDimensionArea, ActivityDimensionPlan, ActivityDimensionYear:
+		return true
+	}
+	return false
+}
+
+func (e ActivityDimension) String() string {
+	return string(e)
+}
+
+func (e *ActivityDimension) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ActivityDimension(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ActivityDimension", str)
+	}
+	return nil
+}
+
+func (e ActivityDimension) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ActivityDimension) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ActivityDimension) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // What areas are ordered by.
@@ -1457,6 +1645,70 @@ func (e *Status) UnmarshalJSON(b []byte) error {
 }
 
 func (e Status) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What answers of the survey are split by.
+type SurveyDimension string
+
+const (
+	// The theme the respondent answered for.
+	SurveyDimensionTheme SurveyDimension = "THEME"
+	// The aspect that the item is about.
+	SurveyDimensionAspect SurveyDimension = "ASPECT"
+	// The statement that was answered to.
+	SurveyDimensionItem SurveyDimension = "ITEM"
+	// The type of actor.
+	SurveyDimensionActorType SurveyDimension = "ACTOR_TYPE"
+)
+
+var AllSurveyDimension = []SurveyDimension{
+	SurveyDimensionTheme,
+	SurveyDimensionAspect,
+	SurveyDimensionItem,
+	SurveyDimensionActorType,
+}
+
+func (e SurveyDimension) IsValid() bool {
+	switch e {
+	case SurveyDimensionTheme, SurveyDimensionAspect, SurveyDimensionItem, SurveyDimensionActorType:
+		return true
+	}
+	return false
+}
+
+func (e SurveyDimension) String() string {
+	return string(e)
+}
+
+func (e *SurveyDimension) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SurveyDimension(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SurveyDimension", str)
+	}
+	return nil
+}
+
+func (e SurveyDimension) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SurveyDimension) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SurveyDimension) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

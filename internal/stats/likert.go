@@ -34,6 +34,7 @@ type LikertOptions struct {
 // who do not know are outside the denominator, and counted.
 type LikertScale struct {
 	Suppressed bool // fewer than the minimum have answered: counts are 0, estimates NaN
+	Secondary  bool // Suppressed for the sake of another group; see LikertTable
 	Levels     []LikertLevel
 	Positive   Estimate // share of the highest levels
 	Negative   Estimate // share of as many lowest levels

@@ -30,6 +30,10 @@ type Store struct {
 	areaPosition map[string]int
 	plans        []*Plan
 	planByID     map[string]*Plan
+
+	activities   []*Activity
+	activityByID map[string]*Activity
+	starts       []Start
 }
 
 // Options bound what DuckDB may use. The zero Options leave it to DuckDB.
@@ -65,6 +69,9 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 	if err := s.openAreas(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.openActivities(ctx); err != nil {
+		return nil, err
+	}
 	if err := lock(ctx, db, folder); err != nil {
 		return nil, err
 	}
@@ -73,7 +80,7 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 
 func newStore(db *sql.DB, c *contract.Contract) *Store {
 	return &Store{db: db, contract: c, columns: map[string]map[string]bool{}, bounds: map[string]map[string][2]int{},
-		areaPosition: map[string]int{}, planByID: map[string]*Plan{}}
+		areaPosition: map[string]int{}, planByID: map[string]*Plan{}, activityByID: map[string]*Activity{}}
 }
 
 // Close closes the snapshot; a statement under way ends with an error.

@@ -167,11 +167,11 @@ const (
 
 // cost is an upper estimate of an operation's work. A field costs 1; a field of a cohort or a
 // comparison that has fields of its own costs storeCost or comparisonCost more, a turnover
-// turnoverCost besides; a cube as JSON-stat costs storeCost and its cells; what is selected in a
-// list costs as often as the list is expected to be long: `first` or `last` of a connection, else
-// pageLength; for cells the product of the numbers of codes of the dimensions, at most `first` and
-// the limit of cells; else listLength. Introspection costs 1 in all. It stops counting at costTop.
-// The operation must be valid.
+// turnoverCost besides; a cube as JSON-stat costs storeCost and its cells; a field of the query that
+// asks the store itself costs storeCost; what is selected in a list costs as often as the list is
+// expected to be long: `first` or `last` of a connection, else pageLength; for cells the product of
+// the numbers of codes of the dimensions, at most `first` and the limit of cells; else listLength.
+// Introspection costs 1 in all. It stops counting at costTop. The operation must be valid.
 func (l Limits) cost(schema *ast.Schema, op *ast.OperationDefinition, variables map[string]any) int {
 	c := costing{schema: schema, variables: variables, cells: l.Cells, fragments: map[fragmentPage]int{}}
 	return c.set(op.SelectionSet, 0)
@@ -228,6 +228,10 @@ func (c *costing) field(f *ast.Field, page int) int {
 			if f.Name == "turnover" {
 				own += turnoverCost
 			}
+		case "Query":
+			if f.Name == "activityMapping" || f.Name == "perceivedEffect" || f.Name == "perceivedDifference" {
+				own += storeCost
+			}
 		case "Comparison":
 			own += comparisonCost
 		}
@@ -250,7 +254,11 @@ func (c *costing) length(f *ast.Field, standard int) int {
 	args := f.ArgumentMap(c.variables)
 	length := standard
 	if by, of := args["by"], args["of"]; by != nil || of != nil {
-		length = min(c.codes(by)*c.codes(of), c.cells)
+		key := c.schema.Types["CellKey"]
+		if element := c.schema.Types[f.Definition.Type.Name()]; f.Definition.Type.Elem != nil && element != nil && element.Name != "Cell" {
+			key = element // rows that are their own key: of the mapping of activities, of the survey
+		}
+		length = min(c.codes(by, key)*c.codes(of, key), c.cells)
 		if f.Name == "trend" {
 			length = min(length*listLength, c.cells)
 		}
@@ -267,17 +275,17 @@ func (c *costing) length(f *ast.Field, standard int) int {
 }
 
 // codes multiplies the numbers of values of the dimensions in an argument; what is not a
-// dimension counts 1. The dimension AGE_GROUP is the field ageGroup of CellKey.
-func (c *costing) codes(argument any) int {
+// dimension counts 1. The dimension AGE_GROUP is the field ageGroup of key, which is CellKey or the
+// type of the rows.
+func (c *costing) codes(argument any, key *ast.Definition) int {
 	switch argument := argument.(type) {
 	case []any:
 		product := 1
 		for _, a := range argument {
-			product = min(product*c.codes(a), costTop)
+			product = min(product*c.codes(a, key), costTop)
 		}
 		return product
 	case string:
-		key := c.schema.Types["CellKey"]
 		if key == nil {
 			return 1
 		}

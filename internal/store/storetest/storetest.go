@@ -16,11 +16,16 @@ import (
 	"github.com/kvarter/kvarter/internal/store"
 )
 
-// World is the SQL that makes a small world with every table of the first slice: three areas
-// under two plans, some thousand children and residents, years 2014 to 2016.
-//
-//go:embed world.sql
-var World string
+var (
+	//go:embed world.sql
+	people string
+	//go:embed activities.sql
+	activities string
+)
+
+// World is the SQL that makes a small world with every table: three areas under two plans, some
+// thousand children and residents, years 2014 to 2016, six activities, and a survey of 40 actors.
+var World = people + activities
 
 // Contract returns the contract in force.
 func Contract(t testing.TB) *contract.Contract {
