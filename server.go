@@ -16,7 +16,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,7 +43,7 @@ import (
 
 const usage = `Kvarter answers questions about housing areas and cohorts of children.
 
-  go run . [serve] [--addr 127.0.0.1:8080] [--data DIR] [--allow-origin ORIGIN] [--log text|json]
+  go run . [serve] [--addr 127.0.0.1:8080] [--data DIR] [--allow-origin ORIGIN] [--allow-host NAME] [--log text|json]
       serve GraphQL and the console page; makes the default data set first if DIR has none
   go run . generate [--data DIR] [--seed N] [--scale X] [--world no-area-effect|area-effect]
       make the synthetic data set and switch to it
@@ -78,7 +81,7 @@ func main() {
 // options are the flags of every command; each command takes those that its usage names.
 type options struct {
 	addr, data, log, world, report string
-	origins                        list
+	origins, hosts                 list
 	seed                           uint64
 	scale                          float64
 	update                         bool
@@ -102,7 +105,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		run   func(context.Context, options, []string, io.Writer) (int, error)
 		flags string
 	}{
-		"serve":    {serve, "addr data log allow-origin"},
+		"serve":    {serve, "addr data log allow-origin allow-host"},
 		"generate": {generate, "data seed scale world"},
 		"import":   {importRecipe, "data"},
 		"check":    {check, "data"},
@@ -133,6 +136,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 			flags.StringVar(&o.log, f, "text", "")
 		case "allow-origin":
 			flags.Var(&o.origins, f, "")
+		case "allow-host":
+			flags.Var(&o.hosts, f, "")
 		case "seed":
 			flags.Uint64Var(&o.seed, f, defaultSeed, "")
 		case "scale":
@@ -184,8 +189,9 @@ type opened struct {
 }
 
 // open opens the data set in use. If there is none it first makes the default one, or that of
-// the world which o names; if o names a world, the data set has to be of it.
-func open(ctx context.Context, o options, limits web.Limits, out io.Writer) (*opened, error) {
+// the world which o names; if o names a world, the data set has to be of it. making is called
+// before a data set is made, with what is being done.
+func open(ctx context.Context, o options, limits web.Limits, out io.Writer, making func(doing string)) (*opened, error) {
 	c, err := parseContract()
 	if err != nil {
 		return nil, err
@@ -205,6 +211,7 @@ func open(ctx context.Context, o options, limits web.Limits, out io.Writer) (*op
 		o.seed, o.scale, o.world = info.Generator.Seed, info.Generator.Scale, info.Generator.World
 	}
 	if err != nil || info.ContractHash != c.Hash {
+		making("The synthetic data set is being made, which takes some twenty seconds")
 		if err != nil {
 			o.seed, o.scale, o.world = defaultSeed, 1, cmp.Or(o.world, string(synth.NoAreaEffect))
 		}
@@ -262,9 +269,40 @@ func examples() ([]web.Example, error) {
 	return out, err
 }
 
-func (d *opened) handler(o options, limits web.Limits, log *slog.Logger) http.Handler {
-	return web.New(web.Config{Examples: d.examples, Schema: d.schema, Limits: limits, Title: d.info.Title, Fingerprint: d.info.Fingerprint, Synthetic: d.info.Synthetic,
-		AllowedOrigins: o.origins, Ready: d.store.Ready, Log: log})
+// handler answers from the data set, as c says for the rest.
+func (d *opened) handler(c web.Config) http.Handler {
+	c.Examples, c.Schema, c.Ready = d.examples, d.schema, d.store.Ready
+	c.Title, c.Fingerprint, c.Synthetic = d.info.Title, d.info.Fingerprint, d.info.Synthetic
+	return web.New(c)
+}
+
+// front is a handler that can be exchanged while it is used.
+type front struct{ now atomic.Pointer[http.Handler] }
+
+func (f *front) set(h http.Handler) { f.now.Store(&h) }
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*f.now.Load()).ServeHTTP(w, r) }
+
+// hosts are the names that the server answers to: on a loopback address those of this machine and
+// what o allows, so that no other site's page can ask under a name of its own. A server bound to
+// other addresses has names that it cannot know, and answers to any unless o allows some.
+func hosts(o options, listener net.Listener) ([]string, error) {
+	for _, name := range o.hosts {
+		if name == "" || strings.ContainsAny(name, "/ ") {
+			return nil, fault.Invalidf("--allow-host %q: a name such as kvarter.example.org was expected, without https:// and path", name)
+		}
+	}
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if ok && !address.IP.IsLoopback() && len(o.hosts) == 0 {
+		return nil, nil
+	}
+	out := []string{"localhost", "127.0.0.1", "::1"}
+	if host, _, err := net.SplitHostPort(o.addr); err == nil && host != "" {
+		out = append(out, host)
+	}
+	out = append(out, o.hosts...)
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 func serve(ctx context.Context, o options, operands []string, out io.Writer) (code int, err error) {
@@ -287,20 +325,36 @@ func serve(ctx context.Context, o options, operands []string, out io.Writer) (co
 		return trouble, fmt.Errorf("cannot listen on %s (%w); choose another address with --addr, e.g. --addr 127.0.0.1:0 for any free port", o.addr, err)
 	}
 	defer listener.Close()
-	limits := web.DefaultLimits()
-	d, err := open(ctx, o, limits, out)
+	names, err := hosts(o, listener)
+	if err != nil {
+		return trouble, err
+	}
+	c := web.Config{Limits: web.DefaultLimits(), AllowedOrigins: o.origins, AllowedHosts: names, Log: log}
+	base := "http://" + listener.Addr().String()
+
+	var f front
+	serving, end := context.WithCancel(ctx)
+	defer end()
+	stopped := make(chan error, 1)
+	begin := sync.OnceFunc(func() { go func() { stopped <- serveOn(serving, listener, &f) }() })
+	d, err := open(ctx, o, c.Limits, out, func(doing string) {
+		f.set(web.Starting(c, doing))
+		begin()
+		fmt.Fprintf(out, "%s/ shows when it is there.\n", base)
+	})
 	if err != nil {
 		return trouble, err
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
+	f.set(d.handler(c))
+	begin()
 	notice := ""
 	if d.info.Synthetic {
 		notice = "\n  This data set is synthetic: no real person is in it."
 	}
-	base := "http://" + listener.Addr().String()
 	fmt.Fprintf(out, "Kvarter serves %q, years %d-%d, fingerprint %.12s.%s\n\n  Look at it      %s/\n  GraphQL         %s/graphql\n  Notebooks       go run . jupyter\n  Stop            Ctrl-C\n\n",
 		d.info.Title, d.info.Years[0], d.info.Years[len(d.info.Years)-1], d.info.Fingerprint, notice, base, base)
-	return done, serveOn(ctx, listener, d.handler(o, limits, log))
+	return done, <-stopped
 }
 
 // serveOn serves until ctx ends, then lets requests under way finish.
@@ -424,7 +478,7 @@ func verify(ctx context.Context, o options, paths []string, out io.Writer) (code
 // aside serves the data set in use, for the notebooks alone, until stop is called.
 func aside(ctx context.Context, o options, out io.Writer) (url string, stop func() error, err error) {
 	limits := web.DefaultLimits()
-	d, err := open(ctx, o, limits, out)
+	d, err := open(ctx, o, limits, out, func(string) {})
 	if err != nil {
 		return "", nil, err
 	}
@@ -434,7 +488,9 @@ func aside(ctx context.Context, o options, out io.Writer) (url string, stop func
 	}
 	serving, end := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
-	go func() { stopped <- serveOn(serving, listener, d.handler(o, limits, slog.New(slog.DiscardHandler))) }()
+	go func() {
+		stopped <- serveOn(serving, listener, d.handler(web.Config{Limits: limits, Log: slog.New(slog.DiscardHandler)}))
+	}()
 	stop = func() error {
 		end()
 		return errors.Join(<-stopped, d.store.Close())

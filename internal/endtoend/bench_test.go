@@ -51,7 +51,7 @@ func served(b *testing.B) (*contract.Contract, *store.Store, *httptest.Server) {
 	return c, s, server
 }
 
-func post(b *testing.B, server *httptest.Server, body []byte) {
+func posted(b *testing.B, server *httptest.Server, body []byte) {
 	response, err := http.Post(server.URL+"/graphql", "application/json", bytes.NewReader(body))
 	if err != nil {
 		b.Fatal(err)
@@ -104,7 +104,7 @@ func BenchmarkShares(b *testing.B) {
 					case "varied":
 						level = 0.9 + float64(count)*1e-9
 					}
-					post(b, server, document(b, fmt.Sprintf("query %s($level: Float!) { %s }", name, bench.document), map[string]any{"level": level}))
+					posted(b, server, document(b, fmt.Sprintf("query %s($level: Float!) { %s }", name, bench.document), map[string]any{"level": level}))
 				}
 				perOp := float64(b.Elapsed()) / float64(b.N)
 				if bench.name == "shares=1" {
@@ -192,9 +192,9 @@ func BenchmarkRollup(b *testing.B) {
 		}},
 		{"overHTTP/first", func() {
 			count++
-			post(b, server, document(b, fmt.Sprintf("query Q%d %s", count, rollupQuestion), nil))
+			posted(b, server, document(b, fmt.Sprintf("query Q%d %s", count, rollupQuestion), nil))
 		}},
-		{"overHTTP/again", func() { post(b, server, document(b, rollupQuestion, nil)) }},
+		{"overHTTP/again", func() { posted(b, server, document(b, rollupQuestion, nil)) }},
 	} {
 		b.Run("asked="+asked.how, func(b *testing.B) {
 			for b.Loop() {
@@ -223,7 +223,7 @@ func BenchmarkDecomposition(b *testing.B) {
 					contributions { dimension code composition { value lower upper } } warnings } } } }`, nil)
 		b.Run("method="+method, func(b *testing.B) {
 			for b.Loop() {
-				post(b, server, body)
+				posted(b, server, body)
 			}
 		})
 	}

@@ -105,24 +105,31 @@ func start(t testing.TB, args ...string) (string, *exec.Cmd) {
 	return "", nil
 }
 
+type answer struct {
+	Data   map[string]any
+	Errors []any
+}
+
+func post(t testing.TB, base, body string) (a answer) {
+	t.Helper()
+	response, err := http.Post(base+"/graphql", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 func ask(t testing.TB, base, document string) map[string]any {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"query": document})
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.Post(base+"/graphql", "application/json", bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var answer struct {
-		Data   map[string]any
-		Errors []any
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		t.Fatal(err)
-	}
+	answer := post(t, base, string(body))
 	if len(answer.Errors) > 0 {
 		t.Fatalf("%s gave %v", document, answer.Errors)
 	}
@@ -155,16 +162,129 @@ func TestServeAnswersAndShutsDown(t *testing.T) {
 	}
 }
 
-// Clients that go away in the middle of an answer leave the server as it was.
-func TestClosedConnectionsLeaveTheServerHealthy(t *testing.T) {
-	base, _ := start(t, "--data", small(t))
-	const slow = `{"query":"{ children(with: null) { breakdown(of: POOR, by: [MUNICIPALITY, AGE, YEAR]) { totalCount } } a: children(where: {with: [POOR]}) { breakdown(of: IN_DAY_CARE, by: [MUNICIPALITY, AGE]) { nodes { estimate { value } } } } }"}`
-	for i := range 20 {
-		connection, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+// A server that has to make its data set first says so from the start, and then answers.
+func TestServeWhileTheDataSetIsMade(t *testing.T) {
+	folder := small(t)
+	current, err := os.ReadFile(filepath.Join(folder, "current"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A synthetic data set of another contract is made anew.
+	about := filepath.Join(folder, "snapshots", strings.TrimSpace(string(current)), "snapshot.json")
+	text, err := os.ReadFile(about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := regexp.MustCompile(`"contractHash": "[0-9a-f]+"`).ReplaceAll(text, []byte(`"contractHash": "00"`))
+	if bytes.Equal(text, other) {
+		t.Fatalf("no contract hash in %s", text)
+	}
+	if err := os.WriteFile(about, other, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	base, _ := start(t, "--data", folder)
+	get := func(path string) (int, http.Header, string) {
+		response, err := http.Get(base + path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		request := fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(slow), slow)
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, response.Header, string(text)
+	}
+	for path, want := range map[string]struct {
+		status int
+		text   string
+	}{"/readyz": {503, "being made"}, "/healthz": {200, "ok"}, "/graphql?query={__typename}": {503, `"code":"UNAVAILABLE"`}, "/": {503, `http-equiv="refresh"`}} {
+		status, header, text := get(path)
+		if status != want.status || !strings.Contains(text, want.text) || status == 503 && header.Get("Retry-After") == "" {
+			t.Errorf("%s gave %d %v %.200s, want %d and …%s…", path, status, header, text, want.status, want.text)
+		}
+	}
+	for status := 0; status != 200; {
+		status, _, _ = get("/readyz")
+		if end := time.Now(); end.After(deadline(t)) {
+			t.Fatal("it is never ready")
+		}
+	}
+	if size := ask(t, base, `{ children { size { value } } }`)["children"]; size == nil {
+		t.Error("ready, it does not answer")
+	}
+	if _, _, text := get("/"); !strings.Contains(text, "Synthetic register") {
+		t.Errorf("ready, the page is %.300s", text)
+	}
+}
+
+// deadline is shortly before the tests are given up.
+func deadline(t testing.TB) time.Time {
+	if d, ok := t.(*testing.T).Deadline(); ok {
+		return d.Add(-10 * time.Second)
+	}
+	return time.Now().Add(time.Hour)
+}
+
+// Told to stop while it makes the data set, the server leaves nothing of it.
+func TestInterruptedWhileTheDataSetIsMade(t *testing.T) {
+	folder := t.TempDir()
+	_, c := start(t, "--data", folder)
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait()
+	if code := c.ProcessState.ExitCode(); code != 2 {
+		t.Errorf("exit %d, want 2", code)
+	}
+	var left []string
+	err := filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && entry.Name() != "lock" {
+			left = append(left, path)
+		}
+		return err
+	})
+	if err != nil || len(left) > 0 {
+		t.Errorf("left are %v (%v)", left, err)
+	}
+}
+
+// A server on a loopback address answers to this machine's names and those it was given.
+func TestServeAnswersToItsNames(t *testing.T) {
+	base, _ := start(t, "--data", small(t), "--allow-host", "kvarter.example.org")
+	for host, want := range map[string]int{"localhost:1": 200, "kvarter.example.org": 200, "evil.example.org": 421} {
+		request, err := http.NewRequest(http.MethodGet, base+"/graphql?query={__typename}", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("as %s: got %d, want %d", host, response.StatusCode, want)
+		}
+	}
+}
+
+// Clients that go away in the middle of an answer leave the server as it was.
+func TestClosedConnectionsLeaveTheServerHealthy(t *testing.T) {
+	base, _ := start(t, "--data", small(t))
+	host := strings.TrimPrefix(base, "http://")
+	const slow = `{"query":"{ a: children { breakdown(of: POOR, by: [MUNICIPALITY, AGE, YEAR]) { totalCount } } b: children(where: {with: [POOR]}) { breakdown(of: IN_DAY_CARE, by: [MUNICIPALITY, AGE]) { nodes { estimate { value } } } } }"}`
+	if answer := post(t, base, slow); len(answer.Errors) > 0 {
+		t.Fatalf("the question is wrong: %v", answer.Errors)
+	}
+	for i := range 20 {
+		connection, err := net.Dial("tcp", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Another document each time: an answer that is remembered has no middle.
+		body := strings.Replace(slow, "{ a:", fmt.Sprintf("query Q%d { a:", i), 1)
+		request := fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body)
 		if i%2 == 0 {
 			request = request[:len(request)-40] // the body breaks off
 		}
@@ -195,6 +315,7 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"serve", "now"}, `"now" was not expected`},
 		{[]string{"serve", "--addr", taken.Addr().String()}, "choose another address with --addr"},
 		{[]string{"serve", "--log", "xml"}, "text and json are known"},
+		{[]string{"serve", "--addr", "127.0.0.1:0", "--allow-host", "https://kvarter.example.org"}, "without https:// and path"},
 		{[]string{"generate", "--data", t.TempDir(), "--scale", "7"}, "scale"},
 		{[]string{"generate", "--data", t.TempDir(), "--world", "flat"}, "no-area-effect"},
 		{[]string{"verify", "--data", "nowhere", "notebooks/none.ipynb"}, "none.ipynb"},

@@ -85,10 +85,14 @@ func (s *server) page() http.HandlerFunc {
 	}
 	serve := file("text/html; charset=utf-8", html.Bytes())
 	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", contentSecurityPolicy)
-		w.Header().Set("Referrer-Policy", "no-referrer")
+		secure(w)
 		serve(w, r)
 	}
+}
+
+func secure(w http.ResponseWriter) {
+	w.Header().Set("Content-Security-Policy", contentSecurityPolicy)
+	w.Header().Set("Referrer-Policy", "no-referrer")
 }
 
 // consoleFiles serves the page's scripts, styles and icon.

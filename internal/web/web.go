@@ -9,6 +9,8 @@
 //	/healthz           200 while the process runs
 //	/readyz            200 when questions can be answered, else 503 with the reason
 //
+// While there is no data set yet, Starting answers the same paths.
+//
 // The codes of errors (`extensions.code`) are the kinds of package fault, and
 //
 //	GRAPHQL_PARSE_FAILED       the document is not GraphQL
@@ -54,6 +56,10 @@ type Config struct {
 	// "*" means any. Empty means none but this server's own.
 	AllowedOrigins []string
 
+	// AllowedHosts are the names, without a port, that the server answers to; requests to another
+	// get status 421. "*" or an empty list means any.
+	AllowedHosts []string
+
 	// Ready returns nil when questions can be answered, else the reason why not. Nil means
 	// always ready.
 	Ready func(ctx context.Context) error
@@ -71,8 +77,7 @@ type server struct {
 	etagSalt  string
 }
 
-// New returns the handler of every path of the package.
-func New(c Config) http.Handler {
+func newServer(c Config) *server {
 	c.Limits = c.Limits.WithDefaults()
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -80,27 +85,35 @@ func New(c Config) http.Handler {
 	if c.Examples == nil {
 		c.Examples = DefaultExamples()
 	}
-	s := &server{Config: c, schema: c.Schema.Schema(), exec: executor.New(c.Schema),
+	return &server{Config: c,
 		documents: memory[*ast.QueryDocument]{most: documentBytes, longest: longestDocument},
 		answers:   memory[remembered]{most: answerBytes, longest: longestAnswer}}
+}
+
+// New returns the handler of every path of the package.
+func New(c Config) http.Handler {
+	s := newServer(c)
+	s.schema, s.exec = c.Schema.Schema(), executor.New(c.Schema)
 	s.exec.SetErrorPresenter(s.present)
 	s.exec.SetRecoverFunc(s.recovered)
 
 	sdl := []byte(SDL(s.schema))
-	s.etagSalt = fmt.Sprintf("%s %s %+v %x", c.Fingerprint, revision(), c.Limits, sha256.Sum256(sdl))
+	s.etagSalt = fmt.Sprintf("%s %s %+v %x", s.Fingerprint, revision(), s.Limits, sha256.Sum256(sdl))
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page())
 	mux.Handle("GET /console/", consoleFiles())
 	mux.HandleFunc("/graphql", s.graphql)
 	mux.HandleFunc("GET /schema.graphqls", file("text/plain; charset=utf-8", sdl))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusNotFound, fmt.Sprintf("nothing is at %q; try /, /graphql, /schema.graphqls, /healthz or /readyz", r.URL.Path))
 	})
-	return s.logged(mux)
+	return s.logged(s.named(mux))
 }
+
+func healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }
 
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	if s.Ready != nil {

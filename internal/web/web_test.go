@@ -858,3 +858,69 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+func TestHosts(t *testing.T) {
+	any := serve(t, nil)
+	own := serve(t, func(c *web.Config) { c.AllowedHosts = []string{"localhost", "127.0.0.1", "::1", "Kvarter.example.org"} })
+	star := serve(t, func(c *web.Config) { c.AllowedHosts = []string{"localhost", "*"} })
+	for _, test := range []struct {
+		server *httptest.Server
+		host   string
+		ok     bool
+	}{
+		{own, "localhost:8080", true}, {own, "LOCALHOST", true}, {own, "localhost.", true}, {own, "127.0.0.1:1", true}, {own, "[::1]:8080", true}, {own, "[::1]", true},
+		{own, "kvarter.example.org", true}, {own, "kvarter.example.org:443", true},
+		{own, "evil.example.org", false}, {own, "evil.example.org:8080", false}, {own, "localhost.evil.example.org", false}, {own, "127.0.0.1.evil.example.org:80", false},
+		{own, "0.0.0.0:8080", false}, {own, "evil.kvarter.example.org", false}, {own, "[::2]:8080", false},
+		{any, "evil.example.org", true}, {star, "evil.example.org", true},
+	} {
+		for _, path := range []string{"/", "/graphql?query={__typename}", "/schema.graphqls", "/healthz", "/readyz", "/console/main.js"} {
+			request, _ := http.NewRequest(http.MethodGet, test.server.URL+path, nil)
+			request.Host = test.host
+			request.Header.Set("Origin", "http://"+test.host)
+			got := do(t, request)
+			if want := map[bool]int{true: 200, false: 421}[test.ok]; got.status != want {
+				t.Errorf("%s at %q: got %d, want %d", path, test.host, got.status, want)
+			}
+			if !test.ok && (!bytes.Contains(got.body, []byte("only to localhost, 127.0.0.1, ::1, kvarter.example.org; ")) || !bytes.Contains(got.body, []byte("--allow-host "))) {
+				t.Errorf("%s at %q says %s", path, test.host, got.body)
+			}
+			if !test.ok && strings.HasPrefix(path, "/graphql") && !bytes.HasPrefix(got.body, []byte(`{"errors":[{"message":"this server does not answer to the name`)) {
+				t.Errorf("at %q GraphQL says %s", test.host, got.body)
+			}
+		}
+	}
+}
+
+func TestStarting(t *testing.T) {
+	server := httptest.NewServer(web.Starting(web.Config{Log: slog.New(slog.DiscardHandler), AllowedHosts: []string{"127.0.0.1"}, AllowedOrigins: []string{"https://maps.example.org"}}, "The <small> world is being made"))
+	defer server.Close()
+	for path, want := range map[string]string{
+		"/": "The &lt;small&gt; world is being made. This page", "/readyz": "not ready: The <small> world is being made", "/schema.graphqls": "not ready",
+		"/graphql?query={__typename}": `{"errors":[{"message":"The <small> world is being made; ask again in a moment","extensions":{"code":"UNAVAILABLE"}}]}`,
+	} {
+		got := get(t, server.URL+path, "Origin", "https://maps.example.org")
+		if got.status != 503 || got.Get("Retry-After") != "2" || got.Get("Cache-Control") != "no-store" || !strings.Contains(string(got.body), want) {
+			t.Errorf("%s: got %d %v %s", path, got.status, got.Header, got.body)
+		}
+		if strings.HasPrefix(path, "/graphql") && (got.Get("Access-Control-Allow-Origin") != "https://maps.example.org" || got.Get("Content-Type") != legacyJSON+"; charset=utf-8") {
+			t.Errorf("%s: got %v", path, got.Header)
+		}
+	}
+	if page := get(t, server.URL+"/"); !bytes.Contains(page.body, []byte(`<meta http-equiv="refresh" content="2">`)) || page.Get("Content-Security-Policy") == "" {
+		t.Errorf("the page does not reload itself: %s", page.body)
+	}
+	if r := ask(t, server, "{ __typename }", nil); r.status != 503 || r.code() != "UNAVAILABLE" {
+		t.Errorf("got %+v", r)
+	}
+	for _, path := range []string{"/healthz", "/console/style.css"} {
+		if got := get(t, server.URL+path); got.status != 200 {
+			t.Errorf("%s: got %d", path, got.status)
+		}
+	}
+	request, _ := http.NewRequest(http.MethodGet, server.URL, nil)
+	request.Host = "evil.example.org"
+	if got := do(t, request); got.status != 421 {
+		t.Errorf("under another name: got %d", got.status)
+	}
+}
