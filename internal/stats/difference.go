@@ -88,21 +88,11 @@ func MiettinenNurminen(x1, n1, x2, n2, level float64) Estimate {
 // scoreStatistic is (p1 - p2 - delta)/√V with V at the maximum likelihood estimates restricted to
 // a difference of delta (Farrington, Manning 1990, Stat. Med. 9:1447), times correction.
 func scoreStatistic(x1, n1, x2, n2, delta, correction float64) float64 {
-	p1, p2 := x1/n1, x2/n2
-	diff := p1 - p2 - delta
-	theta := n2 / n1
-	a := 1 + theta
-	b := -(1 + theta + p1 + theta*p2 + delta*(theta+2))
-	c := delta*delta + delta*(2*p1+theta+1) + p1 + theta*p2
-	d := -p1 * delta * (1 + delta)
-	v := b*b*b/(27*a*a*a) - b*c/(6*a*a) + d/(2*a)
-	u := math.Copysign(math.Sqrt(math.Max(0, b*b/(9*a*a)-c/(3*a))), v)
-	w := math.Pi / 3
-	if u != 0 {
-		w = (math.Pi + math.Acos(math.Max(-1, math.Min(1, v/(u*u*u))))) / 3
+	if x1+x2 > (n1+n2)/2 { // the rarer outcome has more digits
+		return -scoreStatistic(n1-x1, n1, n2-x2, n2, -delta, correction)
 	}
-	r1 := clip01(2*u*math.Cos(w) - b/(3*a))
-	r2 := clip01(r1 - delta)
+	diff := x1/n1 - x2/n2 - delta
+	r1, r2 := restrictedProportions(x1, n1, x2, n2, delta)
 	variance := correction * (r1*(1-r1)/n1 + r2*(1-r2)/n2)
 	if variance <= 0 {
 		if math.Abs(diff) < 1e-12 {
@@ -111,6 +101,35 @@ func scoreStatistic(x1, n1, x2, n2, delta, correction float64) float64 {
 		return math.Copysign(math.Inf(1), diff)
 	}
 	return diff / math.Sqrt(variance)
+}
+
+// restrictedProportions are the maximum likelihood estimates with p1 - p2 = delta. The score falls
+// in p1, so that bisection finds its zero; the cubic's closed form loses the digits of rare
+// outcomes, where two of its roots meet at 0. What is searched is how far both are above the
+// lowest that delta allows.
+func restrictedProportions(x1, n1, x2, n2, delta float64) (p1, p2 float64) {
+	above1, above2 := math.Max(0, delta), math.Max(0, -delta)
+	part := func(x, p float64) float64 {
+		if x == 0 {
+			return 0
+		}
+		return x / p
+	}
+	low, high := 0.0, 1-math.Abs(delta)
+	for range 200 {
+		if high-low <= 1e-16*high {
+			break
+		}
+		mid := (low + high) / 2
+		p1, p2 = above1+mid, above2+mid
+		if part(x1, p1)+part(x2, p2) > part(n1-x1, 1-p1)+part(n2-x2, 1-p2) {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	mid := (low + high) / 2
+	return clip01(above1 + mid), clip01(above2 + mid)
 }
 
 func twoProportions(method string, x1, n1, x2, n2, level float64) (e, a, b Estimate, ok bool) {
@@ -149,7 +168,8 @@ func pairWarnings(a, b Estimate) (warnings []string) {
 // Biometrics 34:469): exp(log(p1/p2) ± z·√(1/x1 - 1/n1 + 1/x2 - 1/n2)). SE is that of the ratio,
 // value times the standard error of its logarithm. Where x1 or x2 is 0 the logarithm is
 // undefined: the bounds then come from adding one half to counts and denominators (Walter 1975),
-// the value is 0 or NaN, an infinite upper bound is NaN, and a warning says so.
+// the value is 0 or NaN, an infinite upper bound is NaN, and a warning says so. Where all of both
+// groups are counted the logarithm has a variance of 0, which is no certainty: no bounds are given.
 func Ratio(x1, n1, x2, n2, level float64) Estimate {
 	const method = "Katz log"
 	e, a, b, ok := twoProportions(method, x1, n1, x2, n2, level)
@@ -189,6 +209,7 @@ func logRatio(e Estimate, top, bottom, logVariance float64, smoothed func() (flo
 		se := math.Sqrt(math.Max(0, logVariance))
 		e.SE = e.Value * se
 		e.Lower, e.Upper = e.Value*math.Exp(-z*se), e.Value*math.Exp(z*se)
+		e.checkRatio()
 		return e
 	}
 	log, variance := smoothed()
@@ -197,13 +218,26 @@ func logRatio(e Estimate, top, bottom, logVariance float64, smoothed func() (flo
 	switch {
 	case top > 0:
 		e.Value, e.Upper = math.NaN(), math.NaN()
-		e.warnf("the second group has none: the ratio and its upper bound are infinite; the lower bound adds one half to the counts")
+		e.warnf("the ratio and its upper bound are infinite, as the second group has none or, of odds, the first has all; the lower bound adds one half to the counts")
 	case bottom > 0:
 		e.Value, e.Lower = 0, 0
-		e.warnf("the first group has none: the upper bound adds one half to the counts")
+		e.warnf("the ratio is 0, as the first group has none or, of odds, the second has all; the upper bound adds one half to the counts")
 	default:
 		e.Value, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
-		e.warnf("neither group tells the ratio: both are 0")
+		e.warnf("the groups tell no ratio: none of both have the outcome or, of odds, all of both")
 	}
 	return e
+}
+
+// checkRatio takes away the bounds of a ratio that are no bounds: those of a logarithm without
+// variance, and infinite ones.
+func (e *Estimate) checkRatio() {
+	switch {
+	case e.SE == 0:
+		e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
+		e.warnf("all or none in every group: the logarithm of the ratio has no variance, hence no interval")
+	case math.IsInf(e.Upper, 1):
+		e.Upper = math.NaN()
+		e.warnf("the upper bound of the ratio is too large to be written down")
+	}
 }

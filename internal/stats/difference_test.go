@@ -46,10 +46,27 @@ func TestDifferenceIntervals(t *testing.T) {
 				math.Abs(scoreStatistic(test.x1, test.n1, test.x2, test.n2, bound, correction)), z, 1e-6)
 		}
 	}
-	// Miettinen, Nurminen 1985 as in Newcombe's table II, 56/70 against 48/80
-	m := MiettinenNurminen(56, 70, 48, 80, .95)
-	near(t, "Miettinen-Nurminen lower", m.Lower, 0.0528, 5e-5)
-	near(t, "Miettinen-Nurminen upper", m.Upper, 0.3382, 5e-5)
+	// The first eight are Newcombe's table II, method 6. All were found outside this package, by a
+	// search for the largest likelihood under each difference.
+	for _, c := range [][6]float64{
+		{56, 70, 48, 80, .052830, .338173}, {9, 10, 3, 10, .170025, .840650}, {6, 7, 2, 7, .034176, .853405},
+		{5, 56, 0, 29, -.032597, .193331}, {0, 10, 0, 20, -.165760, .284381}, {0, 10, 0, 10, -.287934, .287934},
+		{10, 10, 0, 20, .715619, 1}, {10, 10, 0, 10, .663642, 1},
+		{7, 34, 1, 34, .027042, .345291}, {1, 1000, 0, 5, -.433731, .005646}, {250, 251, 3, 999, .974632, .997484},
+	} {
+		m := MiettinenNurminen(c[0], c[1], c[2], c[3], .95)
+		near(t, "Miettinen-Nurminen lower", m.Lower, c[4], 1e-6)
+		near(t, "Miettinen-Nurminen upper", m.Upper, c[5], 1e-6)
+	}
+	// Rare outcomes are Poisson: a thousand times the observations make bounds a thousandth.
+	for _, x := range [][2]float64{{0, 0}, {1, 0}, {3, 0}, {0, 4}, {5, 2}} {
+		m, large := MiettinenNurminen(x[0], 1e7, x[1], 5e6, .95), MiettinenNurminen(x[0], 1e10, x[1], 5e9, .95)
+		near(t, "lower bound of rare outcomes", 1e3*large.Lower, m.Lower, 1e-5*(m.Upper-m.Lower))
+		near(t, "upper bound of rare outcomes", 1e3*large.Upper, m.Upper, 1e-5*(m.Upper-m.Lower))
+		// not having it is the mirror image
+		not := MiettinenNurminen(1e10-x[0], 1e10, 5e9-x[1], 5e9, .95)
+		near(t, "mirrored", not.Upper, -large.Lower, 1e-5*(large.Upper-large.Lower))
+	}
 }
 
 func TestRatioAndOddsRatio(t *testing.T) {
@@ -73,6 +90,9 @@ func TestRatioAndOddsRatio(t *testing.T) {
 		}
 		if e := f(0, 10, 0, 10, .95); !math.IsNaN(e.Value) || !math.IsNaN(e.Lower) {
 			t.Errorf("%s with nobody at all: %+v", name, e)
+		}
+		if e := f(10, 10, 20, 20, .95); !math.IsNaN(e.Lower) || !math.IsNaN(e.Upper) || len(e.Warnings) == 0 {
+			t.Errorf("%s with all of both groups: %+v, want no interval", name, e)
 		}
 	}
 }

@@ -99,12 +99,19 @@ func SummariseLikert(answers []Answer, opts LikertOptions) (*LikertScale, error)
 	}
 	out := &LikertScale{SD: math.NaN()}
 	var valid, asked []Answer
+	heaviest := 0.0
 	for _, a := range answers {
-		if !(a.N >= 0 && a.Weight >= 0) || math.IsInf(a.N+a.Weight, 0) {
+		if !(a.N >= 0 && a.Weight >= 0) || math.IsInf(a.N, 0) || math.IsInf(a.Weight, 0) {
 			return nil, fault.Invalidf("an answer has n = %g and weight %g; both must be finite and at least 0", a.N, a.Weight)
 		}
+		heaviest = math.Max(heaviest, a.Weight)
+	}
+	for _, a := range answers {
 		if a.N == 0 {
 			continue
+		}
+		if heaviest > 0 {
+			a.Weight /= heaviest // their unit means nothing; squares must not overflow
 		}
 		switch {
 		case a.Code >= 1 && a.Code <= opts.Levels:
@@ -301,6 +308,8 @@ func weightedMean(answers []Answer, score func(code int) float64, level float64)
 	if s.respondents < 2 {
 		e.Lower, e.Upper, e.SE = math.NaN(), math.NaN(), math.NaN()
 		e.warnf("one respondent tells nothing about the others")
+	} else if e.SE == 0 {
+		e.warnf("nothing varies between respondents: the interval has no width, which is no certainty")
 	}
 	return e, sd
 }

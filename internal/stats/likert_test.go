@@ -66,6 +66,26 @@ func TestLikertByHand(t *testing.T) {
 	if s.Valid != 8 || s.DontKnowCount != 2 || s.NoAnswerCount != 2 || s.Respondents != 5 {
 		t.Errorf("%+v", s)
 	}
+	// the unit of the weights means nothing, however small or large
+	for _, unit := range []float64{1e-200, 1e200} {
+		scaled := slices.Clone(answers)
+		for i := range scaled {
+			scaled[i].Weight *= unit
+		}
+		u, err := SummariseLikert(scaled, LikertOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, e := range map[string][2]Estimate{"positive": {u.Positive, s.Positive}, "net": {u.Net, s.Net}, "mean": {u.Mean, s.Mean}} {
+			near(t, name+" in another unit", e[0].Value, e[1].Value, 1e-12)
+			near(t, name+" in another unit, lower", e[0].Lower, e[1].Lower, 1e-12)
+		}
+	}
+	// five that answer alike: the net share has no width, and says that this is no certainty
+	alike, err := SummariseLikert([]Answer{{5, 1, 1, 1}, {5, 2, 1, 1}, {5, 3, 1, 1}, {5, 4, 1, 1}, {5, 5, 1, 1}}, LikertOptions{})
+	if err != nil || alike.Net.Value != 1 || len(alike.Net.Warnings) == 0 || !(alike.Positive.Lower < .6) {
+		t.Errorf("all alike: %+v, %v", alike, err)
+	}
 	// Weights of valid answers add up to 9, positive ones to 5.
 	near(t, "positive", s.Positive.Value, 5./9, 1e-12)
 	near(t, "mean", s.Mean.Value, (5+4+2*2+4+1+3+5+5)/9., 1e-12)

@@ -39,6 +39,7 @@ func Trend(x, n, scores []float64, level float64) (*TrendTest, error) {
 		return nil, fault.Invalidf("%d counts, %d denominators and %d scores do not go together", len(x), len(n), len(scores))
 	}
 	var sumX, sumN, sumS float64
+	low, high := math.Inf(1), math.Inf(-1) // scores
 	groups := 0
 	small := false
 	for i := range x {
@@ -49,30 +50,40 @@ func Trend(x, n, scores []float64, level float64) (*TrendTest, error) {
 			continue
 		}
 		groups++
-		sumX, sumN, sumS = sumX+x[i], sumN+n[i], sumS+n[i]*scores[i]
+		sumX, sumN = sumX+x[i], sumN+n[i]
+		low, high = math.Min(low, scores[i]), math.Max(high, scores[i])
 	}
 	if groups < 2 {
 		return nil, fault.Invalidf("%d group with observations; a trend needs at least two", groups)
 	}
-	p, mean := sumX/sumN, sumS/sumN
+	p := sumX / sumN
 	if sumX == 0 || sumX == sumN {
 		return nil, fault.Invalidf("the outcome does not vary: %g of %g have it; there is no trend to test", sumX, sumN)
 	}
+	// Scores count from the lowest in units of their range, so that neither a small unit nor a far
+	// origin, as of dates, costs digits.
+	unit := high - low
+	if !(unit > 0) || math.IsInf(unit, 0) {
+		return nil, fault.Invalidf("the scores go from %g to %g; a trend needs at least two scores, a finite distance apart", low, high)
+	}
+	for i := range x {
+		if n[i] > 0 {
+			sumS += n[i] * (scores[i] - low) / unit
+		}
+	}
+	mean := sumS / sumN
 	var t, spread, pearson, slopeVariance float64
 	for i := range x {
 		if n[i] == 0 {
 			continue
 		}
-		d := scores[i] - mean
+		d := (scores[i]-low)/unit - mean
 		own := x[i] / n[i]
 		t += x[i] * d
 		spread += n[i] * d * d
 		pearson += n[i] * (own - p) * (own - p) / (p * (1 - p))
 		slopeVariance += d * d * n[i] * own * (1 - own)
 		small = small || n[i]*p < 5 || n[i]*(1-p) < 5
-	}
-	if !(spread > 1e-12*sumN*math.Max(1, mean*mean)) {
-		return nil, fault.Invalidf("all groups have the score %g; a trend needs at least two scores", mean)
 	}
 	out := &TrendTest{ChiSquare: t * t / (p * (1 - p) * spread), DepartureDF: float64(groups - 2), DepartureP: math.NaN()}
 	out.Z = math.Copysign(math.Sqrt(out.ChiSquare), t)
@@ -81,7 +92,7 @@ func Trend(x, n, scores []float64, level float64) (*TrendTest, error) {
 	if groups > 2 {
 		out.DepartureP = chiSquareTail(out.Departure, out.DepartureDF)
 	}
-	out.Slope = normalEstimate("weighted least squares", t/spread, slopeVariance/(spread*spread), level)
+	out.Slope = normalEstimate("weighted least squares", t/spread, slopeVariance/(spread*spread), level).scale(1 / unit)
 	out.Slope.Denominator = sumN
 	if small {
 		out.Warnings = append(out.Warnings, "a group expects fewer than 5 with or without the outcome: the p values are approximate")

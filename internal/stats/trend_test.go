@@ -33,6 +33,16 @@ func TestTrendByHand(t *testing.T) {
 	near(t, "trend", r.ChiSquare, 7.19, 0.005)
 	near(t, "departure", r.Departure, 0.69, 0.01)
 	near(t, "departure df", r.DepartureDF, 1, 0)
+	// neither the unit nor the origin of the scores matters, down to a billionth and out to dates
+	for _, scores := range [][3]float64{{0, 1e-9, 2e-9}, {20180101, 20180102, 20180103}, {-1e200, 0, 1e200}, {3, 2, 1}} {
+		again, err := Trend([]float64{19, 29, 24}, []float64{516, 589, 293}, scores[:], .95)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "trend in another unit", again.ChiSquare, r.ChiSquare, 1e-9)
+		near(t, "slope in another unit", again.Slope.Value*(scores[1]-scores[0]), r.Slope.Value, 1e-9)
+		near(t, "its SE", again.Slope.SE*math.Abs(scores[1]-scores[0]), r.Slope.SE, 1e-9)
+	}
 	// the slope is the difference of proportions for two groups one score apart
 	two, err := Trend([]float64{10, 30}, []float64{100, 100}, []float64{3, 4}, .95)
 	if err != nil {
