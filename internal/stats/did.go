@@ -22,7 +22,8 @@ type DifferenceOptions struct {
 	// Pooled takes one variance for all: √(s² Σ 1/n), s² over N-4 degrees of freedom, as least squares.
 	Pooled bool
 	// Clustered allows observations of a cluster, as an area treated as one, to be alike over both
-	// times (Bertrand, Duflo, Mullainathan 2004, QJE 119:249). Few treated clusters make it too short.
+	// times (Bertrand, Duflo, Mullainathan 2004, QJE 119:249). Few treated clusters make it too short; a
+	// group in one cluster leaves no standard error.
 	Clustered bool
 }
 
@@ -78,6 +79,9 @@ func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, control
 		out.Effect.Method = "difference in differences, cluster-robust"
 		out.Warnings = append(out.Warnings, fit.Warnings...)
 		out.Warnings = append(out.Warnings, fewTreatedClusters(treatedBefore, treatedAfter)...)
+		for _, g := range groups {
+			out.Effect.oneCluster(g.name, g.cells)
+		}
 	case opts.Pooled:
 		var sse, inverse float64
 		for _, c := range totals {
@@ -107,6 +111,7 @@ func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, control
 		}
 	}
 	out.Effect.Denominator = n
+	out.Effect.noSpread()
 	return out, nil
 }
 
@@ -145,6 +150,7 @@ func DifferenceOfChanges(treated, controls []Cell, opts DifferenceOptions) (*Dou
 		out.Effect = scaledEstimate("difference of changes", a.Mean()-b.Mean(), va+vb, q, level)
 		out.Effect.Denominator = a.N + b.N
 		out.Effect.Warnings = pairWarnings(out.TreatedChange, out.ControlChange)
+		out.Effect.noSpread()
 		return out, nil
 	}
 	design := FreeDesign("treated")
@@ -163,7 +169,10 @@ func DifferenceOfChanges(treated, controls []Cell, opts DifferenceOptions) (*Dou
 	out.Warnings = append(out.Warnings, fit.Warnings...)
 	if opts.Clustered {
 		out.Warnings = append(out.Warnings, fewTreatedClusters(treated)...)
+		out.Effect.oneCluster("treated", treated)
+		out.Effect.oneCluster("controls", controls)
 	}
+	out.Effect.noSpread()
 	return out, nil
 }
 
@@ -181,7 +190,27 @@ func fewTreatedClusters(sides ...[]Cell) []string {
 	if len(seen) >= fewTreated {
 		return nil
 	}
-	return []string{formatCount(float64(len(seen))) + " treated clusters are few: the cluster-robust interval is too short, however many controls there are"}
+	return []string{fewTreatedWarning(len(seen))}
 }
 
 const fewTreated = 10
+
+func fewTreatedWarning(clusters int) string {
+	return formatCount(float64(clusters)) + " treated clusters are few: the cluster-robust interval is too short, however many controls there are"
+}
+
+// oneCluster takes the standard error away where all of a group are in one cluster: their mean fits
+// that cluster exactly, which looks like certainty and is none.
+func (e *Estimate) oneCluster(name string, cells []Cell) {
+	if len(byCluster(cells)) == 1 {
+		e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
+		e.warnf("all %s are in one cluster, which tells nothing about how clusters differ: there is no standard error", name)
+	}
+}
+
+// noSpread warns of an interval without width.
+func (e *Estimate) noSpread() {
+	if e.SE == 0 {
+		e.warnf("nothing varies within any group: the interval has no width, which is no certainty")
+	}
+}

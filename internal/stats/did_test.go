@@ -85,6 +85,33 @@ func TestDifferenceOfChangesByHand(t *testing.T) {
 	if !strings.Contains(strings.Join(clustered.Warnings, "\n"), "2 treated clusters") {
 		t.Errorf("no warning of two treated clusters: %q", clustered.Warnings)
 	}
+	// Snow 1855, deaths per 10,000 houses 1849 and 1854, as in Cunningham's Mixtape: Lambeth 85 and 19,
+	// Southwark and Vauxhall 135 and 147, a difference of -78. Two suppliers are two clusters: each mean
+	// fits its cluster exactly, and nothing tells how suppliers differ.
+	deaths := func(supplier int, n float64) []Cell { return []Cell{{Cluster: supplier, N: 1e4, Sum: n, SumSq: n}} }
+	for _, opts := range []DifferenceOptions{{}, {Pooled: true}, {Clustered: true}} {
+		snow, err := DifferenceInDifferences(deaths(1, 85), deaths(1, 19), deaths(2, 135), deaths(2, 147), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "cholera", 1e4*snow.Effect.Value, -78, 1e-9)
+		if e := snow.Effect; math.IsNaN(e.SE) != opts.Clustered || math.IsNaN(e.Lower) != opts.Clustered || opts.Clustered && len(e.Warnings) == 0 {
+			t.Errorf("%+v: %+v", opts, e)
+		}
+	}
+	for name, sides := range map[string][2][]Cell{"treated": {values(0, 1, 3), controls}, "controls": {treated, values(9, 1, 3)}} {
+		one, err := DifferenceOfChanges(sides[0], sides[1], DifferenceOptions{Clustered: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := one.Effect; !math.IsNaN(e.SE) || !math.IsNaN(e.Lower) || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], name) {
+			t.Errorf("one cluster of %s: %+v", name, e)
+		}
+	}
+	alike, err := DifferenceOfChanges(values(0, 2, 2, 2), values(5, 1, 1), DifferenceOptions{})
+	if err != nil || alike.Effect.SE != 0 || !strings.Contains(strings.Join(alike.Effect.Warnings, " "), "no width") {
+		t.Errorf("no variation: %+v, %v", alike, err)
+	}
 	if !math.IsNaN(d.GapBefore.Value) {
 		t.Errorf("changes tell no gap, got %g", d.GapBefore.Value)
 	}
@@ -360,6 +387,17 @@ func TestStaggeredSaysWhatItLeavesOut(t *testing.T) {
 		if e.Period >= 4 && e.Controls > 0 {
 			t.Errorf("%+v: everyone is treated by then", e)
 		}
+	}
+	// Clustered, what counts is clusters: all of the group that starts in 3 are put into one.
+	together := slices.Clone(units)
+	for i := range together {
+		if together[i].First == 3 {
+			together[i].Cluster = 1000
+		}
+	}
+	r, err = StaggeredEffects(periods, together, GroupTimeOptions{Clustered: true})
+	if err != nil || !slices.Contains(r.Warnings, "group 3 has 1 clusters: its standard errors are too small") {
+		t.Errorf("warnings %q, %v", r.Warnings, err)
 	}
 	for name, bad := range map[string]func(p *[]int, u []PanelUnit, o *GroupTimeOptions){
 		"one period": func(p *[]int, u []PanelUnit, o *GroupTimeOptions) { *p = []int{1} },

@@ -180,6 +180,7 @@ const (
 	balancedBelow           = 0.1 // Austin 2009, Stat. Med. 28:3083
 	defaultCaliper          = 0.2
 	defaultSubclasses       = 6 // as in MatchIt
+	maxSubclasses           = 10000
 )
 
 // EstimateEffect estimates the effect of a treatment on the mean of an outcome from grouped rows;
@@ -249,8 +250,8 @@ func (o *EffectOptions) check(design Design) error {
 		return fault.Invalidf("a trim of %g is not a propensity from 0 to below 0.5; 0.1 is usual", o.Trim)
 	case !(o.Caliper >= 0):
 		return fault.Invalidf("a caliper of %g is not a distance; 0.2 standard deviations is usual", o.Caliper)
-	case o.Subclasses < 0:
-		return fault.Invalidf("%d subclasses are not possible; 5 or 6 are usual", o.Subclasses)
+	case o.Subclasses < 0 || o.Subclasses > maxSubclasses:
+		return fault.Invalidf("%d subclasses are not possible; 5 or 6 are usual, %d the most", o.Subclasses, maxSubclasses)
 	}
 	for _, terms := range [][]int{o.PropensityTerms, o.OutcomeTerms} {
 		for _, j := range terms {
@@ -490,6 +491,13 @@ func (s *treatmentSample) unadjusted(out *TreatmentEffect) {
 func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, v10 float64) {
 	method := s.opts.Method.String() + ", " + s.opts.Estimand.String()
 	n1, n0 := s.effectiveSizes()
+	reasons := s.unknownVariances(v11, v00)
+	if reasons[1] != "" {
+		v11, v10 = math.NaN(), math.NaN()
+	}
+	if reasons[0] != "" {
+		v00, v10 = math.NaN(), math.NaN()
+	}
 	q := normalQuantile(s.opts.Level)
 	if df := (v11 + v00) * (v11 + v00) / (v11*v11/(n1-1) + v00*v00/(n0-1)); df > 0 {
 		q = studentQuantile(s.opts.Level, math.Max(1, df))
@@ -500,6 +508,9 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 		method += ", cluster-robust"
 		if g < fewClusters {
 			out.Warnings = append(out.Warnings, formatCount(float64(g))+" clusters are few: cluster-robust intervals tend to be too short")
+		}
+		if treated := s.armClusters()[1]; treated > 1 && treated < fewTreated {
+			out.Warnings = append(out.Warnings, fewTreatedWarning(treated))
 		}
 	}
 	target := s.arms[1].N
@@ -537,7 +548,50 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 			Value: ratio, Lower: ratio * math.Exp(-q*se), Upper: ratio * math.Exp(q*se), SE: ratio * se, Level: s.opts.Level,
 			Numerator: math.NaN(), Denominator: target, Method: method + ", log scale",
 		}
+		out.Ratio.checkRatio()
 	}
+	for arm, mean := range []*Estimate{&out.Without, &out.WithTreatment} {
+		if reasons[arm] != "" {
+			for _, e := range []*Estimate{mean, &out.Effect, &out.Ratio} {
+				e.warnf("%s", reasons[arm])
+			}
+			out.Warnings = append(out.Warnings, reasons[arm])
+		}
+	}
+}
+
+// armClusters counts the clusters of the controls and of the treated in use.
+func (s *treatmentSample) armClusters() (count [2]int) {
+	var seen [2]map[int]bool
+	for arm := range seen {
+		seen[arm] = map[int]bool{}
+	}
+	for i := range s.rows {
+		if s.weights == nil || s.weights[i] != 0 {
+			seen[armOf(s.rows[i].Treated)][s.rows[i].Cluster] = true
+		}
+	}
+	return [2]int{len(seen[0]), len(seen[1])}
+}
+
+// unknownVariances says by arm, controls first, why the variance of its mean cannot be told; "" if it
+// can. What one observation of a measure, or one cluster, adds to the error is 0 by construction:
+// that is no certainty.
+func (s *treatmentSample) unknownVariances(v11, v00 float64) (reasons [2]string) {
+	clusters := s.armClusters()
+	for arm, v := range [2]float64{v00, v11} {
+		name, c := [...]string{"controls", "treated"}[arm], s.arms[arm]
+		spread := c.SumSq - c.Sum*c.Mean()
+		switch {
+		case s.opts.Clustered && clusters[arm] < 2:
+			reasons[arm] = "all " + name + " are in one cluster, which tells nothing about how clusters differ: there is no standard error"
+		case s.opts.Clustered && spread > 1e-12*c.SumSq && v <= 1e-16*spread/c.N/c.N:
+			reasons[arm] = "nothing varies between the clusters of the " + name + " that are compared: there is no standard error"
+		case c.N <= 1 && !s.isIndicator():
+			reasons[arm] = "one observation among the " + name + " tells nothing about its variance: there is no standard error"
+		}
+	}
+	return reasons
 }
 
 // scoreInterval replaces the interval of a share by Wilson's with as many observations as have its
@@ -781,6 +835,7 @@ func (s *treatmentSample) regression(arm int, w []float64, out *TreatmentEffect)
 	design := s.design.project(columns)
 	armName := [...]string{"controls", "treated"}[arm]
 	patterns := make([]Pattern, 0, len(s.rows))
+	var weight float64
 	everyone := newSymmetric(len(columns))
 	for i := range s.rows {
 		p := &s.rows[i]
@@ -795,16 +850,20 @@ func (s *treatmentSample) regression(arm int, w []float64, out *TreatmentEffect)
 		if s.opts.Method == IPWRA {
 			f = w[i]
 		}
+		weight += f * p.N
 		patterns = append(patterns, Pattern{X: x, Cluster: p.Cluster, N: f * p.N, Sum: f * p.Sum, SumSq: f * p.SumSq})
 	}
-	fit, err := Fit(design, patterns, FitOptions{Model: s.opts.Outcome, Covariance: HC0})
+	// Weights of controls add up to the number of treated: few treated are no few controls.
+	observations := s.arms[arm].N
+	fit, err := Fit(design, patterns, FitOptions{Model: s.opts.Outcome, Covariance: HC0, Observations: observations})
 	if s.opts.Outcome == Logit && (err != nil || len(fit.Separated) > 0) {
 		out.Warnings = append(out.Warnings, "the outcome of the "+armName+" is predicted perfectly in part, where a logit has no finite estimate; their regression is linear")
-		fit, err = Fit(design, patterns, FitOptions{Covariance: HC0})
+		fit, err = Fit(design, patterns, FitOptions{Covariance: HC0, Observations: observations})
 	}
 	if err != nil {
 		return nil, fault.Invalidf("the outcome of the %s cannot be modelled: %w", armName, err)
 	}
+	fit.bread.scale(observations / weight) // that of the weights as they are
 	everyone.fill()
 	_, determined := everyone.inverse(nil)
 	for at, omitted := range fit.omitted {
@@ -846,7 +905,7 @@ func (s *treatmentSample) describe(out *TreatmentEffect) {
 		}
 	}
 	s.balance(out)
-	if out.Ratio.Value > 0 {
+	if s.isIndicator() {
 		out.EValue = EValueOf(out.Ratio)
 	} else {
 		treated, controls := s.arms[1], s.arms[0]

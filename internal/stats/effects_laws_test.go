@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kvarter/kvarter/internal/fault"
@@ -251,6 +252,106 @@ func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 	}
 }
 
+// Covariates that are balanced already leave propensities that differ by rounding alone: all are
+// ties, so that matching is the comparison of means, whatever the unit and order of the covariates.
+func TestMatchingOfBalancedCovariates(t *testing.T) {
+	one := func(treated bool, n, sum float64, x ...float64) TreatmentRow {
+		return TreatmentRow{Pattern: Pattern{X: append([]float64{1}, x...), N: n, Sum: sum, SumSq: sum}, Treated: treated}
+	}
+	for _, unit := range []float64{1, -3e4, 1e-3} {
+		rows := []TreatmentRow{
+			one(true, 7, 5, 0, .3*unit), one(true, 7, 3, 1, .7*unit), one(true, 7, 2, 0, .1*unit),
+			one(false, 21, 5, 0, .3*unit), one(false, 21, 12, 1, .7*unit), one(false, 21, 9, 0, .1*unit),
+		}
+		for range 2 {
+			slices.Reverse(rows)
+			e, err := EstimateEffect(FreeDesign("a", "b"), rows, EffectOptions{Method: PropensityMatching})
+			if err != nil {
+				t.Fatal(err)
+			}
+			near(t, "effect", e.Effect.Value, 10./21-26./63, 1e-12)
+			near(t, "its variance", e.Effect.SE*e.Effect.SE, 10./21*11/20/21+26./63*37/62/63, 1e-12)
+			if e.UnmatchedTreated != 0 {
+				t.Errorf("%g of like propensity find no match", e.UnmatchedTreated)
+			}
+		}
+	}
+}
+
+// The weights of the controls add up to the number of treated. Fewer treated than coefficients do
+// not make the controls too few for their regression: with a category for each pattern it is exact
+// matching.
+func TestRegressionWithWeightsOfFewTreated(t *testing.T) {
+	treated := []Cell{{Key: []int{0}, N: 1, Sum: 1, SumSq: 1}, {Key: []int{1}, N: 1}}
+	controls := []Cell{{Key: []int{0}, N: 300, Sum: 100, SumSq: 100}, {Key: []int{1}, N: 500, Sum: 50, SumSq: 50}, {Key: []int{2}, N: 100, Sum: 9, SumSq: 9}}
+	design, rows, err := TreatmentRows(nil, treated, controls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, model := range []Model{Linear, Logit} {
+		e, err := EstimateEffect(design, rows, EffectOptions{Method: IPWRA, Outcome: model})
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "controls like the treated", e.Without.Value, (1./3+.1)/2, 1e-9)
+		// the means of both cells, and their shares among the treated, of which one is in each
+		near(t, "variance", e.Without.SE*e.Without.SE, (2./9/300+.09/500)/4+math.Pow(1./3-.1, 2)/4/2, 1e-9)
+	}
+}
+
+// What a mean that fits its only cluster, or its only observation, adds to the error is 0 by
+// construction. No standard error is the honest answer, and a reason.
+func TestEffectWithoutAStandardErrorSaysSo(t *testing.T) {
+	measure := func(treated bool, cluster int, n, sum, squares, x float64) TreatmentRow {
+		return TreatmentRow{Pattern: Pattern{X: []float64{1, x}, Cluster: cluster, N: n, Sum: sum, SumSq: squares}, Treated: treated}
+	}
+	controls := []TreatmentRow{measure(false, 3, 30, 25, 80, 0), measure(false, 4, 20, 22, 90, 1), measure(false, 5, 20, 12, 50, 1), measure(false, 6, 20, 19, 60, 0)}
+	for name, c := range map[string]struct {
+		treated   []TreatmentRow
+		clustered bool
+		reason    string
+	}{
+		"one cluster":     {[]TreatmentRow{measure(true, 1, 20, 25, 90, 0), measure(true, 1, 30, 49, 120, 1)}, true, "one cluster"},
+		"one observation": {[]TreatmentRow{measure(true, 1, 1, 5, 25, 0)}, false, "one observation"},
+	} {
+		for _, method := range []EffectMethod{Unadjusted, RegressionAdjustment, IPW, AIPW, IPWRA, ExactMatching} {
+			e, err := EstimateEffect(FreeDesign("x"), append(slices.Clone(c.treated), controls...), EffectOptions{Method: method, Clustered: c.clustered})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if math.IsNaN(e.Effect.Value) || !math.IsNaN(e.Effect.SE) || !math.IsNaN(e.Effect.Lower) || !math.IsNaN(e.EValue.Limit) {
+				t.Errorf("%s, %v: %+v", name, method, e.Effect)
+			}
+			if !math.IsNaN(e.WithTreatment.SE) || math.IsNaN(e.Without.SE) {
+				t.Errorf("%s, %v: only the treated lack a standard error: %g, %g", name, method, e.WithTreatment.SE, e.Without.SE)
+			}
+			if !strings.Contains(strings.Join(append(e.Effect.Warnings, e.Warnings...), " "), c.reason) {
+				t.Errorf("%s, %v: no reason in %q, %q", name, method, e.Effect.Warnings, e.Warnings)
+			}
+		}
+	}
+	// Of an indicator that none or all have, the difference has a score interval; its ratio is 0 or has no
+	// variance, and neither has an E-value.
+	rows := func(x1, n1, x0, n0 float64) []TreatmentRow {
+		return []TreatmentRow{
+			{Pattern: Pattern{X: []float64{1}, N: n1, Sum: x1, SumSq: x1}, Treated: true}, {Pattern: Pattern{X: []float64{1}, N: n0, Sum: x0, SumSq: x0}},
+		}
+	}
+	for _, method := range []EffectMethod{Unadjusted, IPW} {
+		none, err := EstimateEffect(FreeDesign(), rows(0, 40, 10, 50), EffectOptions{Method: method})
+		if err != nil || !(none.Effect.Upper < 0) || !math.IsNaN(none.EValue.Point) {
+			t.Errorf("%v, none of the treated: %+v, %v", method, none, err)
+		}
+		all, err := EstimateEffect(FreeDesign(), rows(40, 40, 50, 50), EffectOptions{Method: method})
+		if err != nil || !(all.Effect.Upper > 0) || !math.IsNaN(all.Ratio.Lower) || len(all.Ratio.Warnings) == 0 {
+			t.Errorf("%v, all of both: %+v, %v", method, all, err)
+		}
+	}
+	if v := EValueOfDifference(Estimate{Value: 1, SE: 1e-8, Lower: 1, Upper: 1}, 1e-7); !math.IsNaN(v.Point) || !math.IsNaN(v.Limit) {
+		t.Errorf("ten million standard deviations have E-value %v", v)
+	}
+}
+
 // TestBalanceAgainstInfinitesimalJackknife finds the variance of a binary covariate's standardised
 // difference without its formula, and compares a measure's with Hedges and Olkin's by hand.
 func TestBalanceAgainstInfinitesimalJackknife(t *testing.T) {
@@ -339,6 +440,17 @@ func FuzzEffectLaws(f *testing.F) {
 				}
 				if !(math.IsNaN(e.Effect.SE) || e.Effect.Lower <= e.Effect.Value+1e-9 && e.Effect.Value <= e.Effect.Upper+1e-9) {
 					t.Errorf("%s%g is outside its interval %g to %g", name, e.Effect.Value, e.Effect.Lower, e.Effect.Upper)
+				}
+				for part, got := range map[string]Estimate{"effect": e.Effect, "with": e.WithTreatment, "without": e.Without, "ratio": e.Ratio, "E-value": {Value: e.EValue.Point, SE: e.EValue.Limit}} {
+					if math.IsInf(got.Value, 0) || math.IsInf(got.Lower, 0) || math.IsInf(got.Upper, 0) || math.IsInf(got.SE, 0) {
+						t.Errorf("%s%s is infinite: %+v", name, part, got)
+					}
+					if math.IsNaN(got.Lower) && len(got.Warnings)+len(e.Warnings) == 0 {
+						t.Errorf("%s%s is undefined without a reason: %+v", name, part, got)
+					}
+				}
+				if opts.Clustered && e.Effect.SE*e.Effect.SE < 1e-24 && Total(treated).Sum > 0 && Total(treated).Sum < Total(treated).N {
+					t.Errorf("%sa standard error of %g", name, e.Effect.SE)
 				}
 				if e.EffectiveControls > e.Controls*(1+1e-9) {
 					t.Errorf("%seffective %g of %g", name, e.EffectiveControls, e.Controls)

@@ -10,10 +10,10 @@ type EValue struct {
 	Limit float64 // for the bound of the interval that is nearer to no effect; 1 if the interval holds no effect
 }
 
-// EValueOf takes a risk ratio: RR + √(RR(RR-1)), for RR below 1 of its inverse. NaN for an
-// undefined ratio, and a NaN limit without an interval.
+// EValueOf takes a risk ratio: RR + √(RR(RR-1)), for RR below 1 of its inverse. NaN for a ratio
+// that is undefined, 0 or infinite, and a NaN limit without an interval.
 func EValueOf(ratio Estimate) EValue {
-	if !(ratio.Value > 0) {
+	if !(ratio.Value > 0) || math.IsInf(confounding(ratio.Value), 1) {
 		return EValue{math.NaN(), math.NaN()}
 	}
 	v := EValue{Point: confounding(ratio.Value)}

@@ -89,6 +89,7 @@ func independentGap(a, b Cell, level float64) Estimate {
 	e := scaledEstimate("Welch t", meanA.Value-meanB.Value, va+vb, q, level)
 	e.Numerator, e.Denominator = a.Sum, a.N
 	e.Warnings = pairWarnings(meanA, meanB)
+	e.noSpread()
 	return e
 }
 

@@ -441,6 +441,36 @@ func FuzzNothingPanics(f *testing.F) {
 			_, _ = Direct(a, b, DirectOptions{Interval: interval})
 		}
 		_, _ = Indirect(a, b, IndirectOptions{})
+		if design, rows, err := TreatmentRows(nil, a, b); err == nil {
+			for method := Unadjusted; method <= Subclassification; method++ {
+				_, _ = EstimateEffect(design, rows, EffectOptions{Method: method, Probit: tame})
+				_, _ = EstimateEffect(design, rows, EffectOptions{Method: method, Estimand: OnAll, Outcome: Logit, Clustered: true, Trim: .2})
+			}
+			_, _ = Balance(design, rows, 0)
+		}
+		half := func(cells []Cell) ([]Cell, []Cell) { return cells[:len(cells)/2], cells[len(cells)/2:] }
+		a0, a1 := half(a)
+		b0, b1 := half(b)
+		for _, opts := range []DifferenceOptions{{}, {Pooled: true}, {Clustered: true}} {
+			_, _ = DifferenceInDifferences(a0, a1, b0, b1, opts)
+			_, _ = DifferenceOfChanges(a, b, opts)
+		}
+		var answers []Answer
+		var units []PanelUnit
+		var x, n, scores []float64
+		for i, c := range a {
+			answers = append(answers, Answer{Code: i % 7, Respondent: c.Cluster, N: c.N, Weight: c.Sum})
+			units = append(units, PanelUnit{First: i % 4, Outcomes: []float64{c.N, c.Sum, c.SumSq}, Cluster: c.Cluster})
+			x, n, scores = append(x, c.Sum), append(n, c.N), append(scores, c.SumSq)
+		}
+		_, _ = SummariseLikert(answers, LikertOptions{Minimum: 1})
+		if r, err := StaggeredEffects([]int{1, 2, 3}, units, GroupTimeOptions{NotYetTreated: tame, Clustered: !tame}); err == nil {
+			r.Simple()
+			r.ByExposure()
+			r.ByGroup()
+			r.ByPeriod()
+		}
+		_, _ = Trend(x, n, scores, .95)
 		_, _ = SegregateGroups(sides[:], 1)
 		_, _ = BetweenAreas(a, nil, .95)
 		_, _ = SlopeIndexOf(a, .95)

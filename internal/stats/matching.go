@@ -198,7 +198,8 @@ const nearestWindow = 10
 // byNearest matches each observation of the target to the nearest of the other arm by the logit of
 // the propensity, with replacement, within the caliper. All that are nearest count, each by its
 // number of observations: so ties, which single matches break by the order of the file, change
-// nothing. Distances that differ by less than 1e-9 standard deviations are ties.
+// nothing. Distances that differ by less than 1e-9, or 1e-9 standard deviations, are ties: where
+// covariates are balanced already, propensities differ by rounding alone.
 //
 // The variance is Σ w² σ²/T², σ² from the nearest observations of the same arm (Abadie, Imbens
 // 2006, Econometrica 74:235, the part given the propensity); that the propensity is estimated is
@@ -217,7 +218,7 @@ func (s *treatmentSample) byNearest(out *TreatmentEffect) error {
 	if moments.N > 1 {
 		deviation = math.Sqrt(math.Max(0, moments.SumSq-moments.Sum*moments.Mean()) / (moments.N - 1))
 	}
-	caliper, tie := math.Inf(1), 1e-9*deviation
+	caliper, tie := math.Inf(1), 1e-9*math.Max(1, deviation)
 	if !math.IsInf(s.opts.Caliper, 1) {
 		caliper = s.opts.Caliper * deviation
 	}
@@ -232,7 +233,6 @@ func (s *treatmentSample) byNearest(out *TreatmentEffect) error {
 
 	s.weights = make([]float64, len(s.rows))
 	var total, unmatchedTreated float64
-	unmatched := make([]bool, len(s.rows))
 	for i := range s.rows {
 		if s.target(i) == 0 {
 			continue
@@ -248,7 +248,6 @@ func (s *treatmentSample) byNearest(out *TreatmentEffect) error {
 			nearest = math.Min(nearest, position[i]-position[others[at-1]])
 		}
 		if nearest > caliper+tie {
-			unmatched[i] = true
 			if arm == 1 {
 				unmatchedTreated += s.rows[i].N
 			}

@@ -79,7 +79,7 @@ type AggregatePart struct {
 	Effect Estimate
 }
 
-// fewInGroup is the number of units in a group below which it warns, as R's did does.
+// fewInGroup is the number of units, or of clusters, in a group below which it warns, as R's did does.
 const fewInGroup = 5
 
 // StaggeredEffects estimates group-time average effects (Callaway, Sant'Anna 2021, J. Econometrics
@@ -115,14 +115,18 @@ func StaggeredEffects(periods []int, units []PanelUnit, opts GroupTimeOptions) (
 	r.Units = float64(len(units))
 	r.share = make([]float64, len(r.groups))
 	members := make([]int, len(r.groups))
-	clusters := map[int]bool{}
+	type member struct{ group, cluster int }
+	clusters, memberClusters := map[int]bool{}, map[member]bool{}
 	for _, u := range units {
 		k := slices.Index(r.groups, u.First)
 		r.group, r.cluster = append(r.group, k), append(r.cluster, u.Cluster)
 		clusters[u.Cluster] = true
 		if k >= 0 {
 			r.share[k] += 1 / r.Units
-			members[k]++
+			if of := (member{k, u.Cluster}); !opts.Clustered || !memberClusters[of] {
+				memberClusters[of] = true
+				members[k]++
+			}
 		}
 	}
 	if opts.Clustered && len(clusters) < 2 {
@@ -130,7 +134,11 @@ func StaggeredEffects(periods []int, units []PanelUnit, opts GroupTimeOptions) (
 	}
 	for k, g := range r.groups {
 		if members[k] < fewInGroup {
-			r.Warnings = append(r.Warnings, fmt.Sprintf("group %d has %d units: its standard errors are too small", g, members[k]))
+			what := "units"
+			if opts.Clustered {
+				what = "clusters"
+			}
+			r.Warnings = append(r.Warnings, fmt.Sprintf("group %d has %d %s: its standard errors are too small", g, members[k], what))
 		}
 	}
 	var without []string
