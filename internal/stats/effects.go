@@ -189,7 +189,7 @@ const (
 // Regression adjustment and weighting have standard errors from the influence functions of all
 // estimating equations stacked, those of the propensity and the regressions among them
 // (Stefanski, Boos 2002, Am. Stat. 56:29), as in Stata's teffects; clustered, they add up
-// within clusters and are multiplied by G/(G-1). They speak of the population the rows come from.
+// within clusters and are multiplied by G/(G-1), undefined for an arm in one cluster. They speak of the population the rows come from.
 // Intervals are ± t·SE with Satterthwaite's degrees of freedom from the effective sample sizes of the
 // arms; for an outcome of 0 and 1 each mean has Wilson's interval with as many observations
 // as have its standard error, and the effect adds their squares with their correlation (Zou,

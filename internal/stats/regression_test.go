@@ -370,6 +370,72 @@ func TestAdjust(t *testing.T) {
 	}
 }
 
+// With no effect, and areas that differ by chance, an interval by cluster of a cohort of one area would
+// cover the 0 in one draw of five; it must not be shown. Of 20 areas beside 60 it covers.
+func TestAdjustOfCohortsInFewClusters(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	draw := func(areas int) (a, b []Cell) {
+		for area := range areas + 60 {
+			p := .3 + .05*rng.NormFloat64()
+			for key := range 2 {
+				c := Cell{Key: []int{key}, Cluster: area, N: 100}
+				for range 100 {
+					if rng.Float64() < p {
+						c.Sum++
+						c.SumSq++
+					}
+				}
+				if area < areas {
+					a = append(a, c)
+				} else {
+					b = append(b, c)
+				}
+			}
+		}
+		return a, b
+	}
+	one, others := draw(1)
+	for _, model := range []Model{Linear, Logit} {
+		for _, sides := range [][2][]Cell{{one, others}, {others, one}, {one, others[:20]}} {
+			g, err := Adjust(sides[0], sides[1], AdjustOptions{Model: model, Covariance: Clustered})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, e := range map[string]Estimate{"gap": g.Adjusted, "odds ratio": g.OddsRatio, "coefficient": g.Coefficients[1].Estimate} {
+				if !math.IsNaN(e.SE) || !math.IsNaN(e.Lower) || len(e.Warnings) == 0 || name == "gap" && math.IsNaN(e.Value) {
+					t.Errorf("%v, %s of one area: %+v", model, name, e)
+				}
+			}
+			if !math.IsNaN(g.PValue) {
+				t.Errorf("%v: p = %g", model, g.PValue)
+			}
+		}
+	}
+	covered, warned := 0, 0
+	const draws = 200
+	for range draws {
+		a, b := draw(20)
+		g, err := Adjust(a, b, AdjustOptions{Covariance: Clustered})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.Adjusted.Lower <= 0 && 0 <= g.Adjusted.Upper {
+			covered++
+		}
+		if strings.Contains(strings.Join(g.Warnings, " "), "cannot be relied on") {
+			warned++
+		}
+	}
+	if share := float64(covered) / draws; share < .91 || share > .985 || warned > 0 {
+		t.Errorf("20 areas: %.1f %% cover, %d warn", 100*share, warned)
+	}
+	a, b := draw(5)
+	g, err := Adjust(a, b, AdjustOptions{Covariance: Clustered})
+	if err != nil || math.IsNaN(g.Adjusted.SE) || !slices.ContainsFunc(g.Warnings, func(w string) bool { return strings.HasPrefix(w, "5 clusters in the first cohort") }) {
+		t.Errorf("5 areas: %+v, %q, %v", g.Adjusted, g.Warnings, err)
+	}
+}
+
 func TestSamplingWeightsAreScaled(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	cells := randomCells(rng, []int{3}, 40, 5, true)
