@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,8 +25,8 @@ import (
 // root is the repository's root.
 var root = filepath.Join("..", "..")
 
-// program is the built command.
-var program string
+// program is the built command, and scratch a folder that goes with the tests.
+var program, scratch string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(folder)
+		scratch = folder
 		program = filepath.Join(folder, "kvarter")
 		build := exec.Command("go", "build", "-o", program, ".")
 		build.Dir = root
@@ -64,8 +66,26 @@ func command(t testing.TB, args ...string) (stdout, stderr string, code int) {
 func small(t testing.TB) string {
 	t.Helper()
 	folder := t.TempDir()
+	makeSmall(t, folder)
+	return folder
+}
+
+func makeSmall(t testing.TB, folder string) {
+	t.Helper()
 	if out, errs, code := command(t, "generate", "--data", folder, "--scale", "0.02", "--seed", "7"); code != 0 {
 		t.Fatalf("generate: %d\n%s%s", code, out, errs)
+	}
+}
+
+var sharedOnce sync.Once
+
+// shared is the folder of a small data set for tests that leave it as it is.
+func shared(t testing.TB) string {
+	t.Helper()
+	folder := filepath.Join(scratch, "shared")
+	sharedOnce.Do(func() { makeSmall(t, folder) })
+	if _, err := os.Stat(filepath.Join(folder, "current")); err != nil {
+		t.Fatal(err)
 	}
 	return folder
 }
@@ -137,7 +157,7 @@ func ask(t testing.TB, base, document string) map[string]any {
 }
 
 func TestServeAnswersAndShutsDown(t *testing.T) {
-	base, c := start(t, "--data", small(t))
+	base, c := start(t, "--data", shared(t))
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/": "<title>", "/schema.graphqls": "type Query"} {
 		response, err := http.Get(base + path)
 		if err != nil {
@@ -251,7 +271,7 @@ func TestInterruptedWhileTheDataSetIsMade(t *testing.T) {
 
 // A server on a loopback address answers to this machine's names and those it was given.
 func TestServeAnswersToItsNames(t *testing.T) {
-	base, _ := start(t, "--data", small(t), "--allow-host", "kvarter.example.org")
+	base, _ := start(t, "--data", shared(t), "--allow-host", "kvarter.example.org")
 	for host, want := range map[string]int{"localhost:1": 200, "kvarter.example.org": 200, "evil.example.org": 421} {
 		request, err := http.NewRequest(http.MethodGet, base+"/graphql?query={__typename}", nil)
 		if err != nil {
@@ -271,7 +291,7 @@ func TestServeAnswersToItsNames(t *testing.T) {
 
 // Clients that go away in the middle of an answer leave the server as it was.
 func TestClosedConnectionsLeaveTheServerHealthy(t *testing.T) {
-	base, _ := start(t, "--data", small(t))
+	base, _ := start(t, "--data", shared(t))
 	host := strings.TrimPrefix(base, "http://")
 	const slow = `{"query":"{ a: children { breakdown(of: POOR, by: [MUNICIPALITY, AGE, YEAR]) { totalCount } } b: children(where: {with: [POOR]}) { breakdown(of: IN_DAY_CARE, by: [MUNICIPALITY, AGE]) { nodes { estimate { value } } } } }"}`
 	if answer := post(t, base, slow); len(answer.Errors) > 0 {
@@ -321,7 +341,7 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"verify", "--data", "nowhere", "notebooks/none.ipynb"}, "none.ipynb"},
 	} {
 		if strings.Join(test.args, " ") == "verify --data nowhere notebooks/none.ipynb" {
-			test.args[2] = small(t)
+			test.args[2] = shared(t)
 		}
 		_, errs, code := command(t, test.args...)
 		if code != 2 || !strings.Contains(errs, test.want) {

@@ -64,7 +64,7 @@ func (s *server) prepare(ctx context.Context, p params, isGet bool) (*graphql.Op
 	}
 	variables, err := validator.VariableValues(s.schema, op, p.Variables)
 	if err != nil {
-		return nil, gqlerror.List{variableError(err)}
+		return nil, gqlerror.List{s.variableError(err)}
 	}
 	rec.cost = s.Limits.cost(s.schema, op, variables)
 	if rec.cost > s.Limits.Complexity {
@@ -99,7 +99,11 @@ func (s *server) document(text string) (*ast.QueryDocument, gqlerror.List) {
 		return nil, gqlerror.List{e}
 	}
 	if errs := validator.ValidateWithRules(s.schema, doc, rules.NewDefaultRules()); len(errs) > 0 {
-		return nil, coded(errs, codeValidation)
+		errs = coded(errs, codeValidation)
+		for _, e := range errs {
+			e.Message = s.withCodes(e.Message)
+		}
+		return nil, errs
 	}
 	if len(doc.Operations) == 0 {
 		return nil, coded(gqlerror.List{gqlerror.Errorf("the document has no operation")}, codeValidation)
@@ -141,8 +145,9 @@ func operationOf(doc *ast.QueryDocument, name string) (*ast.OperationDefinition,
 
 // variableError says which variable is wrong: the validator has it in the path, which in an
 // answer would mean a field.
-func variableError(err error) *gqlerror.Error {
+func (s *server) variableError(err error) *gqlerror.Error {
 	e := listOf(err)[0]
+	e.Message = s.withCodes(e.Message)
 	if at := strings.TrimPrefix(e.Path.String(), "variable."); at != "" {
 		return refused(fault.Invalid, "variable $%s: %s", at, e.Message)
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"runtime/debug"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -49,6 +51,26 @@ func coded(errs gqlerror.List, code string) gqlerror.List {
 		e.Extensions = map[string]any{"code": code}
 	}
 	return errs
+}
+
+// The validator's words for a code that an enum does not have, when none is like it.
+var unknownCode = regexp.MustCompile(`(?: does not exist in "(\w+)!?" enum|^.* is not a valid (\w+))\.?$`)
+
+// withCodes adds the codes of the enum to a message that one of them was expected.
+func (s *server) withCodes(message string) string {
+	found := unknownCode.FindStringSubmatch(message)
+	if found == nil {
+		return message
+	}
+	enum := s.schema.Types[found[1]+found[2]]
+	if enum == nil || len(enum.EnumValues) == 0 {
+		return message
+	}
+	var codes []string
+	for _, value := range enum.EnumValues {
+		codes = append(codes, value.Name)
+	}
+	return strings.TrimSuffix(message, ".") + "; its codes are " + strings.Join(codes, ", ")
 }
 
 // panicked is a panic while a field was resolved; it is logged where it was caught.

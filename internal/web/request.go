@@ -199,7 +199,7 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) (params, *http
 		return params{}, badRequest("the request body is empty; it must be a JSON object with `query`")
 	case body[0] == '[':
 		return params{}, badRequest("a list of requests is not supported; send one request at a time, or ask several fields in one document with aliases")
-	case body[0] != '{':
+	case body[0] != '{' && json.Valid(body):
 		return params{}, badRequest("the request body must be a JSON object with `query`, got %s", kind(body))
 	}
 	var raw map[string]json.RawMessage
