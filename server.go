@@ -75,6 +75,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // who interrupts a second time waits for nothing
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

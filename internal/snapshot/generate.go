@@ -15,7 +15,7 @@ import (
 func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Options, cells func(ctx context.Context, folder string) error, report *progress.Reporter) (_ Info, err error) {
 	defer fault.Wrap(&err, "snapshot.Generate(%s)", dir)
 	report.Start("Drawing the synthetic register", 0)
-	world, err := synth.Generate(o)
+	world, err := draw(ctx, o)
 	if err != nil {
 		return Info{}, err
 	}
@@ -45,6 +45,26 @@ func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Opt
 		return cells(ctx, folder)
 	}
 	return Create(ctx, dir, c, syntheticMeta(world.Options), write, build)
+}
+
+// draw returns as soon as ctx ends. The drawing then still runs to its end, some seconds, and what
+// it gives is thrown away.
+func draw(ctx context.Context, o synth.Options) (*synth.World, error) {
+	type drawn struct {
+		world *synth.World
+		err   error
+	}
+	out := make(chan drawn, 1)
+	go func() {
+		world, err := synth.Generate(o)
+		out <- drawn{world, err}
+	}()
+	select {
+	case d := <-out:
+		return d.world, d.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func syntheticMeta(o synth.Options) Meta {

@@ -100,7 +100,9 @@ func (s *server) logLine(r *http.Request, rec *record, out *written, took time.D
 			attrs = append(attrs, slog.String("codes", codes(rec.errors)), slog.String("error", shorten(rec.errors[0].Message, 200)))
 		}
 	}
-	if status >= 500 || strings.Contains(codes(rec.errors), codeInternal) {
+	if status == http.StatusServiceUnavailable {
+		level = slog.LevelWarn
+	} else if status >= 500 || strings.Contains(codes(rec.errors), codeInternal) {
 		level = slog.LevelError
 	}
 	message := "request"
