@@ -741,10 +741,9 @@ func TestLargestWithinLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			r := ask(t, server, document, nil)
-			took := time.Since(start)
-			t.Logf("%d %s %s in %v", r.status, r.code(), r.message(), took)
-			if took > 15*time.Second || r.code() == "INTERNAL" {
-				t.Errorf("%v: %+v", took, r.Errors)
+			t.Logf("%d %s %s in %v", r.status, r.code(), r.message(), time.Since(start)) // depends on the machine
+			if r.code() == "INTERNAL" || r.Errors == nil && r.Data == nil {
+				t.Errorf("%s: %+v", r.Data, r.Errors)
 			}
 		})
 	}
