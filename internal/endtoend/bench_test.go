@@ -34,7 +34,7 @@ func served(b *testing.B) (*contract.Contract, *store.Store, *httptest.Server) {
 	}
 	folder, info, err := snapshot.Current(filepath.Join(root, "data"))
 	if fault.KindOf(err) == fault.NotFound || err == nil && info.ContractHash != c.Hash {
-		b.Skip("the default data set is not there; `go run . generate` makes it")
+		b.Skip("the default data set is not there, or of another contract; `go run . generate` makes it")
 	}
 	if err != nil {
 		b.Fatal(err)
@@ -237,7 +237,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 	folder, _, err := snapshot.Current(filepath.Join(root, "data"))
 	if fault.KindOf(err) == fault.NotFound {
-		b.Skip("the default data set is not there; `go run . generate` makes it")
+		b.Skip("the default data set is not there, or of another contract; `go run . generate` makes it")
 	}
 	if err != nil {
 		b.Fatal(err)
