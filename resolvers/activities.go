@@ -312,7 +312,11 @@ func (r *Resolver) mappingWarnings(c *model.ActivityCount) ([]string, error) {
 		return nil, err
 	}
 	var nowhere, undated int64
+	var recorded []int
 	for _, s := range all {
+		if s.Year != nil {
+			recorded = append(recorded, *s.Year)
+		}
 		switch {
 		case s.Activity == nil:
 			nowhere += s.N
@@ -325,6 +329,9 @@ func (r *Resolver) mappingWarnings(c *model.ActivityCount) ([]string, error) {
 	}
 	if c.Year != nil && undated > 0 {
 		out = append(out, fmt.Sprintf("participations of the data set without a recorded year of start, which stand in no year: %d", undated))
+	}
+	if c.Year != nil && len(recorded) > 0 && (*c.Year < slices.Min(recorded) || *c.Year > slices.Max(recorded)) {
+		out = append(out, fmt.Sprintf("starts are recorded from %d to %d, so that none in %d says nothing", slices.Min(recorded), slices.Max(recorded), *c.Year))
 	}
 	return out, nil
 }

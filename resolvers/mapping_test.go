@@ -64,3 +64,16 @@ func TestComparableOthersAreNoParticipants(t *testing.T) {
 		t.Errorf("the reach of 2014 is not of the 8 who started:\n%s", with)
 	}
 }
+
+// A year outside those in which starts are recorded has no participants, and says that this is no
+// finding.
+func TestAYearWithoutRecordedStartsIsNoZero(t *testing.T) {
+	c := storetest.Contract(t)
+	server := serve(t, c, storetest.Open(t, c, storetest.World+"; DELETE FROM participant WHERE start_year = 2016"))
+	text := string(ask(t, server, "{ activityMapping(by: [YEAR], where: {type: [LEISURE_JOB]}) { year reach { value status } warnings } }", nil))
+	for _, want := range []string{"starts are recorded from 2014 to 2015, so that none in 2016 says nothing", `"status": "NO_OBSERVATIONS"`} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("got\n%s\nwant %q once", text, want)
+		}
+	}
+}

@@ -254,11 +254,8 @@ func (c *costing) length(f *ast.Field, standard int) int {
 	args := f.ArgumentMap(c.variables)
 	length := standard
 	if by, of := args["by"], args["of"]; by != nil || of != nil {
-		key := c.schema.Types["CellKey"]
-		if element := c.schema.Types[f.Definition.Type.Name()]; f.Definition.Type.Elem != nil && element != nil && element.Name != "Cell" {
-			key = element // rows that are their own key: of the mapping of activities, of the survey
-		}
-		length = min(c.codes(by, key)*c.codes(of, key), c.cells)
+		row := c.schema.Types[f.Definition.Type.Name()]
+		length = min(c.codes(by, row)*c.codes(of, row), c.cells)
 		if f.Name == "trend" {
 			length = min(length*listLength, c.cells)
 		}
@@ -275,21 +272,23 @@ func (c *costing) length(f *ast.Field, standard int) int {
 }
 
 // codes multiplies the numbers of values of the dimensions in an argument; what is not a
-// dimension counts 1. The dimension AGE_GROUP is the field ageGroup of key, which is CellKey or the
-// type of the rows.
-func (c *costing) codes(argument any, key *ast.Definition) int {
+// dimension counts 1. The dimension AGE_GROUP is the field ageGroup of CellKey, THEME that of the
+// row, where rows are their own key.
+func (c *costing) codes(argument any, row *ast.Definition) int {
 	switch argument := argument.(type) {
 	case []any:
 		product := 1
 		for _, a := range argument {
-			product = min(product*c.codes(a, key), costTop)
+			product = min(product*c.codes(a, row), costTop)
 		}
 		return product
 	case string:
-		if key == nil {
-			return 1
+		var field *ast.FieldDefinition
+		for _, key := range []*ast.Definition{c.schema.Types["CellKey"], row} {
+			if key != nil && field == nil {
+				field = key.Fields.ForName(lowerCamel(argument))
+			}
 		}
-		field := key.Fields.ForName(lowerCamel(argument))
 		if field == nil {
 			return 1
 		}
