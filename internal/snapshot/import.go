@@ -168,6 +168,9 @@ func (s *staged) load(t recipeTable) error {
 	if !whole {
 		return nil
 	}
+	if doubtful, err := s.points(selected.csvs); err != nil || doubtful {
+		return err
+	}
 	relation, columns, err := s.describe(selected)
 	if err != nil {
 		return s.wrongSelect(t, err)
@@ -223,6 +226,8 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 		line += m.line
 	case !errors.As(err, &engine) || engine.Type == duckdb.ErrorTypeInternal || engine.Type == duckdb.ErrorTypeFatal:
 		return err
+	case strings.Contains(message, "No function matches the given name and argument types") && strings.Contains(message, "(VARCHAR"):
+		message += "; a column is text if one of its values is no number: name the column without a function, and each such value is listed with its row"
 	case engine.Type == duckdb.ErrorTypeConversion:
 		message += "; leave a column without a cast, and each value that cannot be read is listed with its row"
 	}
@@ -234,6 +239,7 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 func oneLine(message string) string {
 	message, _, _ = strings.Cut(message, "\n\nLINE ")
 	message, _, _ = strings.Cut(message, "\n\nPossible ")
+	message, _, _ = strings.Cut(message, ". You might need to add explicit type casts.\n\tCandidate functions:")
 	message = strings.TrimPrefix(message, "Attempting to fetch from an unsuccessful query result\nError: ")
 	if kind, rest, ok := strings.Cut(message, " Error: "); ok && len(kind) < 20 {
 		message = rest
@@ -466,6 +472,9 @@ func typed(c *contract.Column, kind string) string {
 		}
 		return fmt.Sprintf("TRY_CAST(%s AS %s)", name, c.Type.SQL())
 	case "VARCHAR", "JSON", "ENUM":
+		if c.Type == contract.Int && kind != "JSON" { // in JSON a point is never one of thousands
+			text = fmt.Sprintf("(CASE WHEN NOT regexp_full_match(%[1]s, '"+pointedThousands+"') THEN %[1]s END)", text)
+		}
 		if c.Type == contract.Int {
 			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '[+-]?\\d+(\\.0*)?') THEN TRY_CAST(TRY_CAST(%[1]s AS DECIMAL(38,6)) AS BIGINT) END", text)
 		}
@@ -505,13 +514,16 @@ func (s *staged) rejected(selected *selection) (found bool, err error) {
 		} else {
 			seen[id] = true
 		}
+		line = strings.TrimSpace(line) // it begins with the end of the line before, in files of Windows
 		f := Finding{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", at), Column: column, Rule: "line", Value: clip(line), Rows: 1,
 			Message: fmt.Sprintf("%q cannot be read: %s", clip(line), rejection(kind, message))}
 		if lenient[file] {
 			f.Severity = Warning
 		}
 		found = found || f.Severity == Error
-		s.add(f)
+		if !slices.Contains(s.findings, f) { // another table may read the same file
+			s.add(f)
+		}
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return found, err
@@ -529,7 +541,7 @@ func rejection(kind, message string) string {
 	expected, got, _ := strings.Cut(strings.TrimPrefix(message, "Expected Number of Columns: "), " Found: ")
 	switch kind {
 	case "TOO MANY COLUMNS":
-		return fmt.Sprintf("it has %s or more fields, the header %s; a text with a comma in it needs quotes", got, expected)
+		return fmt.Sprintf("it has %s or more fields, the header %s; a text with the separator in it needs quotes", got, expected)
 	case "MISSING COLUMNS":
 		return fmt.Sprintf("it has %s fields, the header %s", got, expected)
 	}

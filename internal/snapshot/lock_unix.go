@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"github.com/kvarter/kvarter/internal/fault"
@@ -26,4 +27,41 @@ func lock(path string) (unlock func(), err error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return func() { _ = f.Close() }, nil
+}
+
+// share takes a file so that claim leaves it, until release is called or the process ends.
+func share(path string) (release func(), err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	// It waits for a claim to end, after which the file may be gone.
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	sharing.Store(f, true)
+	return func() { sharing.Delete(f); _ = f.Close() }, nil
+}
+
+// sharing keeps the files that are shared: the garbage collector closes a file that nobody has.
+var sharing sync.Map
+
+// claim takes a file for its removal, until release is called; ok is false if anyone shares it.
+func claim(path string) (release func(), ok bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, false, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, false, f.Close()
+	}
+	if err != nil {
+		return nil, false, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, true, nil
 }

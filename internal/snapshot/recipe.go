@@ -63,7 +63,7 @@ func parseRecipe(file string, text []byte, c *contract.Contract) (*Recipe, error
 		if !errors.As(err, &located) || located.GetToken() == nil {
 			return nil, fault.Invalidf("%s: %s", file, err)
 		}
-		p.wrong(located.GetToken().Position.Line, "%s", located.GetMessage())
+		p.wrong(located.GetToken().Position.Line, "%s%s", located.GetMessage(), yamlHint(located.GetMessage()))
 	case len(tree.Docs) > 1:
 		p.wrong(1, "one YAML document was expected, found %d", len(tree.Docs))
 	case len(tree.Docs) == 0 || tree.Docs[0].Body == nil:
@@ -75,6 +75,17 @@ func parseRecipe(file string, text []byte, c *contract.Contract) (*Recipe, error
 		return nil, fault.Invalidf("%s", strings.Join(p.mistakes, "\n"))
 	}
 	return p.recipe, nil
+}
+
+// yamlHint says what most often is behind a message of the YAML parser.
+func yamlHint(message string) string {
+	switch {
+	case strings.Contains(message, "mapping value is not allowed"):
+		return `; a text with ": " in it needs quotes, and a SELECT of more than one line begins with select: |`
+	case strings.Contains(message, "found character '\t'"):
+		return "; YAML is indented with blanks, not with tabs"
+	}
+	return ""
 }
 
 type recipeParser struct {

@@ -58,6 +58,8 @@ func TestRecipeMistakes(t *testing.T) {
 	tests := []struct{ name, old, new, want string }{
 		{"an unknown key", "licence: CC-BY-4.0\ncitation", "license: CC-BY-4.0\ncitation", `recipe.yaml:4: the recipe has no "license"; did you mean licence?`},
 		{"a key that is missing", "citation: Mine, 2024\n", "", `recipe.yaml:1: the recipe: "citation" is missing`},
+		{"a colon in a title", "title: Mine", "title: Mine: 2024", `recipe.yaml:2: mapping value is not allowed in this context; a text with ": " in it needs quotes`},
+		{"a tab at the first table", "  child_year:", "\tchild_year:", `cannot start any token; YAML is indented with blanks, not with tabs`},
 		{"an unknown table", "  area:", "  aera:", `recipe.yaml:18: tables has no "aera"; did you mean area?`},
 		{"an unknown key of a table", "{select: SELECT 1}", "{sql: SELECT 1}", `recipe.yaml:18: table area has no "sql"; known are select`},
 		{"a table without a SELECT", "{select: SELECT 1}", "{select: }", `recipe.yaml:18: select: a text was expected`},

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 	"golang.org/x/text/unicode/norm"
@@ -77,7 +79,7 @@ func (k *checker) all() error {
 		if f == nil {
 			continue
 		}
-		for _, rule := range []func(*facts) error{k.rowRules, k.codes, k.duplicates, k.repeated, k.references, k.recordKeys, k.jumps, k.units, k.swapped, k.offTheList, k.names} {
+		for _, rule := range []func(*facts) error{k.rowRules, k.codes, k.duplicates, k.sizes, k.repeated, k.references, k.recordKeys, k.jumps, k.units, k.swapped, k.offTheList, k.names} {
 			if err := rule(f); err != nil {
 				return fmt.Errorf("table %s: %w", t.Name, err)
 			}
@@ -277,16 +279,60 @@ func describeColumn(c *contract.Column) string {
 
 func wrongType(c *contract.Column, value string) string {
 	hint := ""
+	value = strings.TrimSpace(value)
+	number := c.Type == contract.Int || c.Type == contract.Decimal
 	switch {
-	case c.Type == contract.Int && strings.Contains(value, ".") || c.Type == contract.Int && strings.Contains(value, ","):
-		hint = "; are these thousands, or does the point part thousands?"
-	case c.Type == contract.Decimal && strings.Contains(value, ","):
-		hint = "; read the file with read_csv('…', decimal_separator = ',')"
+	case slices.Contains(missingMarks, strings.ToUpper(value)):
+		hint = fmt.Sprintf("; if it marks a missing value, read the file with read_csv('…', nullstr = ['', %s])", quoteText(value))
+	case c.Type == contract.Int && pointsPartThousands(value):
+		hint = "; if points part thousands, read the file with read_csv('…', decimal_separator = ',', thousands = '.'); else write round(column::DOUBLE)"
+	case c.Type == contract.Int && looksLike(decimalNumber, value):
+		hint = "; write round(column), or 1000 * column if these are thousands"
+	case number && looksLike(commaNumber, value):
+		hint = "; read the file with read_csv('…', decimal_separator = ','), or with all_varchar write replace(column, ',', '.')"
+		if c.Type == contract.Int {
+			hint += ", and round it"
+		}
+	case c.Type == contract.Date && looksLike(dayFirst, value) && !inCalendar(value):
+		hint = "; read day, month, year, the calendar has no such day, and one such value makes a text of the whole column"
+	case c.Type == contract.Date && looksLike(dayFirst, value):
+		hint = "; read the file with read_csv('…', dateformat = '%d-%m-%Y'), with the points or slashes of the file"
+	case c.Type == contract.Bool:
+		hint = "; 1, 0, true and false are read, and of other marks write column = 'J'"
 	case c.Type == contract.Strings:
 		hint = "; a text is split with string_split(column, ';')"
 	}
 	return fmt.Sprintf("%q is not %s%s", value, typeNames[c.Type], hint)
 }
+
+// missingMarks are what statistical systems and publishers write for a value that is missing.
+var missingMarks = []string{".", "..", "-", "NA", "N/A", "NAN", "NULL", "NONE"}
+
+// Forms of numbers and dates that are common, and that the contract's types do not read.
+const (
+	decimalNumber = `[+-]?\d+\.\d+`
+	commaNumber   = `[+-]?\d+(\.\d{3})*,\d+`
+	dayFirst      = `\d{1,2}[-./]\d{1,2}[-./]\d{2,4}`
+	// Points after each three digits, as thousands are written in Danish; 1.000 may be either.
+	pointedThousands = `[+-]?[1-9]\d{0,2}(\.\d{3})+`
+)
+
+func looksLike(form, value string) bool {
+	return regexp.MustCompile("^(" + form + ")$").MatchString(value)
+}
+
+// inCalendar reports whether a value of the form dayFirst is a day, month and year.
+func inCalendar(value string) bool {
+	plain := strings.NewReplacer(".", "-", "/", "-").Replace(value)
+	for _, layout := range []string{"2-1-2006", "2-1-06"} {
+		if _, err := time.Parse(layout, plain); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func pointsPartThousands(value string) bool { return looksLike(pointedThousands, value) }
 
 // suggestCode suggests the code that a value means: by its spelling or its label.
 func suggestCode(value string, l *contract.Codelist, codes []string) string {
@@ -426,6 +472,32 @@ func (k *checker) references(f *facts) error {
 		}
 	}
 	return nil
+}
+
+// sizes: a row is a person, who has a number, or a group, which says how many it is. A table that
+// has neither is one of persons who cannot be followed, of which recordKeys warns.
+func (k *checker) sizes(f *facts) error {
+	if f.Person == "" || !f.has("n") && !f.has(f.Person) {
+		return nil
+	}
+	var missing []string
+	for _, name := range []string{"n", f.Person} {
+		if f.has(name) {
+			missing = append(missing, f.came(name)+" IS NULL")
+		}
+	}
+	r := rule{column: "n", name: "empty", severity: Error,
+		rows: fmt.Sprintf("SELECT _at, NULL AS value, NULL AS extra FROM %s WHERE %s", f.view, strings.Join(missing, " AND ")),
+		message: func(_, _ string) string {
+			return fmt.Sprintf("this is empty, and the row has no %s; how many a group counts was expected. Leave out a row whose number was not published", f.Person)
+		}}
+	if !f.has("n") {
+		r.column, r.name, r.severity = f.Person, "record key", Warning
+		r.message = func(_, _ string) string {
+			return "this is empty; the row counts as one person, who is not followed over the years and has no record key"
+		}
+	}
+	return k.list(f, r)
 }
 
 // recordKeys: a person has one secret key, the same in all years.

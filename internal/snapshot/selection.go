@@ -24,6 +24,7 @@ type selection struct {
 	traced string // the same with the columns _file and _row of each row's origin; or ""
 	origin string // a SELECT of _file and _row from the file that traced rows come from; or ""
 	reads  []read
+	csvs   []*csvRead
 }
 
 // read is a file, or a pattern of files, that a selection reads.
@@ -32,6 +33,7 @@ type read struct {
 	path     string // absolute
 	files    []string
 	encoding bool // the recipe states the encoding
+	skips    bool // the recipe leaves out lines at the top, or says what to take for them
 	lenient  bool // the recipe wants unreadable lines ignored
 }
 
@@ -96,7 +98,7 @@ func parseSelect(ctx context.Context, conn *sql.Conn, text, folder string) (*sel
 	if p.err != nil {
 		return nil, p.err
 	}
-	s := &selection{reads: p.reads}
+	s := &selection{reads: p.reads, csvs: p.csvs}
 	if s.text, err = p.write(node); err != nil {
 		return nil, err
 	}
@@ -146,6 +148,7 @@ type preparer struct {
 	folder string
 	ctes   map[string]object
 	reads  []read
+	csvs   []*csvRead
 	err    error // the first
 }
 
@@ -207,11 +210,13 @@ func (p *preparer) prepare(o object) {
 	if !slices.Contains(fileReaders, name) || len(arguments) == 0 {
 		return
 	}
-	r, collects := read{function: name}, false
+	r, collects, before := read{function: name}, false, len(p.reads)
 	for _, a := range arguments[1:] {
 		switch strings.ToLower(columnName(child(a, "left"))) {
 		case "encoding":
 			r.encoding = true
+		case "skip", "comment":
+			r.skips = true
 		case "ignore_errors":
 			r.lenient = true
 		case "store_rejects":
@@ -242,6 +247,15 @@ func (p *preparer) prepare(o object) {
 	if strings.HasPrefix(name, "read_csv") && !collects {
 		collecting := child(child(p.template("FROM read_csv('x', store_rejects = true)"), "from_table"), "function")
 		function["children"] = append(function["children"].([]any), collecting["children"].([]any)[1])
+	}
+	if strings.HasPrefix(name, "read_csv") {
+		var files []string
+		for _, r := range p.reads[before:] {
+			files = append(files, r.files...)
+		}
+		if c := p.csvReadOf(o, files); c != nil {
+			p.csvs = append(p.csvs, c)
+		}
 	}
 	if str(o, "alias") == "" {
 		o["alias"] = name
@@ -350,7 +364,13 @@ func (p *preparer) trace(node object) object {
 		return nil
 	}
 	if !starred {
-		items := p.template("SELECT " + fileColumn + ", " + rowColumn)
+		// Named by their relation: a file that is read twice, as parents are joined to their
+		// children, has them twice.
+		of := ""
+		if alias != "" {
+			of = quoteName(alias) + "."
+		}
+		items := p.template("SELECT " + of + fileColumn + ", " + of + rowColumn)
 		node["select_list"] = append(node["select_list"].([]any), items["select_list"].([]any)...)
 	}
 	return origin

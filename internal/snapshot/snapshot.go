@@ -100,6 +100,18 @@ func Current(dir string) (folder string, _ Info, err error) {
 	return folder, info, nil
 }
 
+// Hold keeps the snapshot in a folder from being removed when newer ones are made, until release
+// is called or the process ends: a server answers from the files it has begun with. It is a
+// NotFound fault if the snapshot is gone; ask Current again then.
+func Hold(folder string) (release func(), err error) {
+	defer fault.Wrap(&err, "snapshot.Hold(%s)", folder)
+	release, err = share(filepath.Join(folder, infoFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fault.NotFoundf("the data set in %s has been replaced by newer ones", folder)
+	}
+	return release, err
+}
+
 // currentName returns the name of the current snapshot's folder, or "" if there is none.
 func currentName(dir string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, currentFile))
@@ -229,7 +241,7 @@ func createdBy() string {
 }
 
 // publish gives the finished folder its name, makes it the current one and removes all older
-// ones but the one that was current until now.
+// ones but the one that was current until now and those that are held.
 func publish(dir, all, building string, info Info) error {
 	previous, err := currentName(dir)
 	if err != nil {
@@ -308,7 +320,8 @@ func removeLeftovers(all string) error {
 	return nil
 }
 
-// removeExcept removes the snapshots that are not named; what is no snapshot is left alone.
+// removeExcept removes the snapshots that are not named; what is held, or no snapshot, is left
+// alone.
 func removeExcept(all string, keep ...string) error {
 	entries, err := os.ReadDir(all)
 	if err != nil {
@@ -319,10 +332,20 @@ func removeExcept(all string, keep ...string) error {
 		if _, err := os.Stat(filepath.Join(folder, infoFile)); err != nil {
 			continue
 		}
-		if !slices.Contains(keep, e.Name()) {
-			if err := os.RemoveAll(folder); err != nil {
-				return err
-			}
+		if slices.Contains(keep, e.Name()) {
+			continue
+		}
+		release, free, err := claim(filepath.Join(folder, infoFile))
+		if err != nil {
+			return err
+		}
+		if !free {
+			continue
+		}
+		err = os.RemoveAll(folder)
+		release()
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -269,6 +269,53 @@ func TestSwitchKeepsThePreviousAndRemovesOlder(t *testing.T) {
 	}
 }
 
+// A server that holds its snapshot to the end of the process may drop release.
+func TestAHoldOutlivesItsRelease(t *testing.T) {
+	dir := t.TempDir()
+	mustCreate(t, dir, plans("one"))
+	first := currentFolder(t, dir)
+	if _, err := snapshot.Hold(first); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	runtime.GC() // finalizers of the first are run before the second ends, or soon after
+	mustCreate(t, dir, plans("two"))
+	mustCreate(t, dir, plans("three"))
+	if got := snapshots(t, dir); !slices.Contains(got, filepath.Base(first)) {
+		t.Errorf("kept %v, without the held %s", got, first)
+	}
+}
+
+// What a server answers from stays while it runs, however many data sets are made meanwhile.
+func TestAHeldSnapshotStays(t *testing.T) {
+	dir := t.TempDir()
+	mustCreate(t, dir, plans("one"))
+	first := currentFolder(t, dir)
+	release, err := snapshot.Hold(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := snapshot.Hold(first) // by a second server
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustCreate(t, dir, plans("two"))
+	mustCreate(t, dir, plans("three"))
+	again()
+	mustCreate(t, dir, plans("four"))
+	if got := snapshots(t, dir); len(got) != 3 || !slices.Contains(got, filepath.Base(first)) {
+		t.Errorf("kept %v, without the held %s", got, first)
+	}
+	release()
+	mustCreate(t, dir, plans("five"))
+	if got := snapshots(t, dir); len(got) != 2 || slices.Contains(got, filepath.Base(first)) {
+		t.Errorf("kept %v, with %s, which nobody holds", got, first)
+	}
+	if _, err := snapshot.Hold(first); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("holding what is gone: %v", err)
+	}
+}
+
 func TestFailuresLeaveTheCurrentSnapshot(t *testing.T) {
 	dir := t.TempDir()
 	mustCreate(t, dir, plans("one"))

@@ -36,6 +36,12 @@ func checkFile(r read, file, name string) ([]Finding, error) {
 		return wrong("this is a folder; a file was expected"), nil
 	case info.Size() == 0:
 		return wrong("the file is empty; rows were expected"), nil
+	case slices.Contains(rowReaders, r.function) && strings.Contains(r.function, "parquet"):
+		whole, err := isParquet(file)
+		if err == nil && !whole {
+			return wrong("this is no whole Parquet file: it does not begin and end with PAR1; was it cut off when it was copied?"), nil
+		}
+		return nil, err
 	case strings.Contains(r.function, "parquet") || r.encoding || strings.HasSuffix(lower, ".gz") || strings.HasSuffix(lower, ".zst"):
 		return nil, nil // DuckDB says what is wrong with these
 	}
@@ -45,6 +51,13 @@ func checkFile(r read, file, name string) ([]Finding, error) {
 	}
 	if problem != "" {
 		return wrong(problem), nil
+	}
+	if strings.HasPrefix(r.function, "read_csv") && !r.skips {
+		if first, err := firstLine(file); err != nil {
+			return nil, err
+		} else if strings.HasPrefix(strings.ToLower(first), "sep=") {
+			return wrong(fmt.Sprintf("line 1 is %q, a word to a spreadsheet and no header; read the file with read_csv('…', skip = 1)", first)), nil
+		}
 	}
 	if !strings.Contains(r.function, "json") {
 		return nil, nil
@@ -66,6 +79,40 @@ func checkFile(r read, file, name string) ([]Finding, error) {
 		findings[i].File = name
 	}
 	return findings, nil
+}
+
+// isParquet reports whether a file begins and ends as Parquet does.
+func isParquet(file string) (bool, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	const mark = "PAR1"
+	ends := make([]byte, 2*len(mark))
+	if _, err := io.ReadFull(f, ends[:len(mark)]); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	if _, err := f.Seek(-int64(len(mark)), io.SeekEnd); err != nil {
+		return false, err
+	}
+	_, err = io.ReadFull(f, ends[len(mark):])
+	return string(ends) == mark+mark, err
+}
+
+// firstLine returns the first line of a text, or the first hundred bytes of it, without the mark
+// of its encoding.
+func firstLine(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 100))
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSpace(strings.TrimPrefix(line, "\ufeff")), err
 }
 
 // checkText returns what is wrong with the encoding of a file and where, or "".
