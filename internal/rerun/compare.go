@@ -27,6 +27,7 @@ const (
 	NotRun     Kind = "not run"     // the kernel was gone by then
 	Order      Kind = "order"       // the committed notebook was not executed from top to bottom
 	OtherData  Kind = "other data"  // the committed outputs come from another data set
+	Prose      Kind = "prose"       // a number in the text that no cell asserts
 )
 
 // Difference is one thing in which a cell's outputs are not the committed ones.
@@ -58,6 +59,8 @@ func (d Difference) String() string {
 		return fmt.Sprintf("%sexecution counter is %s, should be %s; execute the notebook from top to bottom", where, d.Old, d.New)
 	case OtherData:
 		return fmt.Sprintf("another data set: the committed outputs come from %s, the server has %s", d.Old, d.New)
+	case Prose:
+		return fmt.Sprintf("%s: %stells %s; the nearest that a cell asserts or the code holds is %s", d.Kind, where, d.Old, d.New)
 	default:
 		return fmt.Sprintf("%s%s: %s", where, d.Kind, d.New)
 	}

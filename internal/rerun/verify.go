@@ -58,10 +58,11 @@ func (v Verdict) Same() bool {
 type Result struct {
 	Path    string // as it was given, or relative to the repository
 	Cells   []CellResult
-	Old     string // the fingerprint of the data set behind the committed outputs; "" if it names none
-	New     string // and of the one that the server has
-	Updated bool   // the file has been rewritten
-	Kept    string // why it was not, where Options.Update asked for it
+	Prose   []Difference // numbers in the text that no cell asserts
+	Old     string       // the fingerprint of the data set behind the committed outputs; "" if it names none
+	New     string       // and of the one that the server has
+	Updated bool         // the file has been rewritten
+	Kept    string       // why it was not, where Options.Update asked for it
 	Elapsed time.Duration
 }
 
@@ -69,7 +70,7 @@ type Result struct {
 func (r Result) Same() bool { return r.differences() == 0 }
 
 func (r Result) differences() int {
-	n := 0
+	n := len(r.Prose)
 	for _, c := range r.Cells {
 		n += len(c.Differences)
 	}
@@ -284,6 +285,9 @@ func (o Options) verify(ctx context.Context, tools toolchain, path string, n *No
 		}
 		r.Cells = append(r.Cells, result)
 	}
+	if r.ran() {
+		r.Prose = n.prose(code, fresh)
+	}
 	if o.Update {
 		r.Kept = r.unfit(fresh, []string{k.dir, o.Repo})
 		if r.Kept == "" {
@@ -335,6 +339,19 @@ func (r *CellResult) compare(cell *Cell, e execution, k *kernel) {
 		r.Differences = append(r.Differences, Difference{Kind: Order, Old: old, New: fmt.Sprint(r.Number)})
 	}
 	r.Differences = append(r.Differences, c.found...)
+}
+
+// ran says whether every cell ran to its end: a cell that did not has asserted nothing.
+func (r Result) ran() bool {
+	for _, c := range r.Cells {
+		for _, d := range c.Differences {
+			switch d.Kind {
+			case Failed, Died, TimedOut, NotRun:
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // withoutMention drops the differences that only show another fingerprint.
