@@ -79,7 +79,7 @@ func (k *checker) all() error {
 		if f == nil {
 			continue
 		}
-		for _, rule := range []func(*facts) error{k.rowRules, k.codes, k.duplicates, k.sizes, k.repeated, k.references, k.recordKeys, k.jumps, k.units, k.swapped, k.offTheList, k.names} {
+		for _, rule := range []func(*facts) error{k.rowRules, k.codes, k.duplicates, k.sizes, k.repeated, k.references, k.settings, k.recordKeys, k.jumps, k.units, k.scales, k.swapped, k.offTheList, k.names} {
 			if err := rule(f); err != nil {
 				return fmt.Errorf("table %s: %w", t.Name, err)
 			}
@@ -474,6 +474,19 @@ func (k *checker) references(f *facts) error {
 	return nil
 }
 
+// settings: who lives in an area counts as living under a plan, so the area has to be under one.
+func (k *checker) settings(f *facts) error {
+	area := k.tables["area"]
+	if f.Person == "" || !f.has("area_id") || area == nil || !area.has("area_id") || !area.has("supported") {
+		return nil
+	}
+	return k.list(f, rule{column: "area_id", name: "combination", severity: Error,
+		rows: fmt.Sprintf("SELECT _at, area_id AS value, NULL AS extra FROM %s WHERE area_id IN (SELECT area_id FROM %s WHERE NOT supported)", f.view, area.view),
+		message: func(value, _ string) string {
+			return fmt.Sprintf("the area %q is not under a social housing plan, since its row of the table area has supported false; leave area_id empty for those in the rest of the country, or set supported to true", value)
+		}})
+}
+
 // sizes: a row is a person, who has a number, or a group, which says how many it is. A table that
 // has neither is one of persons who cannot be followed, of which recordKeys warns.
 func (k *checker) sizes(f *facts) error {
@@ -585,6 +598,36 @@ func (k *checker) units(f *facts) error {
 			}})
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// lowestIncome is a yearly income in kroner that somebody in a table of incomes is above.
+const lowestIncome = 5000
+
+// scales: shares in the place of percentages, and thousands of kroner in the place of kroner, show
+// only over a whole column.
+func (k *checker) scales(f *facts) error {
+	for _, c := range f.columns {
+		most, message := 0.0, ""
+		switch {
+		case c.Type == contract.Decimal && c.Unit == "percent" && !math.IsInf(c.Max, 0):
+			most, message = c.Max/100, "no value is above %s; are these shares? Percent were expected, 100 times as much"
+		case slices.ContainsFunc(k.contract.Measures, func(m *contract.Measure) bool {
+			return m.Unit == "DKK" && m.Column == c.Name && slices.Contains(m.Tables, f.Name)
+		}):
+			most, message = lowestIncome, "no value is above %s; are these thousands of kroner? Kroner were expected"
+		default:
+			continue
+		}
+		var highest sql.NullFloat64
+		if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT max(abs(%s))::DOUBLE FROM %s", quoteName(c.Name), f.view)).Scan(&highest); err != nil {
+			return err
+		}
+		if highest.Float64 > 0 && highest.Float64 <= most {
+			value := strconv.FormatFloat(highest.Float64, 'f', -1, 64)
+			k.add(Finding{Severity: Warning, File: k.whole, Column: f.Name + "." + c.Name, Rule: "unit", Value: value, Rows: 1, Table: f.Name, Message: fmt.Sprintf(message, value)})
 		}
 	}
 	return nil
