@@ -26,7 +26,7 @@ import (
 )
 
 // pinnedFingerprint is of seed 1 at scale 0.01 in the default world.
-const pinnedFingerprint = "9ad3e07be276063d5b7ec740115d7ab86015414e653ddd8d77b440f77b57a07e"
+const pinnedFingerprint = "281d8c6563c2e9f03b227f87c828aaa782c8502f35fa774c794641ea35925383"
 
 var meta = snapshot.Meta{Name: "test", Title: "A test", Licence: "CC0-1.0", Citation: "none"}
 

@@ -95,11 +95,14 @@ var coherence = []law{
 		WHERE r.person_id IS NULL`},
 	{"a participant took part in an activity of the type, place and ages, while it ran", `
 		SELECT count(*) FROM participant AS p LEFT JOIN activity AS a USING (activity_id)
-		WHERE p.treated <> (p.activity_id IS NOT NULL) OR p.treated <> (start_year IS NOT NULL) OR p.treated AND (a.activity_id IS NULL OR a.type <> p.type OR a.area_id <> p.area_id
+		WHERE p.treated <> (p.activity_id IS NOT NULL) OR p.treated <> (end_year IS NOT NULL) OR p.treated AND (a.activity_id IS NULL OR a.type <> p.type OR a.area_id <> p.area_id
 			OR p.age NOT BETWEEN age_min AND age_max OR start_year < year(a.start) OR end_year < start_year OR end_year > year(a."end"))`},
-	{"a participant lives in the area in the year of the start", `
+	{"participants live in the area in the year of the start, and those compared with them in the year they were approached", `
 		SELECT count(*) FROM participant AS p LEFT JOIN resident_year AS r ON p.person_id = r.person_id AND r.year = p.start_year AND r.area_id = p.area_id
-		WHERE p.treated AND r.person_id IS NULL`},
+		WHERE r.person_id IS NULL`},
+	{"those compared are approached in a year in which participants start", `
+		SELECT count(*) FROM participant AS p WHERE NOT p.treated AND NOT EXISTS
+			(FROM activity AS a WHERE a.type = p.type AND a.area_id = p.area_id AND p.age BETWEEN age_min AND age_max AND p.start_year BETWEEN year(a.start) AND year(a."end"))`},
 	{"outcomes are recorded for their ages", `
 		SELECT count(*) FROM participant WHERE (in_leisure_job IS NULL) <> (age < 13) OR (in_education IS NULL) <> (age < 15)
 			OR (charged IS NULL) <> (age < 10) OR (absence IS NULL) <> (age >= 18)`},

@@ -94,7 +94,7 @@ type participant struct {
 	chargedBefore, jobBefore            bool
 	absenceBefore                       int16
 	activity                            int32 // -1 if not treated
-	startYear, endYear                  int32
+	startYear, endYear                  int32 // of the untreated the year approached, and NullInt
 	leisureJob, education, chargedAfter uint8 // or NullCode
 	absenceAfter                        int32 // or NullInt
 	adult                               bool
@@ -149,9 +149,9 @@ func (w *world) enrol(kind int) {
 				if !p.treated && !compared {
 					continue
 				}
-				p.activity, p.startYear, p.endYear = -1, NullInt, NullInt
+				p.activity, p.startYear, p.endYear = -1, int32(year), NullInt
 				if p.treated {
-					p.activity, p.startYear, p.endYear = int32(i), int32(year), int32(min(year+long, act.lastYear))
+					p.activity, p.endYear = int32(i), int32(min(year+long, act.lastYear))
 				}
 				w.after(t, &p, u)
 				w.participants = append(w.participants, p)
