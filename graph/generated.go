@@ -32,6 +32,7 @@ type ResolverRoot interface {
 	Activity() ActivityResolver
 	ActivityCount() ActivityCountResolver
 	Area() AreaResolver
+	Balance() BalanceResolver
 	Code() CodeResolver
 	Cohort() CohortResolver
 	Comparison() ComparisonResolver
@@ -159,6 +160,17 @@ type ComplexityRoot struct {
 		Residents               func(childComplexity int) int
 		Source                  func(childComplexity int) int
 		Year                    func(childComplexity int) int
+	}
+
+	Balance struct {
+		After        func(childComplexity int) int
+		Before       func(childComplexity int) int
+		Code         func(childComplexity int) int
+		Comparison   func(childComplexity int) int
+		Covariate    func(childComplexity int) int
+		Difference   func(childComplexity int) int
+		Label        func(childComplexity int, language *model.Language) int
+		Participants func(childComplexity int) int
 	}
 
 	BetweenAreas struct {
@@ -324,6 +336,39 @@ type ComplexityRoot struct {
 		RoundingBase func(childComplexity int) int
 	}
 
+	EValue struct {
+		Limit func(childComplexity int) int
+		Point func(childComplexity int) int
+	}
+
+	EffectEstimate struct {
+		Balance           func(childComplexity int) int
+		Controls          func(childComplexity int) int
+		EValue            func(childComplexity int) int
+		Effect            func(childComplexity int) int
+		EffectiveControls func(childComplexity int) int
+		EffectiveTreated  func(childComplexity int) int
+		Estimand          func(childComplexity int) int
+		GapAfter          func(childComplexity int) int
+		GapBefore         func(childComplexity int) int
+		LargestWeight     func(childComplexity int) int
+		Method            func(childComplexity int) int
+		Outcome           func(childComplexity int) int
+		OutsideOverlap    func(childComplexity int) int
+		Overlap           func(childComplexity int) int
+		Ratio             func(childComplexity int) int
+		Starts            func(childComplexity int) int
+		Treated           func(childComplexity int) int
+		Trimmed           func(childComplexity int) int
+		Type              func(childComplexity int) int
+		Unit              func(childComplexity int) int
+		Unknown           func(childComplexity int) int
+		Unmatched         func(childComplexity int) int
+		Warnings          func(childComplexity int) int
+		WithActivity      func(childComplexity int) int
+		WithoutActivity   func(childComplexity int) int
+	}
+
 	EquivalenceTest struct {
 		Equivalent func(childComplexity int) int
 		Gap        func(childComplexity int) int
@@ -390,6 +435,13 @@ type ComplexityRoot struct {
 		ShareOfThis  func(childComplexity int) int
 	}
 
+	OverlapBin struct {
+		Controls func(childComplexity int) int
+		From     func(childComplexity int) int
+		To       func(childComplexity int) int
+		Treated  func(childComplexity int) int
+	}
+
 	PageInfo struct {
 		EndCursor       func(childComplexity int) int
 		HasNextPage     func(childComplexity int) int
@@ -426,6 +478,7 @@ type ComplexityRoot struct {
 
 	Query struct {
 		Activities          func(childComplexity int, where *model.ActivityFilter, first *int, after *string, last *int, before *string) int
+		ActivityEffect      func(childComplexity int, typeArg string, outcome string, method model.EffectMethod, level float64, trim float64, caliper float64, clustered *bool) int
 		ActivityMapping     func(childComplexity int, by []model.ActivityDimension, where *model.ActivityFilter) int
 		Area                func(childComplexity int, id string) int
 		Areas               func(childComplexity int, where *model.AreaFilter, orderBy *model.AreaOrder, first *int, after *string, last *int, before *string) int
@@ -437,6 +490,7 @@ type ComplexityRoot struct {
 		PerceivedEffect     func(childComplexity int, by []model.SurveyDimension, where *model.SurveyFilter, level float64) int
 		Plans               func(childComplexity int, where *model.PlanFilter, first *int, after *string, last *int, before *string) int
 		Residents           func(childComplexity int, where map[string]any) int
+		TargetGroup         func(childComplexity int, typeArg string, level float64) int
 		Variables           func(childComplexity int, role *model.VariableRole) int
 	}
 
@@ -494,6 +548,15 @@ type ComplexityRoot struct {
 		Standardised func(childComplexity int) int
 		Support      func(childComplexity int) int
 		Warnings     func(childComplexity int) int
+	}
+
+	StartEffect struct {
+		Controls  func(childComplexity int) int
+		Effect    func(childComplexity int) int
+		GapAfter  func(childComplexity int) int
+		GapBefore func(childComplexity int) int
+		Start     func(childComplexity int) int
+		Treated   func(childComplexity int) int
 	}
 
 	TableRows struct {
@@ -569,6 +632,9 @@ type AreaResolver interface {
 	Activities(ctx context.Context, obj *model.Area, where *model.ActivityFilter, first *int, after *string, last *int, before *string) (*model.ActivityConnection, error)
 	Designation(ctx context.Context, obj *model.Area, year int, ruleSet *model.RuleSet) (*model.Designation, error)
 }
+type BalanceResolver interface {
+	Label(ctx context.Context, obj *model.Balance, language *model.Language) (string, error)
+}
 type CodeResolver interface {
 	Label(ctx context.Context, obj *model.Code, language *model.Language) (string, error)
 }
@@ -622,6 +688,8 @@ type QueryResolver interface {
 	Activities(ctx context.Context, where *model.ActivityFilter, first *int, after *string, last *int, before *string) (*model.ActivityConnection, error)
 	ActivityMapping(ctx context.Context, by []model.ActivityDimension, where *model.ActivityFilter) ([]*model.ActivityCount, error)
 	Designations(ctx context.Context, year int, ruleSet *model.RuleSet, where *model.AreaFilter) ([]*model.Designation, error)
+	ActivityEffect(ctx context.Context, typeArg string, outcome string, method model.EffectMethod, level float64, trim float64, caliper float64, clustered *bool) (*model.EffectEstimate, error)
+	TargetGroup(ctx context.Context, typeArg string, level float64) ([]*model.Balance, error)
 	PerceivedEffect(ctx context.Context, by []model.SurveyDimension, where *model.SurveyFilter, level float64) ([]*model.LikertSummary, error)
 	PerceivedDifference(ctx context.Context, group model.SurveyFilter, against *model.SurveyFilter, level float64) (*model.PerceivedDifference, error)
 }
@@ -1158,6 +1226,60 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AreaYear.Year(childComplexity), true
+
+	case "Balance.after":
+		if e.ComplexityRoot.Balance.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.After(childComplexity), true
+	case "Balance.before":
+		if e.ComplexityRoot.Balance.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.Before(childComplexity), true
+	case "Balance.code":
+		if e.ComplexityRoot.Balance.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.Code(childComplexity), true
+	case "Balance.comparison":
+		if e.ComplexityRoot.Balance.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.Comparison(childComplexity), true
+	case "Balance.covariate":
+		if e.ComplexityRoot.Balance.Covariate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.Covariate(childComplexity), true
+	case "Balance.difference":
+		if e.ComplexityRoot.Balance.Difference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.Difference(childComplexity), true
+	case "Balance.label":
+		if e.ComplexityRoot.Balance.Label == nil {
+			break
+		}
+
+		args, err := ec.field_Balance_label_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Balance.Label(childComplexity, args["language"].(*model.Language)), true
+	case "Balance.participants":
+		if e.ComplexityRoot.Balance.Participants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.Participants(childComplexity), true
 
 	case "BetweenAreas.after":
 		if e.ComplexityRoot.BetweenAreas.After == nil {
@@ -1941,6 +2063,170 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DisclosurePolicy.RoundingBase(childComplexity), true
 
+	case "EValue.limit":
+		if e.ComplexityRoot.EValue.Limit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EValue.Limit(childComplexity), true
+	case "EValue.point":
+		if e.ComplexityRoot.EValue.Point == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EValue.Point(childComplexity), true
+
+	case "EffectEstimate.balance":
+		if e.ComplexityRoot.EffectEstimate.Balance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Balance(childComplexity), true
+	case "EffectEstimate.controls":
+		if e.ComplexityRoot.EffectEstimate.Controls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Controls(childComplexity), true
+	case "EffectEstimate.eValue":
+		if e.ComplexityRoot.EffectEstimate.EValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.EValue(childComplexity), true
+	case "EffectEstimate.effect":
+		if e.ComplexityRoot.EffectEstimate.Effect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Effect(childComplexity), true
+	case "EffectEstimate.effectiveControls":
+		if e.ComplexityRoot.EffectEstimate.EffectiveControls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.EffectiveControls(childComplexity), true
+	case "EffectEstimate.effectiveTreated":
+		if e.ComplexityRoot.EffectEstimate.EffectiveTreated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.EffectiveTreated(childComplexity), true
+	case "EffectEstimate.estimand":
+		if e.ComplexityRoot.EffectEstimate.Estimand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Estimand(childComplexity), true
+	case "EffectEstimate.gapAfter":
+		if e.ComplexityRoot.EffectEstimate.GapAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.GapAfter(childComplexity), true
+	case "EffectEstimate.gapBefore":
+		if e.ComplexityRoot.EffectEstimate.GapBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.GapBefore(childComplexity), true
+	case "EffectEstimate.largestWeight":
+		if e.ComplexityRoot.EffectEstimate.LargestWeight == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.LargestWeight(childComplexity), true
+	case "EffectEstimate.method":
+		if e.ComplexityRoot.EffectEstimate.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Method(childComplexity), true
+	case "EffectEstimate.outcome":
+		if e.ComplexityRoot.EffectEstimate.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Outcome(childComplexity), true
+	case "EffectEstimate.outsideOverlap":
+		if e.ComplexityRoot.EffectEstimate.OutsideOverlap == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.OutsideOverlap(childComplexity), true
+	case "EffectEstimate.overlap":
+		if e.ComplexityRoot.EffectEstimate.Overlap == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Overlap(childComplexity), true
+	case "EffectEstimate.ratio":
+		if e.ComplexityRoot.EffectEstimate.Ratio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Ratio(childComplexity), true
+	case "EffectEstimate.starts":
+		if e.ComplexityRoot.EffectEstimate.Starts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Starts(childComplexity), true
+	case "EffectEstimate.treated":
+		if e.ComplexityRoot.EffectEstimate.Treated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Treated(childComplexity), true
+	case "EffectEstimate.trimmed":
+		if e.ComplexityRoot.EffectEstimate.Trimmed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Trimmed(childComplexity), true
+	case "EffectEstimate.type":
+		if e.ComplexityRoot.EffectEstimate.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Type(childComplexity), true
+	case "EffectEstimate.unit":
+		if e.ComplexityRoot.EffectEstimate.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Unit(childComplexity), true
+	case "EffectEstimate.unknown":
+		if e.ComplexityRoot.EffectEstimate.Unknown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Unknown(childComplexity), true
+	case "EffectEstimate.unmatched":
+		if e.ComplexityRoot.EffectEstimate.Unmatched == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Unmatched(childComplexity), true
+	case "EffectEstimate.warnings":
+		if e.ComplexityRoot.EffectEstimate.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Warnings(childComplexity), true
+	case "EffectEstimate.withActivity":
+		if e.ComplexityRoot.EffectEstimate.WithActivity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.WithActivity(childComplexity), true
+	case "EffectEstimate.withoutActivity":
+		if e.ComplexityRoot.EffectEstimate.WithoutActivity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.WithoutActivity(childComplexity), true
+
 	case "EquivalenceTest.equivalent":
 		if e.ComplexityRoot.EquivalenceTest.Equivalent == nil {
 			break
@@ -2223,6 +2509,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Overlap.ShareOfThis(childComplexity), true
 
+	case "OverlapBin.controls":
+		if e.ComplexityRoot.OverlapBin.Controls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OverlapBin.Controls(childComplexity), true
+	case "OverlapBin.from":
+		if e.ComplexityRoot.OverlapBin.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OverlapBin.From(childComplexity), true
+	case "OverlapBin.to":
+		if e.ComplexityRoot.OverlapBin.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OverlapBin.To(childComplexity), true
+	case "OverlapBin.treated":
+		if e.ComplexityRoot.OverlapBin.Treated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OverlapBin.Treated(childComplexity), true
+
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
 			break
@@ -2358,6 +2669,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Activities(childComplexity, args["where"].(*model.ActivityFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Query.activityEffect":
+		if e.ComplexityRoot.Query.ActivityEffect == nil {
+			break
+		}
+
+		args, err := ec.field_Query_activityEffect_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ActivityEffect(childComplexity, args["type"].(string), args["outcome"].(string), args["method"].(model.EffectMethod), args["level"].(float64), args["trim"].(float64), args["caliper"].(float64), args["clustered"].(*bool)), true
 	case "Query.activityMapping":
 		if e.ComplexityRoot.Query.ActivityMapping == nil {
 			break
@@ -2475,6 +2797,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Residents(childComplexity, args["where"].(map[string]any)), true
+	case "Query.targetGroup":
+		if e.ComplexityRoot.Query.TargetGroup == nil {
+			break
+		}
+
+		args, err := ec.field_Query_targetGroup_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TargetGroup(childComplexity, args["type"].(string), args["level"].(float64)), true
 	case "Query.variables":
 		if e.ComplexityRoot.Query.Variables == nil {
 			break
@@ -2720,6 +3053,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Standardisation.Warnings(childComplexity), true
+
+	case "StartEffect.controls":
+		if e.ComplexityRoot.StartEffect.Controls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartEffect.Controls(childComplexity), true
+	case "StartEffect.effect":
+		if e.ComplexityRoot.StartEffect.Effect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartEffect.Effect(childComplexity), true
+	case "StartEffect.gapAfter":
+		if e.ComplexityRoot.StartEffect.GapAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartEffect.GapAfter(childComplexity), true
+	case "StartEffect.gapBefore":
+		if e.ComplexityRoot.StartEffect.GapBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartEffect.GapBefore(childComplexity), true
+	case "StartEffect.start":
+		if e.ComplexityRoot.StartEffect.Start == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartEffect.Start(childComplexity), true
+	case "StartEffect.treated":
+		if e.ComplexityRoot.StartEffect.Treated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartEffect.Treated(childComplexity), true
 
 	case "TableRows.rows":
 		if e.ComplexityRoot.TableRows.Rows == nil {
@@ -2990,7 +3360,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/activity.graphqls" "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/development.graphqls" "schema/jsonstat.graphqls" "schema/query.graphqls" "schema/shortfall.graphqls" "schema/survey.graphqls"
+//go:embed "schema/activity.graphqls" "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/development.graphqls" "schema/effect.graphqls" "schema/jsonstat.graphqls" "schema/query.graphqls" "schema/shortfall.graphqls" "schema/survey.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -3010,6 +3380,7 @@ var sources = []*ast.Source{
 	{Name: "schema/dataset.graphqls", Input: sourceData("schema/dataset.graphqls"), BuiltIn: false},
 	{Name: "schema/designation.graphqls", Input: sourceData("schema/designation.graphqls"), BuiltIn: false},
 	{Name: "schema/development.graphqls", Input: sourceData("schema/development.graphqls"), BuiltIn: false},
+	{Name: "schema/effect.graphqls", Input: sourceData("schema/effect.graphqls"), BuiltIn: false},
 	{Name: "schema/jsonstat.graphqls", Input: sourceData("schema/jsonstat.graphqls"), BuiltIn: false},
 	{Name: "schema/query.graphqls", Input: sourceData("schema/query.graphqls"), BuiltIn: false},
 	{Name: "schema/shortfall.graphqls", Input: sourceData("schema/shortfall.graphqls"), BuiltIn: false},
@@ -3249,6 +3620,28 @@ func (ec *executionContext) childFields_AreaYear(ctx context.Context, field grap
 		return ec.fieldContext_AreaYear_source(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AreaYear", field.Name)
+}
+
+func (ec *executionContext) childFields_Balance(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "covariate":
+		return ec.fieldContext_Balance_covariate(ctx, field)
+	case "code":
+		return ec.fieldContext_Balance_code(ctx, field)
+	case "label":
+		return ec.fieldContext_Balance_label(ctx, field)
+	case "participants":
+		return ec.fieldContext_Balance_participants(ctx, field)
+	case "comparison":
+		return ec.fieldContext_Balance_comparison(ctx, field)
+	case "before":
+		return ec.fieldContext_Balance_before(ctx, field)
+	case "after":
+		return ec.fieldContext_Balance_after(ctx, field)
+	case "difference":
+		return ec.fieldContext_Balance_difference(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Balance", field.Name)
 }
 
 func (ec *executionContext) childFields_BetweenAreas(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3577,6 +3970,72 @@ func (ec *executionContext) childFields_DisclosurePolicy(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type DisclosurePolicy", field.Name)
 }
 
+func (ec *executionContext) childFields_EValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "point":
+		return ec.fieldContext_EValue_point(ctx, field)
+	case "limit":
+		return ec.fieldContext_EValue_limit(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EValue", field.Name)
+}
+
+func (ec *executionContext) childFields_EffectEstimate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "type":
+		return ec.fieldContext_EffectEstimate_type(ctx, field)
+	case "outcome":
+		return ec.fieldContext_EffectEstimate_outcome(ctx, field)
+	case "method":
+		return ec.fieldContext_EffectEstimate_method(ctx, field)
+	case "estimand":
+		return ec.fieldContext_EffectEstimate_estimand(ctx, field)
+	case "unit":
+		return ec.fieldContext_EffectEstimate_unit(ctx, field)
+	case "effect":
+		return ec.fieldContext_EffectEstimate_effect(ctx, field)
+	case "withActivity":
+		return ec.fieldContext_EffectEstimate_withActivity(ctx, field)
+	case "withoutActivity":
+		return ec.fieldContext_EffectEstimate_withoutActivity(ctx, field)
+	case "ratio":
+		return ec.fieldContext_EffectEstimate_ratio(ctx, field)
+	case "treated":
+		return ec.fieldContext_EffectEstimate_treated(ctx, field)
+	case "controls":
+		return ec.fieldContext_EffectEstimate_controls(ctx, field)
+	case "unmatched":
+		return ec.fieldContext_EffectEstimate_unmatched(ctx, field)
+	case "trimmed":
+		return ec.fieldContext_EffectEstimate_trimmed(ctx, field)
+	case "unknown":
+		return ec.fieldContext_EffectEstimate_unknown(ctx, field)
+	case "effectiveTreated":
+		return ec.fieldContext_EffectEstimate_effectiveTreated(ctx, field)
+	case "effectiveControls":
+		return ec.fieldContext_EffectEstimate_effectiveControls(ctx, field)
+	case "largestWeight":
+		return ec.fieldContext_EffectEstimate_largestWeight(ctx, field)
+	case "outsideOverlap":
+		return ec.fieldContext_EffectEstimate_outsideOverlap(ctx, field)
+	case "balance":
+		return ec.fieldContext_EffectEstimate_balance(ctx, field)
+	case "overlap":
+		return ec.fieldContext_EffectEstimate_overlap(ctx, field)
+	case "eValue":
+		return ec.fieldContext_EffectEstimate_eValue(ctx, field)
+	case "gapBefore":
+		return ec.fieldContext_EffectEstimate_gapBefore(ctx, field)
+	case "gapAfter":
+		return ec.fieldContext_EffectEstimate_gapAfter(ctx, field)
+	case "starts":
+		return ec.fieldContext_EffectEstimate_starts(ctx, field)
+	case "warnings":
+		return ec.fieldContext_EffectEstimate_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EffectEstimate", field.Name)
+}
+
 func (ec *executionContext) childFields_EquivalenceTest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "gap":
@@ -3707,6 +4166,20 @@ func (ec *executionContext) childFields_Overlap(ctx context.Context, field graph
 		return ec.fieldContext_Overlap_shareOfOther(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Overlap", field.Name)
+}
+
+func (ec *executionContext) childFields_OverlapBin(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_OverlapBin_from(ctx, field)
+	case "to":
+		return ec.fieldContext_OverlapBin_to(ctx, field)
+	case "treated":
+		return ec.fieldContext_OverlapBin_treated(ctx, field)
+	case "controls":
+		return ec.fieldContext_OverlapBin_controls(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OverlapBin", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3887,6 +4360,24 @@ func (ec *executionContext) childFields_Standardisation(ctx context.Context, fie
 		return ec.fieldContext_Standardisation_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Standardisation", field.Name)
+}
+
+func (ec *executionContext) childFields_StartEffect(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "start":
+		return ec.fieldContext_StartEffect_start(ctx, field)
+	case "treated":
+		return ec.fieldContext_StartEffect_treated(ctx, field)
+	case "controls":
+		return ec.fieldContext_StartEffect_controls(ctx, field)
+	case "effect":
+		return ec.fieldContext_StartEffect_effect(ctx, field)
+	case "gapBefore":
+		return ec.fieldContext_StartEffect_gapBefore(ctx, field)
+	case "gapAfter":
+		return ec.fieldContext_StartEffect_gapAfter(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartEffect", field.Name)
 }
 
 func (ec *executionContext) childFields_TableRows(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4196,6 +4687,20 @@ func (ec *executionContext) field_Area_residents_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["where"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Balance_label_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "language",
+		func(ctx context.Context, v any) (*model.Language, error) {
+			return ec.unmarshalOLanguage2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐLanguage(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["language"] = arg0
 	return args, nil
 }
 
@@ -4971,6 +5476,68 @@ func (ec *executionContext) field_Query_activities_args(ctx context.Context, raw
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_activityEffect_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "type",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNActivityType2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["type"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "outcome",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNOutcome2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["outcome"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "method",
+		func(ctx context.Context, v any) (model.EffectMethod, error) {
+			return ec.unmarshalNEffectMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEffectMethod(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["method"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "trim",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["trim"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "caliper",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["caliper"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "clustered",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["clustered"] = arg6
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_activityMapping_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5236,6 +5803,28 @@ func (ec *executionContext) field_Query_residents_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["where"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_targetGroup_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "type",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNActivityType2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["type"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg1
 	return args, nil
 }
 
@@ -7522,6 +8111,238 @@ func (ec *executionContext) _AreaYear_source(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_AreaYear_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AreaYear", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Balance_covariate(ctx context.Context, field graphql.CollectedField, obj *model.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_covariate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Covariate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNCovariate2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_covariate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Balance", field, false, false, errors.New("field of type Covariate does not have child fields"))
+}
+
+func (ec *executionContext) _Balance_code(ctx context.Context, field graphql.CollectedField, obj *model.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Balance", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Balance_label(ctx context.Context, field graphql.CollectedField, obj *model.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Balance().Label(ctx, obj, fc.Args["language"].(*model.Language))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_label(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Balance",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Balance_label_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Balance_participants(ctx context.Context, field graphql.CollectedField, obj *model.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_participants(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Participants, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_participants(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Balance",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Balance_comparison(ctx context.Context, field graphql.CollectedField, obj *model.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_comparison(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comparison, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_comparison(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Balance",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Balance_before(ctx context.Context, field graphql.CollectedField, obj *model.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Balance", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Balance_after(ctx context.Context, field graphql.CollectedField, obj *model.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Balance", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Balance_difference(ctx context.Context, field graphql.CollectedField, obj *model.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_difference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Difference, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_difference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Balance",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _BetweenAreas_method(ctx context.Context, field graphql.CollectedField, obj *model.BetweenAreas) (ret graphql.Marshaler) {
@@ -10988,6 +11809,762 @@ func (ec *executionContext) fieldContext_DisclosurePolicy_roundingBase(_ context
 	return graphql.NewScalarFieldContext("DisclosurePolicy", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _EValue_point(ctx context.Context, field graphql.CollectedField, obj *model.EValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EValue_point(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Point, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EValue_point(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EValue", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _EValue_limit(ctx context.Context, field graphql.CollectedField, obj *model.EValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EValue_limit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Limit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EValue_limit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EValue", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_type(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNActivityType2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type ActivityType does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_outcome(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_outcome(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcome, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNOutcome2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_outcome(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type Outcome does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_method(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_method(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Method, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.EffectMethod) graphql.Marshaler {
+			return ec.marshalNEffectMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEffectMethod(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type EffectMethod does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_estimand(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_estimand(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Estimand, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_estimand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_unit(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_unit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_effect(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_effect(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effect, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_effect(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_withActivity(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_withActivity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WithActivity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_withActivity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_withoutActivity(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_withoutActivity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WithoutActivity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_withoutActivity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_ratio(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_ratio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ratio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_ratio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_treated(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_treated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Treated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_treated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_controls(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_controls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Controls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_controls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_unmatched(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_unmatched(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unmatched, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_unmatched(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_trimmed(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_trimmed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Trimmed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_trimmed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_unknown(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_unknown(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unknown, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_unknown(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_effectiveTreated(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_effectiveTreated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectiveTreated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_effectiveTreated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_effectiveControls(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_effectiveControls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectiveControls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_effectiveControls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_largestWeight(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_largestWeight(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LargestWeight, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_largestWeight(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_outsideOverlap(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_outsideOverlap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OutsideOverlap, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_outsideOverlap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_balance(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_balance(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Balance, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Balance) graphql.Marshaler {
+			return ec.marshalNBalance2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBalanceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_balance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Balance(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_overlap(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_overlap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Overlap, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.OverlapBin) graphql.Marshaler {
+			return ec.marshalNOverlapBin2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐOverlapBinᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_overlap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OverlapBin(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_eValue(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_eValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.EValue) graphql.Marshaler {
+			return ec.marshalOEValue2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEValue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_eValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_gapBefore(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_gapBefore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GapBefore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_gapBefore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_gapAfter(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_gapAfter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GapAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_gapAfter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_starts(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_starts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Starts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.StartEffect) graphql.Marshaler {
+			return ec.marshalNStartEffect2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStartEffectᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_starts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StartEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_warnings(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _EquivalenceTest_gap(ctx context.Context, field graphql.CollectedField, obj *model.EquivalenceTest) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12125,6 +13702,116 @@ func (ec *executionContext) fieldContext_Overlap_shareOfOther(_ context.Context,
 	return graphql.NewScalarFieldContext("Overlap", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _OverlapBin_from(ctx context.Context, field graphql.CollectedField, obj *model.OverlapBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OverlapBin_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OverlapBin_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OverlapBin", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _OverlapBin_to(ctx context.Context, field graphql.CollectedField, obj *model.OverlapBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OverlapBin_to(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.To, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OverlapBin_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OverlapBin", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _OverlapBin_treated(ctx context.Context, field graphql.CollectedField, obj *model.OverlapBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OverlapBin_treated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Treated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OverlapBin_treated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OverlapBin",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OverlapBin_controls(ctx context.Context, field graphql.CollectedField, obj *model.OverlapBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OverlapBin_controls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Controls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OverlapBin_controls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OverlapBin",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *model.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13121,6 +14808,94 @@ func (ec *executionContext) fieldContext_Query_designations(ctx context.Context,
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_designations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_activityEffect(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_activityEffect(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().ActivityEffect(ctx, fc.Args["type"].(string), fc.Args["outcome"].(string), fc.Args["method"].(model.EffectMethod), fc.Args["level"].(float64), fc.Args["trim"].(float64), fc.Args["caliper"].(float64), fc.Args["clustered"].(*bool))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.EffectEstimate) graphql.Marshaler {
+			return ec.marshalNEffectEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEffectEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_activityEffect(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EffectEstimate(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_activityEffect_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_targetGroup(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_targetGroup(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().TargetGroup(ctx, fc.Args["type"].(string), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Balance) graphql.Marshaler {
+			return ec.marshalNBalance2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBalanceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_targetGroup(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Balance(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_targetGroup_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -14316,6 +16091,189 @@ func (ec *executionContext) _Standardisation_warnings(ctx context.Context, field
 }
 func (ec *executionContext) fieldContext_Standardisation_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Standardisation", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _StartEffect_start(ctx context.Context, field graphql.CollectedField, obj *model.StartEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartEffect_start(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Start, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartEffect_start(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartEffect", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _StartEffect_treated(ctx context.Context, field graphql.CollectedField, obj *model.StartEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartEffect_treated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Treated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartEffect_treated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StartEffect",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StartEffect_controls(ctx context.Context, field graphql.CollectedField, obj *model.StartEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartEffect_controls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Controls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartEffect_controls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StartEffect",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StartEffect_effect(ctx context.Context, field graphql.CollectedField, obj *model.StartEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartEffect_effect(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effect, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartEffect_effect(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StartEffect",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StartEffect_gapBefore(ctx context.Context, field graphql.CollectedField, obj *model.StartEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartEffect_gapBefore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GapBefore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartEffect_gapBefore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StartEffect",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StartEffect_gapAfter(ctx context.Context, field graphql.CollectedField, obj *model.StartEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartEffect_gapAfter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GapAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartEffect_gapAfter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StartEffect",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _TableRows_table(ctx context.Context, field graphql.CollectedField, obj *model.TableRows) (ret graphql.Marshaler) {
@@ -18126,6 +20084,112 @@ func (ec *executionContext) _AreaYear(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var balanceImplementors = []string{"Balance"}
+
+func (ec *executionContext) _Balance(ctx context.Context, sel ast.SelectionSet, obj *model.Balance) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, balanceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Balance")
+		case "covariate":
+			out.Values[i] = ec._Balance_covariate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "code":
+			out.Values[i] = ec._Balance_code(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "label":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Balance_label(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "participants":
+			out.Values[i] = ec._Balance_participants(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "comparison":
+			out.Values[i] = ec._Balance_comparison(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "before":
+			out.Values[i] = ec._Balance_before(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "after":
+			out.Values[i] = ec._Balance_after(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "difference":
+			out.Values[i] = ec._Balance_difference(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var betweenAreasImplementors = []string{"BetweenAreas"}
 
 func (ec *executionContext) _BetweenAreas(ctx context.Context, sel ast.SelectionSet, obj *model.BetweenAreas) graphql.Marshaler {
@@ -20057,6 +22121,207 @@ func (ec *executionContext) _DisclosurePolicy(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var eValueImplementors = []string{"EValue"}
+
+func (ec *executionContext) _EValue(ctx context.Context, sel ast.SelectionSet, obj *model.EValue) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, eValueImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EValue")
+		case "point":
+			out.Values[i] = ec._EValue_point(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "limit":
+			out.Values[i] = ec._EValue_limit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var effectEstimateImplementors = []string{"EffectEstimate"}
+
+func (ec *executionContext) _EffectEstimate(ctx context.Context, sel ast.SelectionSet, obj *model.EffectEstimate) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, effectEstimateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EffectEstimate")
+		case "type":
+			out.Values[i] = ec._EffectEstimate_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "outcome":
+			out.Values[i] = ec._EffectEstimate_outcome(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "method":
+			out.Values[i] = ec._EffectEstimate_method(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "estimand":
+			out.Values[i] = ec._EffectEstimate_estimand(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unit":
+			out.Values[i] = ec._EffectEstimate_unit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "effect":
+			out.Values[i] = ec._EffectEstimate_effect(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "withActivity":
+			out.Values[i] = ec._EffectEstimate_withActivity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "withoutActivity":
+			out.Values[i] = ec._EffectEstimate_withoutActivity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "ratio":
+			out.Values[i] = ec._EffectEstimate_ratio(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "treated":
+			out.Values[i] = ec._EffectEstimate_treated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "controls":
+			out.Values[i] = ec._EffectEstimate_controls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unmatched":
+			out.Values[i] = ec._EffectEstimate_unmatched(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "trimmed":
+			out.Values[i] = ec._EffectEstimate_trimmed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unknown":
+			out.Values[i] = ec._EffectEstimate_unknown(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "effectiveTreated":
+			out.Values[i] = ec._EffectEstimate_effectiveTreated(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "effectiveControls":
+			out.Values[i] = ec._EffectEstimate_effectiveControls(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "largestWeight":
+			out.Values[i] = ec._EffectEstimate_largestWeight(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "outsideOverlap":
+			out.Values[i] = ec._EffectEstimate_outsideOverlap(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "balance":
+			out.Values[i] = ec._EffectEstimate_balance(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "overlap":
+			out.Values[i] = ec._EffectEstimate_overlap(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "eValue":
+			out.Values[i] = ec._EffectEstimate_eValue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "gapBefore":
+			out.Values[i] = ec._EffectEstimate_gapBefore(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "gapAfter":
+			out.Values[i] = ec._EffectEstimate_gapAfter(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "starts":
+			out.Values[i] = ec._EffectEstimate_starts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._EffectEstimate_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var equivalenceTestImplementors = []string{"EquivalenceTest"}
 
 func (ec *executionContext) _EquivalenceTest(ctx context.Context, sel ast.SelectionSet, obj *model.EquivalenceTest) graphql.Marshaler {
@@ -20523,6 +22788,59 @@ func (ec *executionContext) _Overlap(ctx context.Context, sel ast.SelectionSet, 
 		case "shareOfOther":
 			out.Values[i] = ec._Overlap_shareOfOther(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var overlapBinImplementors = []string{"OverlapBin"}
+
+func (ec *executionContext) _OverlapBin(ctx context.Context, sel ast.SelectionSet, obj *model.OverlapBin) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, overlapBinImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OverlapBin")
+		case "from":
+			out.Values[i] = ec._OverlapBin_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "to":
+			out.Values[i] = ec._OverlapBin_to(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "treated":
+			out.Values[i] = ec._OverlapBin_treated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "controls":
+			out.Values[i] = ec._OverlapBin_controls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -21200,6 +23518,50 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "activityEffect":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_activityEffect(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "targetGroup":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_targetGroup(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "perceivedEffect":
 			field := field
 
@@ -21643,6 +24005,69 @@ func (ec *executionContext) _Standardisation(ctx context.Context, sel ast.Select
 			}
 		case "warnings":
 			out.Values[i] = ec._Standardisation_warnings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var startEffectImplementors = []string{"StartEffect"}
+
+func (ec *executionContext) _StartEffect(ctx context.Context, sel ast.SelectionSet, obj *model.StartEffect) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, startEffectImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StartEffect")
+		case "start":
+			out.Values[i] = ec._StartEffect_start(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "treated":
+			out.Values[i] = ec._StartEffect_treated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "controls":
+			out.Values[i] = ec._StartEffect_controls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "effect":
+			out.Values[i] = ec._StartEffect_effect(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gapBefore":
+			out.Values[i] = ec._StartEffect_gapBefore(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gapAfter":
+			out.Values[i] = ec._StartEffect_gapAfter(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -22737,6 +25162,32 @@ func (ec *executionContext) marshalNAspect2string(ctx context.Context, sel ast.S
 	return res
 }
 
+func (ec *executionContext) marshalNBalance2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBalanceᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Balance) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBalance2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBalance(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBalance2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBalance(ctx context.Context, sel ast.SelectionSet, v *model.Balance) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Balance(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNBetweenAreas2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐBetweenAreas(ctx context.Context, sel ast.SelectionSet, v *model.BetweenAreas) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -22956,6 +25407,22 @@ func (ec *executionContext) marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋ
 		return graphql.Null
 	}
 	return ec._Count(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCovariate2string(ctx context.Context, v any) (string, error) {
+	res, err := graphql.UnmarshalString(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCovariate2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNCriterion2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCriterionᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Criterion) graphql.Marshaler {
@@ -23232,6 +25699,26 @@ func (ec *executionContext) marshalNEducation2string(ctx context.Context, sel as
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNEffectEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEffectEstimate(ctx context.Context, sel ast.SelectionSet, v *model.EffectEstimate) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._EffectEstimate(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNEffectMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEffectMethod(ctx context.Context, v any) (model.EffectMethod, error) {
+	var res model.EffectMethod
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNEffectMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEffectMethod(ctx context.Context, sel ast.SelectionSet, v model.EffectMethod) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) marshalNEquivalenceTest2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEquivalenceTest(ctx context.Context, sel ast.SelectionSet, v *model.EquivalenceTest) graphql.Marshaler {
@@ -23519,6 +26006,22 @@ func (ec *executionContext) marshalNOrigin2string(ctx context.Context, sel ast.S
 	return res
 }
 
+func (ec *executionContext) unmarshalNOutcome2string(ctx context.Context, v any) (string, error) {
+	res, err := graphql.UnmarshalString(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOutcome2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNOverlap2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐOverlap(ctx context.Context, sel ast.SelectionSet, v *model.Overlap) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -23527,6 +26030,32 @@ func (ec *executionContext) marshalNOverlap2ᚖgithubᚗcomᚋkvarterᚋkvarter�
 		return graphql.Null
 	}
 	return ec._Overlap(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOverlapBin2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐOverlapBinᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.OverlapBin) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOverlapBin2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐOverlapBin(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOverlapBin2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐOverlapBin(ctx context.Context, sel ast.SelectionSet, v *model.OverlapBin) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._OverlapBin(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNPageInfo2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
@@ -23805,6 +26334,32 @@ func (ec *executionContext) unmarshalNStandardisationMethod2githubᚗcomᚋkvart
 
 func (ec *executionContext) marshalNStandardisationMethod2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStandardisationMethod(ctx context.Context, sel ast.SelectionSet, v model.StandardisationMethod) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) marshalNStartEffect2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStartEffectᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.StartEffect) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNStartEffect2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStartEffect(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNStartEffect2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStartEffect(ctx context.Context, sel ast.SelectionSet, v *model.StartEffect) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._StartEffect(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNStatus2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐStatus(ctx context.Context, v any) (model.Status, error) {
@@ -24538,6 +27093,13 @@ func (ec *executionContext) marshalODimension2ᚖstring(ctx context.Context, sel
 	_ = ctx
 	res := graphql.MarshalString(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOEValue2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEValue(ctx context.Context, sel ast.SelectionSet, v *model.EValue) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._EValue(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOEducation2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {

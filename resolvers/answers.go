@@ -36,6 +36,7 @@ type scope struct {
 	mu      sync.Mutex
 	cohorts map[string]map[string]*model.Answer
 	wanted  map[string]wants
+	effects map[string]func() ([]store.EffectCell, error) // by what is asked for
 }
 
 func scopeOf(ctx context.Context) *scope {

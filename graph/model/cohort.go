@@ -110,3 +110,13 @@ type Criterion struct {
 	Value, Threshold *float64
 	Met              *bool
 }
+
+// Balance is one covariate, or one category of it, of those who took part and of the others.
+type Balance struct {
+	Covariate                string
+	Code                     *string
+	Labels                   contract.Text
+	Participants, Comparison *Estimate
+	Before, After            *float64
+	Difference               *Estimate
+}

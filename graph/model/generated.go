@@ -358,6 +358,68 @@ type DisclosurePolicy struct {
 	RoundingBase *int `json:"roundingBase,omitempty"`
 }
 
+// How strong something unrecorded would have to be to explain the effect away: the risk ratio it would need with taking part and with the outcome, both, given the covariates (VanderWeele and Ding 2017). 1: nothing is needed.
+type EValue struct {
+	// For the effect itself.
+	Point *float64 `json:"point,omitempty"`
+	// For the end of the interval that is nearer to no effect; 1 if the interval holds no effect.
+	Limit *float64 `json:"limit,omitempty"`
+}
+
+// An estimated effect, with what is needed to judge it.
+type EffectEstimate struct {
+	// The type of activity.
+	Type string `json:"type"`
+	// The outcome.
+	Outcome string `json:"outcome"`
+	// The method.
+	Method EffectMethod `json:"method"`
+	// Whose effect it is, in words.
+	Estimand string `json:"estimand"`
+	// The unit of the effect and of the means: `share` (0 to 1), or that of the outcome, e.g. percent.
+	Unit string `json:"unit"`
+	// The effect: with the activity minus without it.
+	Effect *Estimate `json:"effect"`
+	// The mean outcome of those who took part. Null with DIFFERENCE_IN_DIFFERENCES.
+	WithActivity *Estimate `json:"withActivity,omitempty"`
+	// What it would have been without the activity, as the method estimates it. Null with DIFFERENCE_IN_DIFFERENCES.
+	WithoutActivity *Estimate `json:"withoutActivity,omitempty"`
+	// withActivity over withoutActivity, with an interval on the log scale. Null for an outcome that is a number, and with DIFFERENCE_IN_DIFFERENCES.
+	Ratio *Estimate `json:"ratio,omitempty"`
+	// Those who took part and are used.
+	Treated *Count `json:"treated"`
+	// The others who are used.
+	Controls *Count `json:"controls"`
+	// Those who took part and are left out, for want of anyone comparable; they are not in the effect.
+	Unmatched *Count `json:"unmatched"`
+	// Persons left out by `trim`, of both kinds.
+	Trimmed *Count `json:"trimmed"`
+	// Persons whose outcome is not recorded, e.g. for their age; they are in no other figure.
+	Unknown *Count `json:"unknown"`
+	// Effective number of those who took part, (Σw)²/Σw². Null without weights.
+	EffectiveTreated *float64 `json:"effectiveTreated,omitempty"`
+	// Effective number of the others, (Σw)²/Σw². Null without weights.
+	EffectiveControls *float64 `json:"effectiveControls,omitempty"`
+	// Largest share of the weight of one side that one person has. Null without weights.
+	LargestWeight *float64 `json:"largestWeight,omitempty"`
+	// Share of all persons whose propensity is outside 0.1 to 0.9, before any trimming. Null without a propensity.
+	OutsideOverlap *float64 `json:"outsideOverlap,omitempty"`
+	// The covariates before and after weighting or matching.
+	Balance []*Balance `json:"balance"`
+	// Persons by propensity, in ten bins. Empty without a propensity.
+	Overlap []*OverlapBin `json:"overlap"`
+	// Sensitivity to what was not recorded. Null where there is no ratio to take it of, and with DIFFERENCE_IN_DIFFERENCES.
+	EValue *EValue `json:"eValue,omitempty"`
+	// DIFFERENCE_IN_DIFFERENCES: participants minus others before the start. Null for the other methods.
+	GapBefore *Estimate `json:"gapBefore,omitempty"`
+	// DIFFERENCE_IN_DIFFERENCES: participants minus others after it. Null for the other methods.
+	GapAfter *Estimate `json:"gapAfter,omitempty"`
+	// DIFFERENCE_IN_DIFFERENCES: the effect by year of start. Empty for the other methods.
+	Starts []*StartEffect `json:"starts"`
+	// What a careful reader should know.
+	Warnings []string `json:"warnings"`
+}
+
 // Two one-sided tests of whether a gap lies within a margin (Schuirmann 1987). Not equivalent is no proof of a difference.
 type EquivalenceTest struct {
 	// The gap with the interval of level 1 - 2α, α = 1 - level: the gap is equivalent when it lies inside the margin.
@@ -461,6 +523,18 @@ type Overlap struct {
 	ShareOfThis *float64 `json:"shareOfThis,omitempty"`
 	// Their share of the other cohort, 0 to 1. Null if the cohort is empty.
 	ShareOfOther *float64 `json:"shareOfOther,omitempty"`
+}
+
+// Persons with a propensity from `from` to below `to`; the last bin includes 1.
+type OverlapBin struct {
+	// The least propensity.
+	From float64 `json:"from"`
+	// The propensity below which it ends.
+	To float64 `json:"to"`
+	// Those who took part.
+	Treated *Count `json:"treated"`
+	// The others.
+	Controls *Count `json:"controls"`
 }
 
 // Where a page stands in the whole list (Relay).
@@ -628,6 +702,22 @@ type Standardisation struct {
 	Support *Estimate `json:"support"`
 	// What a careful reader should know.
 	Warnings []string `json:"warnings"`
+}
+
+// What changed among those who started in a year, beside the others approached in the same year.
+type StartEffect struct {
+	// The year of start.
+	Start int `json:"start"`
+	// Those who started.
+	Treated *Count `json:"treated"`
+	// The others.
+	Controls *Count `json:"controls"`
+	// What changed more.
+	Effect *Estimate `json:"effect"`
+	// Participants minus others before the start.
+	GapBefore *Estimate `json:"gapBefore"`
+	// Participants minus others after it.
+	GapAfter *Estimate `json:"gapAfter"`
 }
 
 // Every field narrows the answers; a list means any of its values; an empty list is an error.
@@ -1200,6 +1290,76 @@ func (e *DisclosureMethod) UnmarshalJSON(b []byte) error {
 }
 
 func (e DisclosureMethod) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How those who took part are made comparable with the others. All but UNADJUSTED and DIFFERENCE_IN_DIFFERENCES need that nothing outside the covariates drives both taking part and the outcome.
+type EffectMethod string
+
+const (
+	// The two means as they are. Wrong where those who take part differ beforehand, as they do.
+	EffectMethodUnadjusted EffectMethod = "UNADJUSTED"
+	// The others weighted by the odds e/(1-e) of their propensity, normalised (Hájek); the standard error includes the propensity's estimation.
+	EffectMethodIPW EffectMethod = "IPW"
+	// Each who took part beside the others nearest in propensity, within the caliper, with replacement; all that are equally near count, in equal parts.
+	EffectMethodMatching EffectMethod = "MATCHING"
+	// Within cells of equal covariates: the others standardised to those who took part. Whoever has no equal is left out, and counted.
+	EffectMethodExactMatching EffectMethod = "EXACT_MATCHING"
+	// What changed from before the start, beside the others approached in the same year, start by start. Right if both would have changed alike; wrong where persons were picked for a passing value before.
+	EffectMethodDifferenceInDifferences EffectMethod = "DIFFERENCE_IN_DIFFERENCES"
+	// A regression of the outcome and the propensity together (AIPW); right if either is.
+	EffectMethodDoublyRobust EffectMethod = "DOUBLY_ROBUST"
+)
+
+var AllEffectMethod = []EffectMethod{
+	EffectMethodUnadjusted,
+	EffectMethodIPW,
+	EffectMethodMatching,
+	EffectMethodExactMatching,
+	EffectMethodDifferenceInDifferences,
+	EffectMethodDoublyRobust,
+}
+
+func (e EffectMethod) IsValid() bool {
+	switch e {
+	case EffectMethodUnadjusted, EffectMethodIPW, EffectMethodMatching, EffectMethodExactMatching, EffectMethodDifferenceInDifferences, EffectMethodDoublyRobust:
+		return true
+	}
+	return false
+}
+
+func (e EffectMethod) String() string {
+	return string(e)
+}
+
+func (e *EffectMethod) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = EffectMethod(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid EffectMethod", str)
+	}
+	return nil
+}
+
+func (e EffectMethod) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *EffectMethod) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e EffectMethod) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

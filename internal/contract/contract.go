@@ -19,6 +19,8 @@ type Contract struct {
 	Dimensions []*Dimension
 	Indicators []*Indicator
 	Measures   []*Measure
+	Covariates []*Covariate
+	Outcomes   []*Outcome
 	Rollups    []*Rollup
 }
 
@@ -291,6 +293,59 @@ type Measure struct {
 	Assumed    bool
 }
 
+// Covariate is what those who took part in an activity are compared on: a number, where it has no
+// codes, or a category.
+type Covariate struct {
+	Name       string
+	Label      Text
+	Definition Text
+	Column     *Column      // of EffectTable; a bool is the number 0 or 1
+	Codes      []EffectCode // of a category, in their order; nil for a number
+	Source     *Source
+	Assumed    bool
+	position   map[string]int // of a code of the column among Codes
+	bands      []int          // where each of Codes starts
+}
+
+// EffectCode is a category of a Covariate.
+type EffectCode struct {
+	Code  string
+	Label Text
+}
+
+// EffectTable is the table of those who took part in activities, and of those like them who did not.
+const EffectTable = "participant"
+
+// Category returns the place among Codes of a value of the column: a code's text, or a whole number;
+// -1 for one that no category holds.
+func (c *Covariate) Category(code string, number int) int {
+	if c.bands == nil {
+		if at, ok := c.position[code]; ok {
+			return at
+		}
+		return -1
+	}
+	at, found := slices.BinarySearch(c.bands, number)
+	if !found {
+		at--
+	}
+	return at
+}
+
+// Outcome is what an activity may change.
+type Outcome struct {
+	Name       string
+	Label      Text
+	Definition Text
+	Column     *Column // of EffectTable; a bool is yes or no, an int a number
+	Before     *Column // the same before the start, of the same type; or nil
+	Source     *Source
+	Assumed    bool
+}
+
+// IsIndicator reports whether the outcome is yes or no.
+func (o *Outcome) IsIndicator() bool { return o.Column.Type == Bool }
+
 // Rollup is a stored set of cells of a table.
 type Rollup struct {
 	Name  string
@@ -316,6 +371,11 @@ func (c *Contract) Measure(name string) (*Measure, error) {
 	return lookup(c.Measures, "measure", name, (*Measure).name)
 }
 
+// Outcome returns the outcome of that name, or an error that suggests one.
+func (c *Contract) Outcome(name string) (*Outcome, error) {
+	return lookup(c.Outcomes, "outcome", name, (*Outcome).name)
+}
+
 // Codelist returns the code list of that name, or nil.
 func (c *Contract) Codelist(name string) *Codelist { return find(c.Codelists, name, (*Codelist).name) }
 
@@ -332,6 +392,8 @@ func (t *Table) name() string     { return t.Name }
 func (d *Dimension) name() string { return d.Name }
 func (i *Indicator) name() string { return i.Name }
 func (m *Measure) name() string   { return m.Name }
+func (o *Outcome) name() string   { return o.Name }
+func (c *Covariate) name() string { return c.Name }
 func (l *Codelist) name() string  { return l.Name }
 func (s *Source) name() string    { return s.Name }
 

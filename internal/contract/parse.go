@@ -46,6 +46,8 @@ type rawContract struct {
 	Dimensions section[rawDimension] `yaml:"dimensions"`
 	Indicators section[rawIndicator] `yaml:"indicators"`
 	Measures   section[rawMeasure]   `yaml:"measures"`
+	Covariates section[rawCovariate] `yaml:"covariates"`
+	Outcomes   section[rawOutcome]   `yaml:"outcomes"`
 	Rollups    section[rawRollup]    `yaml:"rollups"`
 }
 
@@ -132,6 +134,25 @@ type rawMeasure struct {
 	Assumed    bool     `yaml:"assumed"`
 }
 
+type rawCovariate struct {
+	Column     string `yaml:"column"`
+	Bands      []int  `yaml:"bands"`
+	As         string `yaml:"as"`
+	Label      Text   `yaml:"label"`
+	Definition Text   `yaml:"definition"`
+	Source     string `yaml:"source"`
+	Assumed    bool   `yaml:"assumed"`
+}
+
+type rawOutcome struct {
+	Column     string `yaml:"column"`
+	Before     string `yaml:"before"`
+	Label      Text   `yaml:"label"`
+	Definition Text   `yaml:"definition"`
+	Source     string `yaml:"source"`
+	Assumed    bool   `yaml:"assumed"`
+}
+
 type rawRollup struct {
 	Table string   `yaml:"table"`
 	By    []string `yaml:"by"`
@@ -207,6 +228,12 @@ func (p *parser) build(raw *rawContract) {
 	}
 	for _, e := range raw.Measures {
 		p.measure(e)
+	}
+	for _, e := range raw.Covariates {
+		p.covariate(e)
+	}
+	for _, e := range raw.Outcomes {
+		p.outcome(e)
 	}
 	for _, e := range raw.Rollups {
 		p.rollup(e)
@@ -558,6 +585,104 @@ func (p *parser) measure(e entry[rawMeasure]) {
 		p.wrong(e.line, "%s: at least one of `columns`, a table.column, was expected", what)
 	}
 	p.out.Measures = append(p.out.Measures, m)
+}
+
+func (p *parser) covariate(e entry[rawCovariate]) {
+	what := "covariate " + e.name
+	v := e.value
+	p.texts(e.line, what, v.Label, &v.Definition)
+	if !enumName.MatchString(e.name) {
+		p.wrong(e.line, "%s: a name of upper-case letters, digits and _ was expected", what)
+	}
+	_, column := p.column(e.line, what, EffectTable+"."+v.Column)
+	if column == nil {
+		return
+	}
+	c := &Covariate{Name: e.name, Label: v.Label, Definition: v.Definition, Column: column, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
+	switch {
+	case column.Optional:
+		p.wrong(e.line, "%s: column %s is optional; those who took part can be compared only on what is known of everyone", what, column.Name)
+	case v.Bands != nil && column.Type != Int:
+		p.wrong(e.line, "%s: `bands` were given, but %s is %s, not int", what, column.Name, column.Type)
+	case v.As != "" && column.Codes == nil:
+		p.wrong(e.line, "%s: `as` was given, but %s has no codes", what, column.Name)
+	case column.Codes == nil && column.Type != Int && column.Type != Bool:
+		p.wrong(e.line, "%s: column %s is %s; an int, a bool or a text with codes was expected", what, column.Name, column.Type)
+	case v.Bands != nil:
+		p.bands(e.line, what, c, v.Bands)
+	case v.As != "":
+		p.as(e.line, what, c, v.As)
+	case column.Codes != nil:
+		c.position = map[string]int{}
+		for i, code := range column.Codes.Codes {
+			c.Codes, c.position[code.Code] = append(c.Codes, EffectCode{code.Code, code.Label}), i
+		}
+	}
+	p.out.Covariates = append(p.out.Covariates, c)
+}
+
+// bands makes the categories of a whole number.
+func (p *parser) bands(line int, what string, c *Covariate, starts []int) {
+	if len(starts) < 2 || !slices.IsSorted(starts) || len(slices.Compact(slices.Clone(starts))) != len(starts) || float64(starts[0]) > c.Column.Min && !math.IsInf(c.Column.Min, -1) {
+		p.wrong(line, "%s: `bands` were expected to be at least two numbers that rise, the first no larger than the least value of %s", what, c.Column.Name)
+	}
+	c.bands = starts
+	for i, start := range starts {
+		code := strconv.Itoa(start)
+		switch {
+		case i == len(starts)-1:
+			if float64(start) < c.Column.Max {
+				code += "+"
+			}
+		case starts[i+1] > start+1:
+			code += "-" + strconv.Itoa(starts[i+1]-1)
+		}
+		c.Codes = append(c.Codes, EffectCode{code, Text{DA: code, EN: code}})
+	}
+}
+
+// as makes the categories that a dimension makes of the same codes.
+func (p *parser) as(line int, what string, c *Covariate, name string) {
+	d, err := p.out.Dimension(name)
+	if err != nil {
+		p.wrong(line, "%s: %s", what, err)
+		return
+	}
+	c.position = map[string]int{}
+	for i, code := range d.Codes {
+		for _, from := range code.from {
+			c.position[from] = i
+		}
+		c.Codes = append(c.Codes, EffectCode{code.Code, code.Label})
+	}
+	for _, code := range c.Column.Codes.Codes {
+		if _, ok := c.position[code.Code]; !ok {
+			p.wrong(line, "%s: dimension %s has no code for %s of column %s", what, name, code.Code, c.Column.Name)
+		}
+	}
+}
+
+func (p *parser) outcome(e entry[rawOutcome]) {
+	what := "outcome " + e.name
+	v := e.value
+	p.texts(e.line, what, v.Label, &v.Definition)
+	if !enumName.MatchString(e.name) {
+		p.wrong(e.line, "%s: a name of upper-case letters, digits and _ was expected", what)
+	}
+	_, column := p.column(e.line, what, EffectTable+"."+v.Column)
+	if column == nil {
+		return
+	}
+	o := &Outcome{Name: e.name, Label: v.Label, Definition: v.Definition, Column: column, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
+	if column.Type != Bool && column.Type != Int {
+		p.wrong(e.line, "%s: column %s is %s; a bool or an int was expected, so that sums do not depend on their order", what, column.Name, column.Type)
+	}
+	if v.Before != "" {
+		if _, o.Before = p.column(e.line, what, EffectTable+"."+v.Before); o.Before != nil && o.Before.Type != column.Type {
+			p.wrong(e.line, "%s: %s is %s and %s is %s; the same type was expected before and after", what, v.Before, o.Before.Type, column.Name, column.Type)
+		}
+	}
+	p.out.Outcomes = append(p.out.Outcomes, o)
 }
 
 func (p *parser) rollup(e entry[rawRollup]) {

@@ -70,25 +70,56 @@ type TreatmentRow struct {
 	Treated bool
 }
 
-// TreatmentRows makes the design and the rows of treated and controls given as cells.
+// A TreatmentCell is a cell of one arm, with covariates that are numbers beside the categories of its
+// key.
+type TreatmentCell struct {
+	Cell
+	Numbers []float64
+	Treated bool
+}
+
+// TreatmentRows makes the design and the rows of treated and controls whose covariates are all
+// categories.
 func TreatmentRows(dimensions []Dimension, treated, controls []Cell) (Design, []TreatmentRow, error) {
-	design, err := NewDesign(dimensions, false, treated, controls)
+	cells := make([]TreatmentCell, 0, len(treated)+len(controls))
+	for _, c := range treated {
+		cells = append(cells, TreatmentCell{Cell: c, Treated: true})
+	}
+	for _, c := range controls {
+		cells = append(cells, TreatmentCell{Cell: c})
+	}
+	return MixedTreatmentRows(dimensions, nil, cells)
+}
+
+// MixedTreatmentRows makes the design and the rows of treated and controls. dimensions name the
+// positions of the keys, numbers those of TreatmentCell.Numbers, which stand as they are in columns
+// of their own after the categories. Cells without observations are left out.
+func MixedTreatmentRows(dimensions []Dimension, numbers []string, cells []TreatmentCell) (Design, []TreatmentRow, error) {
+	var keyed []Cell
+	var used []TreatmentCell
+	for _, c := range cells {
+		if len(c.Numbers) != len(numbers) {
+			return Design{}, nil, fault.Invalidf("a cell has %d numbers; %d are named", len(c.Numbers), len(numbers))
+		}
+		if c.N > 0 {
+			keyed, used = append(keyed, c.Cell), append(used, c)
+		}
+	}
+	design, err := NewDesign(dimensions, false, keyed)
 	if err != nil {
 		return Design{}, nil, err
 	}
-	var rows []TreatmentRow
-	for _, arm := range []bool{true, false} {
-		cells := controls
-		if arm {
-			cells = treated
-		}
-		patterns, err := design.Patterns(cells, false)
-		if err != nil {
-			return Design{}, nil, err
-		}
-		for _, p := range patterns {
-			rows = append(rows, TreatmentRow{Pattern: p, Treated: arm})
-		}
+	patterns, err := design.Patterns(keyed, false)
+	if err != nil {
+		return Design{}, nil, err
+	}
+	rows := make([]TreatmentRow, len(patterns))
+	for i, p := range patterns {
+		p.X = append(p.X, used[i].Numbers...)
+		rows[i] = TreatmentRow{Pattern: p, Treated: used[i].Treated}
+	}
+	for _, name := range numbers {
+		design.Terms = append(design.Terms, Term{Name: name, Dimension: -1, Category: -1})
 	}
 	return design, rows, nil
 }

@@ -113,8 +113,7 @@ func (c *Cells) TotalOf(keep func(Cell) bool) Cell {
 			sum.N, sum.Y, sum.Unknown, sum.NKey, sum.YKey = sum.N+t.N, sum.Y+t.Y, sum.Unknown+t.Unknown, sum.NKey+t.NKey, sum.YKey+t.YKey
 		}
 		for i, m := range cell.Measures {
-			sum := &total.Measures[i]
-			sum.N, sum.Sum, sum.SumSq, sum.Unknown = sum.N+m.N, sum.Sum+m.Sum, sum.SumSq+m.SumSq, sum.Unknown+m.Unknown
+			total.Measures[i].add(m)
 		}
 	}
 	return total

@@ -229,8 +229,11 @@ func (c *costing) field(f *ast.Field, page int) int {
 				own += turnoverCost
 			}
 		case "Query":
-			if f.Name == "activityMapping" || f.Name == "perceivedEffect" || f.Name == "perceivedDifference" {
+			switch f.Name {
+			case "activityMapping", "perceivedEffect", "perceivedDifference", "targetGroup":
 				own += storeCost
+			case "activityEffect":
+				own += comparisonCost
 			}
 		case "Comparison":
 			own += comparisonCost

@@ -30,7 +30,15 @@ func enums(c *contract.Contract) []enum {
 	for _, d := range c.Dimensions {
 		dimensions.values = append(dimensions.values, value{d.Name, d.Definition.EN + note(d.Assumed)})
 	}
-	out := []enum{indicators, measures, dimensions}
+	outcomes := enum{name: "Outcome", description: "What an activity may change."}
+	for _, o := range c.Outcomes {
+		outcomes.values = append(outcomes.values, value{o.Name, o.Definition.EN + note(o.Assumed)})
+	}
+	covariates := enum{name: "Covariate", description: "What those who took part in an activity are compared on with the others, as it was before the start."}
+	for _, v := range c.Covariates {
+		covariates.values = append(covariates.values, value{v.Name, v.Definition.EN + note(v.Assumed)})
+	}
+	out := []enum{indicators, measures, dimensions, outcomes, covariates}
 	seen := map[string]bool{}
 	for _, d := range c.Dimensions {
 		if !isEnum(d) || seen[d.Type] {

@@ -1,0 +1,3 @@
+SELECT DISTINCT type
+FROM participant
+WHERE treated

@@ -1,0 +1,352 @@
+package resolvers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/stats"
+	"github.com/kvarter/kvarter/internal/store"
+)
+
+// effectQuestion is what activityEffect is asked.
+type effectQuestion struct {
+	activity, outcome    string
+	method               model.EffectMethod
+	level, trim, caliper float64
+	clustered            *bool // nil: as the method does
+}
+
+// compared are those who took part in a type of activity and the others, as cells.
+type compared struct {
+	activity string
+	outcome  *contract.Outcome
+	cells    []store.EffectCell
+	// Of the cells: the covariates that are categories, and then those that are numbers.
+	categories, numbers []*contract.Covariate
+	places              []int // of the categories and then the numbers among EffectCell.Values
+}
+
+// targetGroup compares those who took part with the others on every covariate.
+func (r *Resolver) targetGroup(ctx context.Context, activity string, level float64) ([]*model.Balance, error) {
+	if err := stats.CheckLevel(level); err != nil {
+		return nil, err
+	}
+	// No outcome is asked for, but a cell has one: any will do.
+	c, err := r.compared(ctx, store.EffectQuery{Type: activity, Outcome: r.Contract.Outcomes[0]})
+	if err != nil {
+		return nil, err
+	}
+	return c.balance(level)
+}
+
+// balance compares the sides before any adjustment, whatever the outcome.
+func (c *compared) balance(level float64) ([]*model.Balance, error) {
+	design, rows, err := c.rows(func(cell store.EffectCell) (n, sum, sumSq float64) { return float64(cell.N), 0, 0 })
+	if err != nil {
+		return nil, err
+	}
+	list, err := stats.Balance(design, rows, level)
+	if err != nil {
+		return nil, err
+	}
+	return c.balances(list), nil
+}
+
+// effect estimates the effect of a type of activity.
+func (r *Resolver) effect(ctx context.Context, q effectQuestion) (*model.EffectEstimate, error) {
+	if err := stats.CheckLevel(q.level); err != nil {
+		return nil, err
+	}
+	outcome, err := r.Contract.Outcome(q.outcome)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.check(outcome); err != nil {
+		return nil, err
+	}
+	isDouble := q.method == model.EffectMethodDifferenceInDifferences
+	clustered := isDouble
+	if q.clustered != nil {
+		clustered = *q.clustered
+	}
+	c, err := r.compared(ctx, store.EffectQuery{Type: q.activity, Outcome: outcome, Start: isDouble, Area: clustered})
+	if err != nil {
+		return nil, err
+	}
+	var unknown int64
+	for _, cell := range c.cells {
+		unknown += cell.Outcome.Unknown
+	}
+	if err := r.recordedFor(ctx, c); err != nil {
+		return nil, err
+	}
+	out := &model.EffectEstimate{Type: q.activity, Outcome: q.outcome, Method: q.method, Unit: "share", Unknown: count(unknown), Trimmed: count(0),
+		Overlap: []*model.OverlapBin{}, Starts: []*model.StartEffect{}}
+	if !outcome.IsIndicator() {
+		out.Unit = outcome.Column.Unit
+	}
+	if isDouble {
+		return out, c.byStart(q, clustered, out)
+	}
+	return out, c.adjust(q, clustered, out)
+}
+
+// check returns an error for options that the method has no use for.
+func (q effectQuestion) check(outcome *contract.Outcome) error {
+	switch q.method {
+	case model.EffectMethodUnadjusted, model.EffectMethodExactMatching, model.EffectMethodDifferenceInDifferences:
+		if q.trim != 0 {
+			return fault.Invalidf("trim goes by the propensity, which %s has not; leave it out, or ask IPW, MATCHING or DOUBLY_ROBUST", q.method)
+		}
+	}
+	if q.method == model.EffectMethodDifferenceInDifferences && outcome.Before == nil {
+		return fault.Unavailablef("%s is not recorded before the start, which %s needs; ask another method", outcome.Name, q.method)
+	}
+	return nil
+}
+
+// recordedFor returns an error that lists the outcomes of the type if c has nobody with a known outcome
+// on one side.
+func (r *Resolver) recordedFor(ctx context.Context, c *compared) error {
+	if c.hasBothSides() {
+		return nil
+	}
+	var there []string
+	for _, o := range r.Contract.Outcomes {
+		cells, err := r.effectCells(ctx, store.EffectQuery{Type: c.activity, Outcome: o})
+		if err == nil && (&compared{cells: cells}).hasBothSides() {
+			there = append(there, o.Name)
+		}
+	}
+	return fault.Unavailablef("%s is not recorded for %s, on both sides and at the ages of those who took part; recorded are %s", c.outcome.Name, c.activity, cmp.Or(strings.Join(there, ", "), "none"))
+}
+
+// hasBothSides reports whether the outcome of somebody on each side is known.
+func (c *compared) hasBothSides() bool {
+	for _, treated := range []bool{true, false} {
+		if !slices.ContainsFunc(c.cells, func(cell store.EffectCell) bool { return cell.Treated == treated && cell.Outcome.N > 0 }) {
+			return false
+		}
+	}
+	return true
+}
+
+// adjust estimates the effect from the outcomes after.
+func (c *compared) adjust(q effectQuestion, clustered bool, out *model.EffectEstimate) error {
+	design, rows, err := c.rows(func(cell store.EffectCell) (n, sum, sumSq float64) {
+		return float64(cell.Outcome.N), float64(cell.Outcome.Sum), cell.Outcome.SumSq
+	})
+	if err != nil {
+		return err
+	}
+	o := stats.EffectOptions{Level: q.level, Trim: q.trim, Caliper: q.caliper, Clustered: clustered}
+	switch q.method {
+	case model.EffectMethodIPW:
+		o.Method = stats.IPW
+	case model.EffectMethodMatching:
+		o.Method = stats.PropensityMatching
+	case model.EffectMethodExactMatching:
+		o.Method = stats.ExactMatching
+	case model.EffectMethodDoublyRobust:
+		o.Method = stats.AIPW
+		if c.outcome.IsIndicator() {
+			o.Outcome = stats.Logit
+		}
+	}
+	e, err := stats.EstimateEffect(design, rows, o)
+	if err != nil {
+		return err
+	}
+	out.Effect, out.WithActivity, out.WithoutActivity = derived(e.Effect), derived(e.WithTreatment), derived(e.Without)
+	if c.outcome.IsIndicator() {
+		out.Ratio = derived(e.Ratio)
+	}
+	out.Treated, out.Controls = count(int64(e.Treated)), count(int64(e.Controls))
+	out.Unmatched, out.Trimmed = count(int64(e.UnmatchedTreated)), count(int64(e.Trimmed))
+	out.EffectiveTreated, out.EffectiveControls = number(e.EffectiveTreated), number(e.EffectiveControls)
+	out.LargestWeight, out.OutsideOverlap = number(e.LargestWeight), number(e.OutsideOverlap)
+	out.Balance = c.balances(e.Balance)
+	for _, bin := range e.Overlap {
+		out.Overlap = append(out.Overlap, &model.OverlapBin{From: bin.From, To: bin.To, Treated: count(int64(bin.Treated)), Controls: count(int64(bin.Controls))})
+	}
+	if point := number(e.EValue.Point); point != nil {
+		out.EValue = &model.EValue{Point: point, Limit: number(e.EValue.Limit)}
+	}
+	out.Warnings = notNil(e.Warnings)
+	out.Estimand = "the average effect on those who took part (ATT)"
+	if e.UnmatchedTreated > 0 || e.Trimmed > 0 {
+		out.Estimand = "the average effect on those who took part and have comparable others (ATT of the rest)"
+	}
+	return nil
+}
+
+// byStart estimates the effect from changes, start by start.
+func (c *compared) byStart(q effectQuestion, clustered bool, out *model.EffectEstimate) error {
+	byYear := map[int]*stats.StartCells{}
+	levels := true // are the outcomes after those of the persons whose change is known?
+	var without int64
+	for _, cell := range c.cells {
+		if cell.Start == nil {
+			without += cell.N
+			continue
+		}
+		s := byYear[*cell.Start]
+		if s == nil {
+			s = &stats.StartCells{Start: *cell.Start}
+			byYear[*cell.Start] = s
+		}
+		levels = levels && cell.Outcome.N == cell.Change.N
+		change, before, after := &s.Controls, &s.ControlsBefore, &s.ControlsAfter
+		if cell.Treated {
+			change, before, after = &s.Treated, &s.TreatedBefore, &s.TreatedAfter
+		}
+		*change = append(*change, momentsCell(cell.Change, cell.Area))
+		*before = append(*before, momentsCell(cell.Before, cell.Area))
+		*after = append(*after, momentsCell(cell.Outcome, cell.Area))
+	}
+	var starts []stats.StartCells
+	for _, s := range byYear {
+		if !levels {
+			s.TreatedBefore, s.TreatedAfter, s.ControlsBefore, s.ControlsAfter = nil, nil, nil, nil
+		}
+		starts = append(starts, *s)
+	}
+	slices.SortFunc(starts, func(a, b stats.StartCells) int { return cmp.Compare(a.Start, b.Start) })
+	e, err := stats.ChangesByStart(starts, stats.DifferenceOptions{Level: q.level, Clustered: clustered})
+	if err != nil {
+		return err
+	}
+	if out.Balance, err = c.balance(q.level); err != nil {
+		return err
+	}
+	all := e.Overall
+	out.Effect, out.GapBefore, out.GapAfter = derived(all.Effect), derived(all.GapBefore), derived(all.GapAfter)
+	out.Treated, out.Controls, out.Unmatched = count(int64(all.Treated)), count(int64(all.Controls)), count(int64(e.TreatedLeftOut))
+	for _, s := range e.ByStart {
+		out.Starts = append(out.Starts, &model.StartEffect{Start: s.Start, Treated: count(int64(s.Treated)), Controls: count(int64(s.Controls)),
+			Effect: derived(s.Effect), GapBefore: derived(s.GapBefore), GapAfter: derived(s.GapAfter)})
+	}
+	out.Warnings = notNil(e.Warnings)
+	if without > 0 {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%d persons whose year of start is not recorded are left out", without))
+	}
+	out.Estimand = "the average effect on those who took part (ATT), by year of start, weighted by how many started"
+	return nil
+}
+
+func momentsCell(m store.Moments, cluster int) stats.Cell {
+	return stats.Cell{N: float64(m.N), Sum: float64(m.Sum), SumSq: m.SumSq, Cluster: cluster}
+}
+
+// compared fetches the cells of both sides over all covariates that the data set records.
+func (r *Resolver) compared(ctx context.Context, q store.EffectQuery) (*compared, error) {
+	c := &compared{activity: q.Type, outcome: q.Outcome}
+	for _, v := range r.Contract.Covariates {
+		if r.Store.HasCovariate(v) {
+			q.Covariates = append(q.Covariates, v)
+		}
+	}
+	var err error
+	if c.cells, err = r.effectCells(ctx, q); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(c.cells, func(cell store.EffectCell) bool { return cell.Treated }) {
+		types, err := r.Store.EffectTypes(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return nil, fault.Unavailablef("nobody is recorded to have taken part in %s; there are participants of %s", q.Type, cmp.Or(strings.Join(types, ", "), "no type"))
+	}
+	for _, isNumber := range []bool{false, true} {
+		for i, v := range q.Covariates {
+			varies := slices.ContainsFunc(c.cells, func(cell store.EffectCell) bool { return cell.Values[i] != c.cells[0].Values[i] })
+			switch {
+			case isNumber != (v.Codes == nil) || !varies: // what is the same of everyone compares nothing
+			case isNumber:
+				c.numbers, c.places = append(c.numbers, v), append(c.places, i)
+			default:
+				c.categories, c.places = append(c.categories, v), append(c.places, i)
+			}
+		}
+	}
+	return c, nil
+}
+
+// effectCells fetches cells once a request.
+func (r *Resolver) effectCells(ctx context.Context, q store.EffectQuery) ([]store.EffectCell, error) {
+	sc := scopeOf(ctx)
+	key := fmt.Sprint(q.Type, q.Outcome.Name, len(q.Covariates), q.Start, q.Area)
+	sc.mu.Lock()
+	fetch, ok := sc.effects[key]
+	if !ok {
+		fetch = sync.OnceValues(func() ([]store.EffectCell, error) { return r.Store.EffectCells(ctx, q) })
+		if sc.effects == nil {
+			sc.effects = map[string]func() ([]store.EffectCell, error){}
+		}
+		sc.effects[key] = fetch
+	}
+	sc.mu.Unlock()
+	return fetch()
+}
+
+// rows gives the cells to package stats, with the sums that `of` picks.
+func (c *compared) rows(of func(store.EffectCell) (n, sum, sumSq float64)) (stats.Design, []stats.TreatmentRow, error) {
+	var dimensions []stats.Dimension
+	for _, v := range c.categories {
+		d := stats.Dimension{Name: v.Name}
+		for _, code := range v.Codes {
+			d.Codes = append(d.Codes, code.Code)
+		}
+		dimensions = append(dimensions, d)
+	}
+	var names []string
+	for _, v := range c.numbers {
+		names = append(names, v.Name)
+	}
+	cells := make([]stats.TreatmentCell, len(c.cells))
+	for i, cell := range c.cells {
+		n, sum, sumSq := of(cell)
+		cells[i] = stats.TreatmentCell{Treated: cell.Treated, Cell: stats.Cell{N: n, Sum: sum, SumSq: sumSq, Cluster: cell.Area}}
+		for at, place := range c.places {
+			if at < len(c.categories) {
+				cells[i].Key = append(cells[i].Key, cell.Values[place])
+			} else {
+				cells[i].Numbers = append(cells[i].Numbers, float64(cell.Values[place]))
+			}
+		}
+	}
+	return stats.MixedTreatmentRows(dimensions, names, cells)
+}
+
+// balances hands back a balance in the contract's order; the propensity is in `overlap`.
+func (c *compared) balances(list []stats.CovariateBalance) []*model.Balance {
+	out := []*model.Balance{}
+	var places []int
+	for _, b := range list {
+		m := &model.Balance{Participants: estimate(b.Treated, nil), Comparison: estimate(b.Controls, nil), Before: number(b.Before), After: number(b.After), Difference: derived(b.Difference)}
+		var v *contract.Covariate
+		at := 0
+		if b.Term.Dimension >= 0 {
+			v, at = c.categories[b.Term.Dimension], c.places[b.Term.Dimension]
+			code := v.Codes[b.Term.Category]
+			m.Code = &code.Code
+			m.Labels = contract.Text{DA: v.Label.DA + ": " + code.Label.DA, EN: v.Label.EN + ": " + code.Label.EN}
+		} else if i := slices.IndexFunc(c.numbers, func(v *contract.Covariate) bool { return v.Name == b.Covariate }); i >= 0 {
+			v, at = c.numbers[i], c.places[len(c.categories)+i]
+			m.Labels = v.Label
+		} else {
+			continue
+		}
+		m.Covariate = v.Name
+		place, _ := slices.BinarySearch(places, at+1)
+		out, places = slices.Insert(out, place, m), slices.Insert(places, place, at)
+	}
+	return out
+}
