@@ -223,6 +223,10 @@ func open(ctx context.Context, o options, limits web.Limits, out io.Writer, maki
 			return nil, err
 		}
 	}
+	// Newer data sets may be made while this process answers from the files of this one.
+	if _, err := snapshot.Hold(folder); err != nil {
+		return nil, err
+	}
 	s, err := store.Open(ctx, folder, c, store.Options{})
 	if err != nil {
 		return nil, err

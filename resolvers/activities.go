@@ -10,7 +10,6 @@ import (
 
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/fault"
-	"github.com/kvarter/kvarter/internal/stats"
 	"github.com/kvarter/kvarter/internal/store"
 )
 
@@ -125,7 +124,7 @@ func (r *Resolver) mapping(ctx context.Context, by []model.ActivityDimension, wh
 		}
 		return r.Store.Persons(ctx, members, len(rows))
 	})
-	reached := sync.OnceValues(func() ([]stats.Reach, error) { return r.reach(ctx, rows) })
+	reached := sync.OnceValues(func() ([]*model.Reach, error) { return r.reach(ctx, rows) })
 	out := []*model.ActivityCount{}
 	for i, row := range rows {
 		active := 0

@@ -57,7 +57,7 @@ func (r *activityCountResolver) Reach(ctx context.Context, obj *model.ActivityCo
 	if err != nil {
 		return nil, err
 	}
-	return reachOf(reached[obj.Row]), nil
+	return reached[obj.Row], nil
 }
 
 func (r *activityCountResolver) Warnings(ctx context.Context, obj *model.ActivityCount) ([]string, error) {

@@ -20,7 +20,7 @@ type areaYear struct {
 }
 
 // reach sets the participants of each row beside the residents of the target age of its areas and years.
-func (r *Resolver) reach(ctx context.Context, rows []*mappingRow) ([]stats.Reach, error) {
+func (r *Resolver) reach(ctx context.Context, rows []*mappingRow) ([]*model.Reach, error) {
 	starts, err := r.Store.Starts()
 	if err != nil {
 		return nil, err
@@ -88,9 +88,9 @@ func (r *Resolver) reach(ctx context.Context, rows []*mappingRow) ([]stats.Reach
 	for i, p := range places {
 		strata[p.row][p.stratum].Participants = float64(persons[i])
 	}
-	out := make([]stats.Reach, len(rows))
+	out := make([]*model.Reach, len(rows))
 	for i := range rows {
-		out[i] = stats.SumReach(strata[i])
+		out[i] = reachOf(stats.SumReach(strata[i]))
 		if missing[i] > 0 {
 			out[i].Warnings = append(out[i].Warnings, fmt.Sprintf("an area in a year without recorded residents, or all of unknown age, is left out %d times of %d", missing[i], missing[i]+len(strata[i])))
 		}

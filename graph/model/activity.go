@@ -2,7 +2,6 @@ package model
 
 import (
 	"github.com/kvarter/kvarter/internal/contract"
-	"github.com/kvarter/kvarter/internal/stats"
 	"github.com/kvarter/kvarter/internal/store"
 )
 
@@ -27,7 +26,7 @@ type ActivityCount struct {
 	Row     int // its place among the rows of the mapping
 	Persons func() ([]int64, error)
 	Starts  func() ([]store.Start, error) // of the row
-	Reached func() ([]stats.Reach, error)
+	Reached func() ([]*Reach, error)
 }
 
 // LikertAnswer is a level of a scale with its share.
