@@ -227,9 +227,9 @@ const (
 // Donner 2008), which for independent means is Newcombe's.
 // Matching takes covariates, and the propensity, as given.
 //
-// Measured on 200 synthetic worlds of a tenth of the size, 95 % intervals of the three headline effects
-// of activities, with 100 to 300 participants, cover 93 % by IPW, 94 % by AIPW and 95 % by
-// propensity matching; the unadjusted difference covers 26 %.
+// Measured on 200 synthetic worlds at a scale of 0.15, 95 % intervals of the three headline effects of
+// activities, with 140 to 420 participants, hold the truth in 94.8 % by IPW, 94.5 % by AIPW and 95.7 % by
+// propensity matching, in 93.5 % at least for each effect; unadjusted ones hold it in 18.3 %.
 //
 // Rows whose arm the covariates settle with certainty have no counterpart. Methods with a
 // propensity leave them out, count them as unmatched and warn. An error is returned if an arm is

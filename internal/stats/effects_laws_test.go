@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/kvarter/kvarter/internal/fault"
-	"github.com/kvarter/kvarter/internal/synth"
 )
 
 // A selectionWorld has two covariates that drive both treatment and outcome, by logits: what is
@@ -537,89 +536,5 @@ func TestEffectIntervalsCoverTheirLevel(t *testing.T) {
 		} else if share < .935 || share > .965 {
 			t.Errorf("%s covers %.1f %%, want 93.5 to 96.5 %%", method.name, 100*share)
 		}
-	}
-}
-
-// participants reads the participants of a synthetic world with a recorded outcome as rows.
-func participants(w *synth.World, activity, outcome string) (Design, []TreatmentRow) {
-	var rows []TreatmentRow
-	for batch := range w.Batches("participant") {
-		column := map[string]synth.Column{}
-		for _, c := range batch.Columns {
-			column[c.Name] = c
-		}
-		value := func(name string, i int) float64 { // NaN if null
-			c := column[name]
-			switch {
-			case c.Code != nil && c.Code[i] != synth.NullCode:
-				return float64(c.Code[i])
-			case c.Int != nil && c.Int[i] != synth.NullInt:
-				return float64(c.Int[i])
-			}
-			return math.NaN()
-		}
-		for i := range batch.Rows {
-			y := value(outcome, i)
-			kind := column["type"]
-			if kind.Codes[kind.Code[i]] != activity || math.IsNaN(y) {
-				continue
-			}
-			origin := column["origin"]
-			nonWestern := 0.0
-			if code := origin.Codes[origin.Code[i]]; code == "IMMIGRANT_NON_WESTERN" || code == "DESCENDANT_NON_WESTERN" {
-				nonWestern = 1
-			}
-			x := []float64{
-				1, math.Min(20, value("age", i)) - 15, value("sex", i), nonWestern, value("lone_parent", i), value("parents_active", i),
-				value("charged_before", i), value("job_before", i), value("absence_before", i),
-			}
-			rows = append(rows, TreatmentRow{Pattern: Pattern{X: x, N: 1, Sum: y, SumSq: y * y}, Treated: value("treated", i) == 1})
-		}
-	}
-	return FreeDesign("age", "sex", "non-Western", "lone parent", "parents active", "charged before", "job before", "absence before"), rows
-}
-
-func TestPlantedEffectsAreRecovered(t *testing.T) {
-	if testing.Short() {
-		t.Skip("generates worlds")
-	}
-	planted := map[string]string{"LEISURE_JOB": "in_leisure_job", "FIRE_CADET": "charged", "PROJECT_OR_EVENT": "in_education"}
-	within, tried := map[EffectMethod]int{}, 0
-	for seed := range uint64(3) {
-		w, err := synth.Generate(synth.Options{Seed: 100 + seed, Scale: 0.1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, truth := range w.Effects() {
-			if planted[truth.Activity] != truth.Outcome {
-				continue
-			}
-			tried++
-			design, rows := participants(w, truth.Activity, truth.Outcome)
-			for _, method := range []EffectMethod{Unadjusted, IPW, AIPW, IPWRA, PropensityMatching} {
-				e, err := EstimateEffect(design, rows, EffectOptions{Method: method})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if e.Effect.Lower <= truth.OnParticipants && truth.OnParticipants <= e.Effect.Upper {
-					within[method]++
-				}
-				if method == AIPW {
-					t.Logf("%s: %.3f (%.3f to %.3f), planted %.3f", truth.Activity, e.Effect.Value, e.Effect.Lower, e.Effect.Upper, truth.OnParticipants)
-				}
-			}
-		}
-	}
-	if tried != 9 {
-		t.Fatalf("%d effects looked at, want 9", tried)
-	}
-	for _, method := range []EffectMethod{IPW, AIPW, IPWRA, PropensityMatching} {
-		t.Logf("%v: %d of %d intervals hold the planted effect", method, within[method], tried)
-		if within[method] < tried-2 { // 9 intervals of 95 %: 3 or more misses have a chance under 1 %
-			t.Errorf("%v: %d of %d intervals hold the planted effect", method, within[method], tried)
-		}
-	}
-	if within[Unadjusted] > within[AIPW]-3 {
-		t.Errorf("unadjusted: %d of %d intervals hold the planted effect; selection should make it fail", within[Unadjusted], tried)
 	}
 }
