@@ -30,6 +30,7 @@ import (
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/findings"
 	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/progress"
 	"github.com/kvarter/kvarter/internal/rerun"
@@ -239,7 +240,11 @@ func open(ctx context.Context, o options, limits web.Limits, out io.Writer, maki
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	r := &resolvers.Resolver{Contract: c, Law: rules, Store: s, Dataset: dataset(info, limits)}
+	stated, err := findings.Parse("data/findings.yaml", data.Findings, graph.NewExecutableSchema(graph.Config{}).Schema())
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: s, Dataset: dataset(info, limits)}
 	return &opened{store: s, info: info, examples: questions, schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))}, nil
 }
 

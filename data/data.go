@@ -1,4 +1,4 @@
-// Package data embeds the data contract and the law, so that a binary carries what it was built with.
+// Package data embeds the data contract, the law and the study's findings, so that a binary carries what it was built with.
 package data
 
 import _ "embed"
@@ -12,3 +12,8 @@ var Contract []byte
 //
 //go:embed law.yaml
 var Law []byte
+
+// Findings is findings.yaml: what the study states, with its figures and the questions that give them.
+//
+//go:embed findings.yaml
+var Findings []byte

@@ -22,7 +22,7 @@ type scoped struct{ graphql.ExecutableSchema }
 
 func (s scoped) Exec(ctx context.Context) graphql.ResponseHandler {
 	handle := s.ExecutableSchema.Exec(ctx)
-	sc := &scope{cohorts: map[string]map[string]*model.Answer{}}
+	sc := &scope{schema: s.ExecutableSchema, cohorts: map[string]map[string]*model.Answer{}}
 	return func(ctx context.Context) *graphql.Response {
 		return handle(context.WithValue(ctx, scopeKey{}, sc))
 	}
@@ -33,6 +33,7 @@ type scopeKey struct{}
 // scope holds the statements of one request, by cohort and then by the dimensions they split by,
 // and what all of its root fields want, by cohort.
 type scope struct {
+	schema  graphql.ExecutableSchema // that executes the request, without a scope of its own
 	mu      sync.Mutex
 	cohorts map[string]map[string]*model.Answer
 	wanted  map[string]wants

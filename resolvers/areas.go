@@ -67,6 +67,9 @@ func (r *Resolver) node(id string) (model.Node, error) {
 
 // areas returns the areas that the filter keeps.
 func (r *Resolver) areas(where *model.AreaFilter) ([]*model.Area, error) {
+	if !r.Store.Holds("area") {
+		return nil, fault.Unavailablef("this data set holds no areas (table area)")
+	}
 	if where == nil {
 		where = &model.AreaFilter{}
 	}
@@ -143,6 +146,9 @@ func (r *Resolver) regions(asked []string) ([]string, error) {
 
 // plans returns the plans that the filter keeps.
 func (r *Resolver) plans(where *model.PlanFilter) ([]*model.Plan, error) {
+	if !r.Store.Holds("plan") {
+		return nil, fault.Unavailablef("this data set holds no social housing plans (table plan)")
+	}
 	if where == nil {
 		where = &model.PlanFilter{}
 	}

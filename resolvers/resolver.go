@@ -5,6 +5,7 @@ package resolvers
 import (
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/findings"
 	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/store"
 )
@@ -13,6 +14,7 @@ import (
 type Resolver struct {
 	Contract *contract.Contract
 	Law      *law.Law
+	Findings []*findings.Finding
 	Store    *store.Store
 	Dataset  model.Dataset // with its limits
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/findings"
 	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/store"
 	"github.com/kvarter/kvarter/internal/store/storetest"
@@ -37,7 +38,16 @@ func serve(t testing.TB, c *contract.Contract, s *store.Store) *httptest.Server 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolvers.Resolver{Contract: c, Law: rules, Store: s, Dataset: model.Dataset{
+	stated, err := findings.Parse("findings.yaml", data.Findings, graph.NewExecutableSchema(graph.Config{}).Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveFindings(t, c, s, rules, stated)
+}
+
+func serveFindings(t testing.TB, c *contract.Contract, s *store.Store, rules *law.Law, stated []*findings.Finding) *httptest.Server {
+	t.Helper()
+	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: s, Dataset: model.Dataset{
 		Name: "test", Title: "A small invented world", Synthetic: true, Fingerprint: "0123", Years: []int{2014, 2015, 2016},
 		Rows: []*model.TableRows{}, Sources: []*model.Source{}, Disclosure: &model.DisclosurePolicy{Method: model.DisclosureMethodNone},
 		Limits: &model.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 1000, Tokens: 1000, Bytes: 100000},

@@ -20,6 +20,7 @@ var may = map[string][]string{
 	"internal/contract/generate": {"internal/contract", "internal/fault"},
 	"internal/stats":             {"internal/fault"},
 	"internal/law":               {"internal/contract", "internal/fault"},
+	"internal/findings":          {"internal/contract", "internal/fault"},
 	"internal/store":             {"internal/contract", "internal/fault"},
 	"internal/store/storetest":   {"data", "internal/contract", "internal/fault", "internal/store"},
 	"internal/progress":          {},
@@ -31,9 +32,9 @@ var may = map[string][]string{
 	"notebooks":                  {},
 	"notebooks/nb":               {},
 	"data":                       {},
-	"graph":                      {"graph/model", "internal/contract", "internal/fault", "internal/store"},
-	"graph/model":                {"internal/contract", "internal/fault", "internal/store"},
-	"resolvers":                  {"graph", "graph/model", "internal/contract", "internal/fault", "internal/law", "internal/stats", "internal/store"},
+	"graph":                      {"graph/model", "internal/contract", "internal/fault", "internal/findings", "internal/stats", "internal/store"},
+	"graph/model":                {"internal/contract", "internal/fault", "internal/findings", "internal/stats", "internal/store"},
+	"resolvers":                  {"graph", "graph/model", "internal/contract", "internal/fault", "internal/findings", "internal/law", "internal/stats", "internal/store"},
 }
 
 // TestLinesBetweenPackages holds the dependency lines: stats and the contract never see SQL,
@@ -71,7 +72,7 @@ func TestLinesBetweenPackages(t *testing.T) {
 		duckDB := slices.Contains(p.Deps, "github.com/duckdb/duckdb-go/v2")
 		graphQL := slices.ContainsFunc(p.Deps, func(d string) bool { return strings.HasPrefix(d, "github.com/99designs/gqlgen") })
 		switch name {
-		case "internal/fault", "internal/contract", "internal/law", "internal/stats", "internal/synth", "internal/rerun", "data", "notebooks/nb":
+		case "internal/fault", "internal/contract", "internal/findings", "internal/law", "internal/stats", "internal/synth", "internal/rerun", "data", "notebooks/nb":
 			if duckDB || graphQL {
 				t.Errorf("%s sees DuckDB (%t) or GraphQL (%t)", name, duckDB, graphQL)
 			}

@@ -3,7 +3,6 @@ package contract
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -21,12 +20,8 @@ import (
 // is listed, one a line, with file, line, what was found and what was expected.
 func Parse(name string, text []byte) (*Contract, error) {
 	var raw rawContract
-	if err := yaml.UnmarshalWithOptions(text, &raw, yaml.Strict()); err != nil {
-		var located yaml.Error
-		if errors.As(err, &located) && located.GetToken() != nil {
-			return nil, fault.Invalidf("%s:%d: %s", name, located.GetToken().Position.Line, located.GetMessage())
-		}
-		return nil, fault.Invalidf("%s: %s", name, err)
+	if err := Read(name, text, &raw); err != nil {
+		return nil, err
 	}
 	sum := sha256.Sum256(text)
 	p := &parser{file: name, out: &Contract{Hash: hex.EncodeToString(sum[:])}}

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kvarter/kvarter/internal/synth"
 )
@@ -97,7 +99,20 @@ func world(t *testing.T, data string, kind synth.Kind) string {
 		t.Fatal(err)
 	}
 	base, _ := start(t, "--data", data)
-	return base
+	for { // one made under another contract is made anew first
+		response, err := http.Get(base + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		switch {
+		case response.StatusCode == http.StatusOK:
+			return base
+		case time.Now().After(deadline(t)):
+			t.Fatal("it is never ready")
+		}
+		time.Sleep(100 * time.Millisecond) // making it wants the processor
+	}
 }
 
 // A notebook that asks the world with an area effect is not run on a data set of the other one.

@@ -126,6 +126,40 @@ func TestOfficialFiles(t *testing.T) {
 		}
 	})
 
+	// Of the study's findings these files give those on the lists and on the population, and of the
+	// others why they do not.
+	t.Run("findings", func(t *testing.T) {
+		var got struct {
+			Findings []struct {
+				ID      string
+				Figures []struct {
+					Name, Missing string
+					Reproduced    *float64
+					Agrees        *bool
+				}
+			}
+		}
+		if problems := ask(t, server, "{ findings { id figures { name reproduced agrees missing } } }", &got); problems != nil {
+			t.Fatal(problems)
+		}
+		agree := map[string]int{}
+		for _, f := range got.Findings {
+			for _, figure := range f.Figures {
+				switch {
+				case (figure.Reproduced == nil) != (figure.Missing != ""), figure.Reproduced == nil && figure.Agrees != nil:
+					t.Errorf("%s, %s: %+v", f.ID, figure.Name, figure)
+				case figure.Agrees != nil && *figure.Agrees:
+					agree[f.ID]++
+				case figure.Agrees != nil:
+					t.Errorf("%s, %s: %g does not agree", f.ID, figure.Name, *figure.Reproduced)
+				}
+			}
+		}
+		if want := map[string]int{"residents": 8, "children": 8, "day-care-1-2-by-origin": 8, "day-care-3-5": 8, "official-lists": 5}; fmt.Sprint(agree) != fmt.Sprint(want) {
+			t.Errorf("figures that agree: %v, want %v", agree, want)
+		}
+	})
+
 	t.Run("cohorts", func(t *testing.T) {
 		children := []int{457_637, 454_282, 448_136, 441_228, 433_292, 426_989, 424_821, 423_542}
 		young := []int{131_245, 129_501, 126_154, 121_083, 117_349, 115_389, 115_289, 119_528}

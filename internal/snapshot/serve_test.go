@@ -15,6 +15,7 @@ import (
 	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/findings"
 	criteria "github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/snapshot"
 	"github.com/kvarter/kvarter/internal/store"
@@ -37,7 +38,11 @@ func serve(t testing.TB, dir string) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolvers.Resolver{Contract: c, Law: rules, Store: s, Dataset: model.Dataset{Name: info.Name, Fingerprint: info.Fingerprint, Years: info.Years,
+	stated, err := findings.Parse("findings.yaml", data.Findings, graph.NewExecutableSchema(graph.Config{}).Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: s, Dataset: model.Dataset{Name: info.Name, Fingerprint: info.Fingerprint, Years: info.Years,
 		Limits: &model.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 10000, Tokens: 1000, Bytes: 100000}}}
 	h := handler.New(resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r})))
 	h.AddTransport(transport.POST{})

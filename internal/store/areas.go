@@ -43,6 +43,9 @@ type Plan struct {
 	Areas []*Area // in the order of their ids
 }
 
+// Holds reports whether the data set has the table.
+func (s *Store) Holds(table string) bool { return s.columns[table] != nil }
+
 // Areas returns the areas in the order of their ids. The key of a cell split by AREA is an
 // area's place here.
 func (s *Store) Areas() []*Area { return s.areas }

@@ -158,6 +158,8 @@ const (
 	storeCost      = 50  // a field of a cohort: one question of the store
 	comparisonCost = 200 // a field of a comparison: two cohorts and a method on their cells
 	turnoverCost   = 350 // more for a turnover, which follows persons through the facts: no roll-up holds them
+	// findingsCost is a field that gives findings more: what the documents of all of them cost together, about.
+	findingsCost = 20_000
 
 	pageLength = 50  // of a connection without `first` and `last`
 	listLength = 10  // of a list whose length nothing tells; years, plans of an area, codes
@@ -238,6 +240,9 @@ func (c *costing) field(f *ast.Field, page int) int {
 		case "Comparison":
 			own += comparisonCost
 		}
+	}
+	if f.Definition.Type.Name() == "Finding" {
+		own += findingsCost
 	}
 	isConnection := strings.HasSuffix(f.Definition.Type.Name(), "Connection")
 	isList := f.Definition.Type.Elem != nil

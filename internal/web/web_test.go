@@ -24,6 +24,8 @@ import (
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/findings"
+	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/store/storetest"
 	"github.com/kvarter/kvarter/internal/web"
 	"github.com/kvarter/kvarter/resolvers"
@@ -676,7 +678,15 @@ func world(t testing.TB) *httptest.Server {
 	t.Helper()
 	c := storetest.Contract(t)
 	l := web.DefaultLimits()
-	r := &resolvers.Resolver{Contract: c, Store: storetest.Open(t, c, storetest.World), Dataset: model.Dataset{
+	stated, err := findings.Parse("findings.yaml", data.Findings, graph.NewExecutableSchema(graph.Config{}).Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := law.Parse(data.Law)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: storetest.Open(t, c, storetest.World), Dataset: model.Dataset{
 		Name: "test", Title: "A small world", Synthetic: true, Years: []int{2014, 2015, 2016}, Rows: []*model.TableRows{}, Sources: []*model.Source{},
 		Limits: &model.Limits{Complexity: l.Complexity, Depth: l.Depth, Cells: l.Cells, TimeoutMs: l.TimeoutMS, Tokens: l.Tokens, Bytes: l.Bytes},
 	}}
