@@ -1,6 +1,10 @@
 package notebooks
 
 import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,4 +24,53 @@ func TestQuestions(t *testing.T) {
 	if !found {
 		t.Errorf("the first notebook's question is not among the %d found", len(questions))
 	}
+}
+
+// From the guide every slide is one step from the heading that explains it.
+func TestEverySlideLeadsToAHeading(t *testing.T) {
+	guide, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slides := map[string]bool{}
+	link := regexp.MustCompile(`\]\(([^#)]+)#([^)]+)\)`)
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+) \| .*$`).FindAllStringSubmatch(string(guide), -1) {
+		for _, m := range link.FindAllStringSubmatch(row[0], -1) {
+			slides[row[1]] = true
+			if !slices.Contains(headings(t, m[1]), m[2]) {
+				t.Errorf("slide %s: %s has no heading #%s; it has %v", row[1], m[1], m[2], headings(t, m[1]))
+			}
+		}
+	}
+	for _, slide := range strings.Fields("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17") {
+		if !slides[slide] {
+			t.Errorf("slide %s is not in the guide's table", slide)
+		}
+	}
+}
+
+// headings returns the headings of a notebook as Jupyter links to them.
+func headings(t *testing.T, file string) (out []string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notebook struct {
+		Cells []struct {
+			Type   string `json:"cell_type"`
+			Source []string
+		}
+	}
+	if err := json.Unmarshal(text, &notebook); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	for _, c := range notebook.Cells {
+		for _, line := range c.Source {
+			if heading, ok := strings.CutPrefix(strings.TrimSpace(line), "## "); ok && c.Type == "markdown" {
+				out = append(out, strings.ReplaceAll(heading, " ", "-"))
+			}
+		}
+	}
+	return out
 }
