@@ -32,8 +32,8 @@ var may = map[string][]string{
 	"notebooks":                  {},
 	"notebooks/nb":               {},
 	"data":                       {},
-	"graph":                      {"graph/model", "internal/contract", "internal/fault", "internal/findings", "internal/stats", "internal/store"},
-	"graph/model":                {"internal/contract", "internal/fault", "internal/findings", "internal/stats", "internal/store"},
+	"graph":                      {"graph/model", "internal/contract", "internal/fault", "internal/findings", "internal/store"},
+	"graph/model":                {"internal/contract", "internal/fault", "internal/findings", "internal/store"},
 	"resolvers":                  {"graph", "graph/model", "internal/contract", "internal/fault", "internal/findings", "internal/law", "internal/stats", "internal/store"},
 }
 
