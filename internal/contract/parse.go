@@ -244,6 +244,14 @@ func (p *parser) texts(line int, what string, label Text, definition *Text) {
 	}
 }
 
+// variable checks what a value of one of the API's enums of variables has.
+func (p *parser) variable(line int, what, name string, label, definition Text) {
+	p.texts(line, what, label, &definition)
+	if !enumName.MatchString(name) {
+		p.wrong(line, "%s: a name of upper-case letters, digits and _ was expected", what)
+	}
+}
+
 func (p *parser) source(line int, what, name string) *Source {
 	s := find(p.out.Sources, name, (*Source).name)
 	if s == nil {
@@ -391,10 +399,7 @@ func (p *parser) dimension(e entry[rawDimension]) {
 	what := "dimension " + e.name
 	v := e.value
 	d := &Dimension{Name: e.name, Field: v.Field, Type: v.Type, Filter: v.Filter, Label: v.Label, Definition: v.Definition, Unit: v.Unit, Assumed: v.Assumed, Columns: map[string]*Column{}}
-	p.texts(e.line, what, v.Label, &v.Definition)
-	if !enumName.MatchString(e.name) {
-		p.wrong(e.line, "%s: a name of upper-case letters, digits and _ was expected", what)
-	}
+	p.variable(e.line, what, e.name, v.Label, v.Definition)
 	if i := slices.IndexFunc(p.out.Codelists, func(l *Codelist) bool { return d.Type != "" && l.Type == d.Type }); i >= 0 {
 		p.wrong(e.line, "%s: the enum %s is code list %s already", what, d.Type, p.out.Codelists[i].Name)
 	}
@@ -532,10 +537,7 @@ func (p *parser) condition(line int, what string, t *Table, c *Condition) {
 func (p *parser) indicator(e entry[rawIndicator]) {
 	what := "indicator " + e.name
 	v := e.value
-	p.texts(e.line, what, v.Label, &v.Definition)
-	if !enumName.MatchString(e.name) {
-		p.wrong(e.line, "%s: a name of upper-case letters, digits and _ was expected", what)
-	}
+	p.variable(e.line, what, e.name, v.Label, v.Definition)
 	if v.When == nil || len(v.Tables) == 0 {
 		p.wrong(e.line, "%s: `tables` and a condition `when` were expected", what)
 		return
@@ -558,7 +560,7 @@ func (p *parser) measure(e entry[rawMeasure]) {
 	what := "measure " + e.name
 	v := e.value
 	m := &Measure{Name: e.name, Label: v.Label, Definition: v.Definition, Unit: v.Unit, Deviation: v.Deviation, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
-	p.texts(e.line, what, v.Label, &v.Definition)
+	p.variable(e.line, what, e.name, v.Label, v.Definition)
 	for _, name := range v.Columns {
 		t, c := p.column(e.line, what, name)
 		if c == nil {
@@ -585,10 +587,7 @@ func (p *parser) measure(e entry[rawMeasure]) {
 func (p *parser) covariate(e entry[rawCovariate]) {
 	what := "covariate " + e.name
 	v := e.value
-	p.texts(e.line, what, v.Label, &v.Definition)
-	if !enumName.MatchString(e.name) {
-		p.wrong(e.line, "%s: a name of upper-case letters, digits and _ was expected", what)
-	}
+	p.variable(e.line, what, e.name, v.Label, v.Definition)
 	_, column := p.column(e.line, what, EffectTable+"."+v.Column)
 	if column == nil {
 		return
@@ -660,10 +659,7 @@ func (p *parser) as(line int, what string, c *Covariate, name string) {
 func (p *parser) outcome(e entry[rawOutcome]) {
 	what := "outcome " + e.name
 	v := e.value
-	p.texts(e.line, what, v.Label, &v.Definition)
-	if !enumName.MatchString(e.name) {
-		p.wrong(e.line, "%s: a name of upper-case letters, digits and _ was expected", what)
-	}
+	p.variable(e.line, what, e.name, v.Label, v.Definition)
 	_, column := p.column(e.line, what, EffectTable+"."+v.Column)
 	if column == nil {
 		return
