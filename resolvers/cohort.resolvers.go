@@ -56,7 +56,7 @@ func (r *cohortResolver) Breakdown(ctx context.Context, obj *model.Cohort, of st
 	}
 	total := share(cells.Total().Indicators[0], level)
 	order(cells, orderBy)
-	p, err := cut(cells.Rows, keyText, paging{first: first, after: after}, 0)
+	p, err := cut(cells.Rows, cellName(obj.Table, cells.Query.By), paging{first: first, after: after}, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -125,7 +125,11 @@ func (r *Resolver) recordedFor(ctx context.Context, c *compared) error {
 			there = append(there, o.Name)
 		}
 	}
-	return fault.Unavailablef("%s is not recorded for %s, on both sides and at the ages of those who took part; recorded are %s", c.outcome.Name, c.activity, cmp.Or(strings.Join(there, ", "), "none"))
+	recorded := "nothing is recorded"
+	if len(there) > 0 {
+		recorded = "recorded are " + strings.Join(there, ", ")
+	}
+	return fault.Unavailablef("%s is not recorded for %s, on both sides and at the ages of those who took part; %s", c.outcome.Name, c.activity, recorded)
 }
 
 // hasBothSides reports whether the outcome of somebody on each side is known.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/store"
 )
 
@@ -46,13 +47,17 @@ func order(cells *store.Cells, by *model.CellOrder) {
 	cells.Rows = rows
 }
 
-// keyText is unique among the cells of a breakdown.
-func keyText(c store.Cell) string {
-	var b []byte
-	for _, k := range c.Key {
-		b = binary.AppendVarint(b, int64(k))
+// cellName names the cells of a table split by the dimensions. The key alone would do within a
+// breakdown, but means another cell in a breakdown by other dimensions.
+func cellName(table *contract.Table, by []*contract.Dimension) func(store.Cell) string {
+	list := table.Name + " by " + byKey(by) + ":"
+	return func(c store.Cell) string {
+		b := []byte(list)
+		for _, k := range c.Key {
+			b = binary.AppendVarint(b, int64(k))
+		}
+		return string(b)
 	}
-	return string(b)
 }
 
 // sortAreas orders areas; equal ones stand in the order of their ids. Nil orders by name.

@@ -7,7 +7,7 @@ import (
 	"github.com/kvarter/kvarter/internal/contract"
 )
 
-// variables lists the contract's variables, dimensions first.
+// variables lists the contract's variables in the order of the roles.
 func (r *Resolver) variables(role *model.VariableRole) []*model.Variable {
 	out := []*model.Variable{}
 	add := func(v *model.Variable) {
@@ -33,6 +33,19 @@ func (r *Resolver) variables(role *model.VariableRole) []*model.Variable {
 	for _, m := range r.Contract.Measures {
 		add(&model.Variable{Name: m.Name, Role: model.VariableRoleMeasure, Labels: m.Label, Definition: m.Definition, Unit: unit(m.Unit), Codes: []*model.Code{},
 			Tables: m.Tables, Available: recorded(m.Tables, func(t *contract.Table) bool { return r.Store.HasMeasure(t, m) }), Source: sourceText(m.Source), Assumed: m.Assumed})
+	}
+	effects := []string{contract.EffectTable}
+	for _, v := range r.Contract.Covariates {
+		codes := []*model.Code{}
+		for _, c := range v.Codes {
+			codes = append(codes, &model.Code{Code: c.Code, Labels: c.Label})
+		}
+		add(&model.Variable{Name: v.Name, Role: model.VariableRoleCovariate, Labels: v.Label, Definition: v.Definition, Unit: unit(v.Column.Unit), Codes: codes,
+			Tables: effects, Available: r.Store.HasCovariate(v), Source: sourceText(v.Source), Assumed: v.Assumed})
+	}
+	for _, o := range r.Contract.Outcomes {
+		add(&model.Variable{Name: o.Name, Role: model.VariableRoleOutcome, Labels: o.Label, Definition: o.Definition, Unit: unit(o.Column.Unit), Codes: []*model.Code{},
+			Tables: effects, Available: r.Store.HasOutcome(o), Source: sourceText(o.Source), Assumed: o.Assumed})
 	}
 	return out
 }

@@ -29,7 +29,7 @@ type Answer struct {
 	Fetch  func() (*store.Cells, error) // fetches once
 }
 
-// Variable is a dimension, an indicator or a measure of the contract.
+// Variable is a dimension, an indicator, a measure, a covariate or an outcome of the contract.
 type Variable struct {
 	Name       string
 	Role       VariableRole
@@ -43,7 +43,7 @@ type Variable struct {
 	Assumed    bool
 }
 
-// Code is a code of a dimension.
+// Code is a code of a dimension, or a category of a covariate.
 type Code struct {
 	Code   string
 	Labels contract.Text

@@ -1884,17 +1884,23 @@ const (
 	VariableRoleIndicator VariableRole = "INDICATOR"
 	// A number; its mean is asked for.
 	VariableRoleMeasure VariableRole = "MEASURE"
+	// What those who took part in an activity are compared on with the others, as it was before the start: a category, where it has codes, a yes or no, or a number.
+	VariableRoleCovariate VariableRole = "COVARIATE"
+	// What an activity may change: a number where it has a unit, else a yes or no.
+	VariableRoleOutcome VariableRole = "OUTCOME"
 )
 
 var AllVariableRole = []VariableRole{
 	VariableRoleDimension,
 	VariableRoleIndicator,
 	VariableRoleMeasure,
+	VariableRoleCovariate,
+	VariableRoleOutcome,
 }
 
 func (e VariableRole) IsValid() bool {
 	switch e {
-	case VariableRoleDimension, VariableRoleIndicator, VariableRoleMeasure:
+	case VariableRoleDimension, VariableRoleIndicator, VariableRoleMeasure, VariableRoleCovariate, VariableRoleOutcome:
 		return true
 	}
 	return false

@@ -63,7 +63,7 @@ func (s *Store) Starts() ([]Start, error) {
 		return nil, err
 	}
 	if !s.columns["participant"]["activity_id"] {
-		return nil, fault.Unavailablef("participants are not recorded by activity (participant.activity_id); recorded are %s", s.recorded("participant"))
+		return nil, fault.Unavailablef("participants are not recorded by activity (participant.activity_id); %s", s.recorded("participant"))
 	}
 	return s.starts, nil
 }
@@ -108,9 +108,9 @@ func (s *Store) needs(table, what string) error {
 	return fault.Unavailablef("this data set holds no %s (table %s); it holds %s", what, table, strings.Join(s.tables(), ", "))
 }
 
-// recorded lists the columns of the table that the data set has.
+// recorded says which columns of the table the data set has.
 func (s *Store) recorded(table string) string {
-	return listed(s.contract.Table(table).Columns, func(c *contract.Column) (string, bool) { return c.Name, s.columns[table][c.Name] && !c.Secret })
+	return listed("recorded are", s.contract.Table(table).Columns, func(c *contract.Column) (string, bool) { return c.Name, s.columns[table][c.Name] && !c.Secret })
 }
 
 // openActivities reads the activities and the counts of their participants: some hundreds of rows.

@@ -149,17 +149,17 @@ func (s *Store) check(q Query) error {
 	}
 	for _, d := range slices.Concat(q.By, q.Where.Dimensions()) {
 		if !s.HasDimension(q.Table, d) {
-			return fault.Unavailablef("%s are not recorded by %s; they are by %s", q.Table.Cohort, d.Name, listed(s.contract.Dimensions, func(d *contract.Dimension) (string, bool) { return d.Name, s.HasDimension(q.Table, d) }))
+			return fault.Unavailablef("%s are not recorded by %s; %s", q.Table.Cohort, d.Name, listed("they are by", s.contract.Dimensions, func(d *contract.Dimension) (string, bool) { return d.Name, s.HasDimension(q.Table, d) }))
 		}
 	}
 	for _, i := range slices.Concat(q.Indicators, q.Where.Indicators()) {
 		if !s.HasIndicator(q.Table, i) {
-			return fault.Unavailablef("%s is not recorded for %s; recorded are %s", i.Name, q.Table.Cohort, listed(s.contract.Indicators, func(i *contract.Indicator) (string, bool) { return i.Name, s.HasIndicator(q.Table, i) }))
+			return fault.Unavailablef("%s is not recorded for %s; %s", i.Name, q.Table.Cohort, listed("recorded are", s.contract.Indicators, func(i *contract.Indicator) (string, bool) { return i.Name, s.HasIndicator(q.Table, i) }))
 		}
 	}
 	for _, m := range q.Measures {
 		if !s.HasMeasure(q.Table, m) {
-			return fault.Unavailablef("%s is not recorded for %s; recorded are %s", m.Name, q.Table.Cohort, listed(s.contract.Measures, func(m *contract.Measure) (string, bool) { return m.Name, s.HasMeasure(q.Table, m) }))
+			return fault.Unavailablef("%s is not recorded for %s; %s", m.Name, q.Table.Cohort, listed("recorded are", s.contract.Measures, func(m *contract.Measure) (string, bool) { return m.Name, s.HasMeasure(q.Table, m) }))
 		}
 	}
 	for _, c := range q.Where.Conditions {
@@ -195,6 +195,10 @@ func (s *Store) checkCondition(table *contract.Table, c Condition) error {
 				return fault.NotFoundf("no area %q in this data set; `areas` lists them", id)
 			}
 		}
+	default:
+		if err := checkCodes(table, c); err != nil {
+			return err
+		}
 	}
 	if !c.Dimension.IsInteger() && len(c.Positions)+len(c.Areas) == 0 {
 		return fault.Invalidf("%s is an empty list, which no observation matches; leave it out to keep all", c.Dimension.Filter)
@@ -202,7 +206,39 @@ func (s *Store) checkCondition(table *contract.Table, c Condition) error {
 	return nil
 }
 
-func listed[T any](all []T, name func(T) (string, bool)) string {
+// checkCodes returns an error if the table's column cannot hold one of the codes, however many
+// others it can: the answer would count nobody for it, as if there were nobody. A code that the
+// column could hold and this data set has not is no error.
+func checkCodes(table *contract.Table, c Condition) error {
+	var possible []int
+	for _, s := range c.Dimension.Selections(table.Name) {
+		possible = append(possible, s.Position)
+	}
+	var wrong, right []string
+	for _, p := range c.Positions {
+		name := c.Dimension.Codes[p].Code
+		if slices.Contains(possible, p) {
+			right = append(right, name)
+		} else {
+			wrong = append(wrong, name)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	is, others := "is", ""
+	if len(wrong) > 1 {
+		is = "are"
+	}
+	if len(right) > 0 {
+		others = ", unlike " + strings.Join(right, ", ")
+	}
+	return fault.Unavailablef("%s: %s %s not recorded for %s%s; %s", c.Dimension.Filter, strings.Join(wrong, ", "), is, table.Cohort, others,
+		listed("recorded are", possible, func(p int) (string, bool) { return c.Dimension.Codes[p].Code, true }))
+}
+
+// listed writes the names after the words, e.g. "recorded are POOR", or that there are none.
+func listed[T any](words string, all []T, name func(T) (string, bool)) string {
 	var out []string
 	for _, x := range all {
 		if n, ok := name(x); ok {
@@ -210,9 +246,9 @@ func listed[T any](all []T, name func(T) (string, bool)) string {
 		}
 	}
 	if len(out) == 0 {
-		return "none"
+		return "nothing is recorded"
 	}
-	return strings.Join(out, ", ")
+	return words + " " + strings.Join(out, ", ")
 }
 
 // HasDimension reports whether the data set records the dimension for the table.

@@ -73,7 +73,7 @@ func TestRollupsAgreeWithFacts(t *testing.T) {
 				q.By = append(q.By, dimensions[i])
 			}
 			for _, i := range random.Perm(len(dimensions))[:random.IntN(3)] {
-				q.Where = q.Where.And(anyCondition(random, dimensions[i]))
+				q.Where = q.Where.And(anyCondition(random, table, dimensions[i]))
 			}
 			a, err := with.Cells(ctx, q)
 			if err != nil {
@@ -97,7 +97,7 @@ func TestRollupsAgreeWithFacts(t *testing.T) {
 	}
 }
 
-func anyCondition(random *rand.Rand, d *contract.Dimension) store.Condition {
+func anyCondition(random *rand.Rand, table *contract.Table, d *contract.Dimension) store.Condition {
 	c := store.Condition{Dimension: d}
 	switch {
 	case d.IsInteger():
@@ -114,8 +114,9 @@ func anyCondition(random *rand.Rand, d *contract.Dimension) store.Condition {
 	case d.IsArea():
 		c.Areas = [][]string{{"A1"}, {"A1", "A3"}, {"A2"}}[random.IntN(3)]
 	default:
+		possible := d.Selections(table.Name)
 		for range 1 + random.IntN(3) {
-			c.Positions = append(c.Positions, random.IntN(len(d.Codes)))
+			c.Positions = append(c.Positions, possible[random.IntN(len(possible))].Position)
 		}
 	}
 	return c
@@ -173,7 +174,7 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 	c := storetest.Contract(t)
 	s := storetest.Open(t, c, `CREATE TABLE child_year AS SELECT 2016 AS year, 3 AS age, 'A1' AS area_id; CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported, 'test' AS source`)
 	children, residents := c.CohortTable("children"), c.CohortTable("residents")
-	year, age := dimension(t, c, "YEAR"), dimension(t, c, "AGE")
+	year, age, groups := dimension(t, c, "YEAR"), dimension(t, c, "AGE"), dimension(t, c, "AGE_GROUP")
 	at := func(n int) *int { return &n }
 	poor, err := c.Indicator("POOR")
 	if err != nil {
@@ -186,7 +187,7 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 	}{
 		{store.Query{Table: residents}, fault.Unavailable, "this data set holds no residents (table resident_year); it holds area, child_year"},
 		{store.Query{Table: children, By: []*contract.Dimension{dimension(t, c, "SEX")}}, fault.Unavailable, "children are not recorded by SEX; they are by YEAR, AGE, AGE_GROUP, SETTING, AREA"},
-		{store.Query{Table: children, Indicators: []*contract.Indicator{poor}}, fault.Unavailable, "POOR is not recorded for children; recorded are none"},
+		{store.Query{Table: children, Indicators: []*contract.Indicator{poor}}, fault.Unavailable, "POOR is not recorded for children; nothing is recorded"},
 		{store.Query{Table: children, Where: store.Filter{With: []*contract.Indicator{poor}}}, fault.Unavailable, "POOR is not recorded for children"},
 		{store.Query{Table: children, By: []*contract.Dimension{age, age}}, fault.Invalid, "AGE stands twice"},
 		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: year, From: at(1992)})}, fault.Invalid, "year 1992 is before the data starts (2016)"},
@@ -194,6 +195,8 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: age, From: at(5), To: at(2)})}, fault.Invalid, "ages: the range from 5 to 2 is empty; from must be at most to"},
 		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: dimension(t, c, "AREA"), Areas: []string{"B7"}})}, fault.NotFound, `no area "B7" in this data set`},
 		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: dimension(t, c, "SETTING")})}, fault.Invalid, "setting is an empty list"},
+		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: groups, Positions: []int{groups.Position("AGE_18_24")}})}, fault.Unavailable, "ageGroup: AGE_18_24 is not recorded for children; recorded are AGE_0, AGE_1_2, AGE_3_5, AGE_6"},
+		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: groups, Positions: []int{groups.Position("AGE_7_9"), groups.Position("AGE_6"), groups.Position("AGE_0_6")}})}, fault.Unavailable, "ageGroup: AGE_7_9, AGE_0_6 are not recorded for children, unlike AGE_6; recorded are AGE_0,"},
 	} {
 		_, err := s.Cells(context.Background(), test.q)
 		if err == nil || fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) {

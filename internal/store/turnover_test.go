@@ -117,7 +117,7 @@ func TestTurnoverAgreesWithCells(t *testing.T) {
 	for range 40 {
 		q := store.TurnoverQuery{Table: table, Indicator: indicators[random.IntN(len(indicators))], From: 2014, To: 2015 + random.IntN(2)}
 		for _, i := range random.Perm(len(dimensions))[:random.IntN(3)] {
-			q.Where = q.Where.And(anyCondition(random, dimensions[i]))
+			q.Where = q.Where.And(anyCondition(random, table, dimensions[i]))
 		}
 		switch random.IntN(4) {
 		case 0:
