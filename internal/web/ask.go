@@ -62,9 +62,9 @@ func (s *server) prepare(ctx context.Context, p params, isGet bool) (*graphql.Op
 	if isGet && op.Operation != ast.Query {
 		return nil, gqlerror.List{refused(fault.Invalid, "a GET may only query; send this %s by POST", op.Operation)}
 	}
-	variables, err := validator.VariableValues(s.schema, op, p.Variables)
-	if err != nil {
-		return nil, gqlerror.List{s.variableError(err)}
+	variables, e := s.coerce(op, p.Variables)
+	if e != nil {
+		return nil, gqlerror.List{e}
 	}
 	rec.cost = s.Limits.cost(s.schema, op, variables)
 	if rec.cost > s.Limits.Complexity {
@@ -141,15 +141,4 @@ func operationOf(doc *ast.QueryDocument, name string) (*ast.OperationDefinition,
 		return nil, refused(fault.Invalid, "the document has %d operations; `operationName` must be one of %s", len(names), strings.Join(names, ", "))
 	}
 	return nil, refused(fault.Invalid, "the document has no operation %q%s", name, fault.Suggest(name, names))
-}
-
-// variableError says which variable is wrong: the validator has it in the path, which in an
-// answer would mean a field.
-func (s *server) variableError(err error) *gqlerror.Error {
-	e := listOf(err)[0]
-	e.Message = s.withCodes(e.Message)
-	if at := strings.TrimPrefix(e.Path.String(), "variable."); at != "" {
-		return refused(fault.Invalid, "variable $%s: %s", at, e.Message)
-	}
-	return refused(fault.Invalid, "%s", e.Message)
 }

@@ -54,7 +54,7 @@ func coded(errs gqlerror.List, code string) gqlerror.List {
 }
 
 // The validator's words for a code that an enum does not have, when none is like it.
-var unknownCode = regexp.MustCompile(`(?: does not exist in "(\w+)!?" enum|^.* is not a valid (\w+))\.?$`)
+var unknownCode = regexp.MustCompile(` does not exist in "(\w+)!?" enum\.?$`)
 
 // withCodes adds the codes of the enum to a message that one of them was expected.
 func (s *server) withCodes(message string) string {
@@ -62,7 +62,7 @@ func (s *server) withCodes(message string) string {
 	if found == nil {
 		return message
 	}
-	enum := s.schema.Types[found[1]+found[2]]
+	enum := s.schema.Types[found[1]]
 	if enum == nil || len(enum.EnumValues) == 0 {
 		return message
 	}

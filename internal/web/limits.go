@@ -22,10 +22,11 @@ type Limits struct {
 	Bytes      int // largest request body, or URL query of a GET, in bytes
 }
 
-// DefaultLimits let a page of a thousand areas through with a dozen fields each, or a thousand
-// questions to the store, and hold a request to what two cores answer in seconds.
+// DefaultLimits hold a request to what two cores answer in seconds: a thousand questions to the
+// store, or 300,000 fields at hand, which are 10,000 cells, the most of one list of them, with thirty
+// fields each. That is half a second and some ten megabytes.
 func DefaultLimits() Limits {
-	return Limits{Complexity: 50_000, Depth: 15, Cells: 10_000, TimeoutMS: 10_000, Tokens: 10_000, Bytes: 1 << 20}
+	return Limits{Complexity: 300_000, Depth: 15, Cells: 10_000, TimeoutMS: 10_000, Tokens: 10_000, Bytes: 1 << 20}
 }
 
 // WithDefaults returns l with the default in place of each field that is 0 or less.
@@ -153,24 +154,48 @@ func (d *depths) of(set ast.SelectionSet) int {
 	return deepest
 }
 
-// Costs, in units of one field that is already at hand (a few microseconds).
+// Costs, in units of one field that is already at hand: a microsecond or two of processor time and
+// some bytes of the answer. Of what has to be worked out a unit is 10 to 50 microseconds, as measured
+// with the default data set: work is priced low, so that fields do not crowd it out. Only a question
+// that no roll-up covers takes longer, up to 200 microseconds a unit; of many such the limit of time
+// is met first.
 const (
-	storeCost      = 50  // a field of a cohort: one question of the store
-	comparisonCost = 200 // a field of a comparison: two cohorts and a method on their cells
-	turnoverCost   = 350 // more for a turnover, which follows persons through the facts: no roll-up holds them
+	storeCost      = 300    // a field of a cohort: one question of the store, 3 ms
+	comparisonCost = 1_200  // a field of a comparison: two cohorts and a method on their cells, 5 to 20 ms
+	clusterCost    = 10_000 // more to cluster an adjusted gap: cells by area or municipality as well, from the facts; 0.5 s
 	// findingsCost is a field that gives findings more: what the documents of all of them cost together, about.
-	findingsCost = 20_000
+	findingsCost = 100_000
+)
 
+// workCosts are the costs of fields that take longer than their like, by type and field.
+var workCosts = map[string]int{
+	"Cohort.development":     2_000, // 2 to 90 ms
+	"Cohort.meanDevelopment": 2_000,
+	"Cohort.turnover":        5_000, // 75 to 130 ms: it follows persons through the facts, for no roll-up holds them
+	"Cohort.betweenAreas":    3_000, // 55 ms
+	"Comparison.shortfall":   6_000, // 140 ms
+	"Comparison.segregation": 4_000, // 10 to 200 ms
+
+	"Query.activities":          storeCost, // 3 ms, to order them
+	"Query.designations":        storeCost, // 3 ms
+	"Query.activityMapping":     2_500,     // 30 to 50 ms: persons are counted once in each row, from the facts
+	"Query.targetGroup":         2_500,     // 50 ms
+	"Query.activityEffect":      3_000,     // 50 to 150 ms, less where several share their cells
+	"Query.perceivedEffect":     1_000,     // 10 to 50 ms
+	"Query.perceivedDifference": 1_000,
+}
+
+const (
 	pageLength = 50  // of a connection without `first` and `last`
 	listLength = 10  // of a list whose length nothing tells; years, plans of an area, codes
 	objectDim  = 100 // values of a dimension of objects: areas, municipalities
 	costTop    = 1_000_000_000
 )
 
-// cost is an upper estimate of an operation's work. A field costs 1; a field of a cohort or a
-// comparison that has fields of its own costs storeCost or comparisonCost more, a turnover
-// turnoverCost besides; a cube as JSON-stat costs storeCost and its cells; a field of the query that
-// asks the store itself costs storeCost; what is selected in a list costs as often as the list is
+// cost is an upper estimate of an operation's work. A field costs 1; one of workCosts that much
+// more, and any other field of a cohort or a comparison that has fields of its own storeCost or
+// comparisonCost more; clustering costs clusterCost besides; a cube as JSON-stat costs storeCost and
+// its cells; what is selected in a list costs as often as the list is
 // expected to be long: `first` or `last` of a connection, else pageLength; for cells the product of
 // the numbers of codes of the dimensions, at most `first` and the limit of cells; else listLength.
 // Introspection costs 1 in all. It stops counting at costTop. The operation must be valid.
@@ -224,21 +249,17 @@ func (c *costing) field(f *ast.Field, page int) int {
 		own += storeCost + c.length(f, 1)
 	}
 	if len(f.SelectionSet) > 0 && f.ObjectDefinition != nil {
-		switch f.ObjectDefinition.Name {
-		case "Cohort":
+		work, ok := workCosts[f.ObjectDefinition.Name+"."+f.Name]
+		switch {
+		case ok:
+			own += work
+		case f.ObjectDefinition.Name == "Cohort":
 			own += storeCost
-			if f.Name == "turnover" {
-				own += turnoverCost
-			}
-		case "Query":
-			switch f.Name {
-			case "activityMapping", "perceivedEffect", "perceivedDifference", "targetGroup":
-				own += storeCost
-			case "activityEffect":
-				own += comparisonCost
-			}
-		case "Comparison":
+		case f.ObjectDefinition.Name == "Comparison":
 			own += comparisonCost
+		}
+		if f.Name == "adjusted" && f.ArgumentMap(c.variables)["clusterBy"] != nil {
+			own += clusterCost
 		}
 	}
 	if f.Definition.Type.Name() == "Finding" {

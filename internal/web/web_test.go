@@ -251,8 +251,8 @@ func TestWrongQuestions(t *testing.T) {
 		{"code", `{"query": "{ children { share(of: POR) { value } } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", `Did you mean the enum value "POOR"?`},
 		{"no operation", `{"query": "fragment f on Query { dataset { title } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", ""},
 		{"only a comment", `{"query": "# nothing"}`, 400, "GRAPHQL_VALIDATION_FAILED", "no operation"},
-		{"missing variable", `{"query": "query($id: ID!) { area(id: $id) { name } }"}`, 400, "INVALID", "variable $id: must be defined"},
-		{"variable in an object", `{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", "variables": {"w": {"sex": ["MAN"]}}}`, 400, "INVALID", `variable $w.sex[0]: MAN is not a valid Sex; its codes are MALE, FEMALE`},
+		{"missing variable", `{"query": "query($id: ID!) { area(id: $id) { name } }"}`, 400, "INVALID", "variable $id: an ID was expected, and the variable is not given"},
+		{"variable in an object", `{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", "variables": {"w": {"sex": ["MAN"]}}}`, 400, "INVALID", `variable $w.sex[0]: Sex has no code "MAN"; its codes are MALE, FEMALE`},
 		{"code like none", `{"query": "{ children(where: {sex: [OTHER]}) { size { value } } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", `does not exist in "Sex!" enum; its codes are MALE, FEMALE`},
 		{"no JSON", `not json`, 400, "INVALID", "the request body is not JSON: at byte 2"},
 		{"unknown operation", `{"query": "query One { __typename }", "operationName": "Ome"}`, 400, "INVALID", `no operation "Ome"; did you mean One?`},
@@ -311,6 +311,10 @@ func TestLimits(t *testing.T) {
 	for i := range 500 {
 		fmt.Fprintf(&cubes, "a%d: jsonStat(of: POOR, by: [MUNICIPALITY, AGE]) ", i)
 	}
+	var cells strings.Builder
+	for i := range 3 {
+		fmt.Fprintf(&cells, "a%d: breakdown(of: POOR, by: [MUNICIPALITY, AGE, SEX, ORIGIN, YEAR]) { nodes { key { municipality { name } age sex origin } estimate { value lower upper numerator denominator } } }", i)
+	}
 	doubling := "{ ...d0 } "
 	for i := range 40 {
 		doubling += fmt.Sprintf("fragment d%d on Query { ...d%d ... on Query { ...d%d } } ", i, i+1, i+1)
@@ -325,11 +329,11 @@ func TestLimits(t *testing.T) {
 		{"16 levels", relay(7), "depth", 17, "the document has 17 levels of fields; the limit is 15"},
 		{"levels through fragments", chain, "depth", 17, "17 levels"},
 		{"tokens", "{" + strings.Repeat(" __typename", 20_000) + "}", "tokens", 20_002, "20,002 tokens; the limit is 10,000"},
-		{"aliases", "{" + aliases.String() + "}", "complexity", 1100 * 53, "the operation costs 58,300; the limit is 50,000"},
-		{"long lists of long lists", "{ areas(first: 1000) { nodes { keyFigures { year residents children } plans { areas { name } } } } }", "complexity", 0, "with `first`"},
-		{"many cells", "{ children { breakdown(of: POOR, by: [MUNICIPALITY, AGE, SEX, ORIGIN]) { nodes { key { municipality { name } age sex origin } estimate { value lower upper numerator denominator } } } } }", "complexity", 0, "the operation costs"},
-		{"persons followed in many areas", "{ areas(first: 200) { nodes { residents { turnover(of: CONVICTED, from: 2014, to: 2016) { gained } } } } }", "complexity", 2 + 200*(1+1+50+350+1), "with `first`"},
-		{"many cubes, which have no fields", "{ children {" + cubes.String() + "} }", "complexity", 1 + 500*(1+50+100*10), "the operation costs"},
+		{"aliases", "{" + aliases.String() + "}", "complexity", 1100 * 303, "the operation costs 333,300; the limit is 300,000"},
+		{"long lists of long lists", "{ areas(first: 1000) { nodes { keyFigures { year residents children } plans { areas { name plans { name } } } } } }", "complexity", 1 + 1000*(1+10*3+1+10*(1+10*(1+1+10))) + 1, "with `first`"},
+		{"many cells", "{ children {" + cells.String() + "} }", "complexity", 1 + 3*(301+1+10_000*12), "the operation costs"},
+		{"persons followed in many areas", "{ areas(first: 200) { nodes { residents { turnover(of: CONVICTED, from: 2014, to: 2016) { gained } } } } }", "complexity", 2 + 200*(1+1+5000+1), "with `first`"},
+		{"many cubes, which have no fields", "{ children {" + cubes.String() + "} }", "complexity", 1 + 500*(1+300+100*10), "the operation costs"},
 		{"doubling fragments", doubling, "complexity", 1_000_000_000, "the operation costs 1,000,000,000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -721,17 +725,53 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// What one request may cost at most does not bring the server down: the largest documents within
-// the limits are answered, or refused by the time limit.
-func TestLargestWithinLimits(t *testing.T) {
+// What a question of activities costs lets every row of the finest mapping through, with every field.
+func TestCostsOfActivities(t *testing.T) {
 	server := world(t)
-	var cohorts, overlapping, pairs strings.Builder
-	for i := range 360 {
-		fmt.Fprintf(&cohorts, "a%d: children(where: { ages: { from: %d, to: 6 } }) { s%d: size { value } } ", i, i%7, i)
+	row := "theme type area { id name } plan { id name } year activities { value status } participants { value status } participations { value status } reach { value least most participants residents residentsLeast residentsMost status warnings } warnings"
+	for _, document := range []string{
+		"{ activityMapping(by: [AREA, TYPE, YEAR]) {" + row + "} }",
+		"{ activityMapping(by: [THEME, TYPE, AREA, PLAN, YEAR]) {" + row + "} }",
+	} {
+		if r := ask(t, server, document, nil); r.Errors != nil || len(r.Data) < 1000 {
+			t.Errorf("%s: got %s %s", document, r.Data, r.message())
+		}
 	}
-	for range 3300 {
-		overlapping.WriteString("a: __typename ")
+}
+
+// What one request may cost at most does not bring the server down: documents as large as the limits
+// let through are answered, or stopped by the time limit.
+func TestLargestWithinLimits(t *testing.T) {
+	limits := web.DefaultLimits()
+	// Servers that refuse every document tell what it costs without answering it.
+	costs := serve(t, func(c *web.Config) { c.Limits = web.Limits{Complexity: 1} })
+	tokens := serve(t, func(c *web.Config) { c.Limits = web.Limits{Tokens: 1} })
+	told := func(server *httptest.Server, document string) int {
+		r := ask(t, server, document, nil)
+		if len(r.Errors) == 0 {
+			t.Fatalf("%.100s was not refused", document)
+		}
+		cost, ok := r.Errors[0].Extensions["cost"].(float64)
+		if !ok {
+			t.Fatalf("%.100s: %s", document, r.message())
+		}
+		return int(cost)
 	}
+	// largest repeats the part as often as the limits let it.
+	largest := func(part func(i int) string) string {
+		one := "{ " + part(0) + " }"
+		n := min(limits.Complexity/told(costs, one), (limits.Tokens-2)/(told(tokens, one)-2))
+		var all strings.Builder
+		for i := range n {
+			all.WriteString(part(i) + " ")
+		}
+		return "{ " + all.String() + "}"
+	}
+	same := func(part string) string { return largest(func(int) string { return part }) }
+	alias := func(part string) string {
+		return largest(func(i int) string { return fmt.Sprintf("a%d: %s", i, part) })
+	}
+	var pairs strings.Builder
 	for i := range 80 {
 		fmt.Fprintf(&pairs, "fragment f%d on Query { ", i)
 		for j := i + 1; j < 80; j++ {
@@ -739,23 +779,60 @@ func TestLargestWithinLimits(t *testing.T) {
 		}
 		pairs.WriteString("__typename } ")
 	}
+	server := world(t)
+	full := 0
 	for name, document := range map[string]string{
-		"one object, many times": "{ " + strings.Repeat("dataset { title } ", 2490) + "}",
-		"one list, many times":   "{ " + strings.Repeat("areas { nodes { plans { name } } } ", 900) + "}",
-		"many arguments":         "{ " + strings.Repeat("areas(where: {supported: true, nameContains: \"x\"}) { totalCount } ", 620) + "}",
-		"cohorts":                "{ " + cohorts.String() + "}",
-		"one field, many times":  "{ " + overlapping.String() + "}",
-		"fragments in pairs":     "{ ...f0 } " + pairs.String(),
-		"nested in one field":    "{ " + strings.Repeat("areas { nodes { plans { areas { name } } } } ", 600) + "}",
+		"one object, many times": same("dataset { title }"),
+		"one list, many times":   same("areas { nodes { plans { name } } }"),
+		"many arguments":         same(`areas(where: {supported: true, nameContains: "x"}) { totalCount }`),
+		"nested in one field":    same("areas { nodes { plans { areas { name } } } }"),
+		"cohorts": largest(func(i int) string {
+			return fmt.Sprintf("a%d: children(where: { ages: { from: %d, to: 6 } }) { s%d: size { value } }", i, i%7, i)
+		}),
+		"from the facts": largest(func(i int) string {
+			return fmt.Sprintf("a%d: children(where: { ages: { from: %d, to: 6 }, dayCareType: NURSERY }) { share(of: POOR) { value } }", i, i%7)
+		}),
+		"comparisons": largest(func(i int) string {
+			return fmt.Sprintf("a%d: children(where: { setting: SUPPORTED, ages: { from: %d } }) { compare(to: { setting: REST }) { decomposition(of: POOR, by: [ORIGIN, SEX]) { rate { value } } } }", i, i%7)
+		}),
+		"clustered": largest(func(i int) string {
+			return fmt.Sprintf("a%d: children(where: { setting: SUPPORTED, ages: { from: %d } }) { compare(to: { setting: REST }) { adjusted(of: POOR, controls: [ORIGIN, SEX], clusterBy: MUNICIPALITY) { adjusted { value } } } }", i, i%7)
+		}),
+		"shortfalls": largest(func(i int) string {
+			return fmt.Sprintf("a%d: children(where: { setting: SUPPORTED, ages: { from: %d } }) { compare(to: { setting: REST }) { shortfall(of: POOR, by: [ORIGIN]) { areas { area { name } shortfall { observed { value } } } } } }", i, i%7)
+		}),
+		"developments": largest(func(i int) string {
+			return fmt.Sprintf("a%d: children(where: { ages: { from: %d } }) { development(of: POOR) { years { year } } }", i, i%7)
+		}),
+		"turnovers":          alias("residents(where: { setting: SUPPORTED }) { turnover(of: CONVICTED, from: 2014, to: 2016) { gained } }"),
+		"mappings":           alias("activityMapping(by: []) { participants { value } reach { value } }"),
+		"the finest mapping": alias("activityMapping(by: [AREA, TYPE, YEAR]) { area { name } type year participants { value } reach { value } }"),
+		"target groups":      alias("targetGroup(type: LEISURE_JOB) { covariate participants { value } }"),
+		"effects": largest(func(i int) string {
+			return fmt.Sprintf("a%d: activityEffect(type: LEISURE_JOB, outcome: CHARGED, method: %s) { effect { value } }", i, []string{"IPW", "MATCHING", "DOUBLY_ROBUST"}[i%3])
+		}),
+		"the survey":            alias("perceivedEffect(by: [THEME, ASPECT, ITEM, ACTOR_TYPE]) { theme positive { value } }"),
+		"one field, many times": "{ " + strings.Repeat("a: __typename ", 3300) + "}",
 	} {
 		t.Run(name, func(t *testing.T) {
+			cost := told(costs, document)
+			if cost > limits.Complexity*9/10 && cost <= limits.Complexity {
+				full++
+			}
 			start := time.Now()
 			r := ask(t, server, document, nil)
-			t.Logf("%d %s %s in %v", r.status, r.code(), r.message(), time.Since(start)) // depends on the machine
-			if r.code() == "INTERNAL" || r.Errors == nil && r.Data == nil {
-				t.Errorf("%s: %+v", r.Data, r.Errors)
+			t.Logf("cost %d: %d %s %s in %v, %d bytes", cost, r.status, r.code(), r.message(), time.Since(start), len(r.Data)) // depends on the machine
+			if r.Errors != nil && r.Errors[0].Extensions["limit"] != "timeoutMs" || r.Errors == nil && len(r.Data) < 10 {
+				t.Errorf("%.100s: %v %s", r.Data, r.Errors[:min(1, len(r.Errors))], r.message())
 			}
 		})
+	}
+	// One that costs beyond all limits is refused, and not reckoned out first.
+	if r := ask(t, server, "{ ...f0 } "+pairs.String(), nil); r.code() != "FORBIDDEN" || r.Errors[0].Extensions["limit"] != "complexity" {
+		t.Errorf("fragments in pairs: %+v", r)
+	}
+	if full < 8 {
+		t.Errorf("%d documents cost nearly what the limit is, 8 were expected", full)
 	}
 	healthy(t, server)
 }
@@ -841,6 +918,7 @@ func FuzzBody(f *testing.F) {
 		`{"query": "{ __typename }"}`, `{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", "variables": {"w": {"years": {"from": 1e9}}}}`,
 		`{"query": "{ area(id: \"internal\") { name } }", "operationName": null}`, `[]`, `{"query": "{ ...a } fragment a on Query { ...a }"}`, `{"query": "{`, `{"variables": 3}`,
 		`{"query": "query($y: IntRange = {from: 3}) { children(where: {years: $y, with: [POOR]}) { description } }"}`,
+		`{"query": "query($n: Int!, $s: [Sex!]) { children(where: {sex: $s, years: {from: $n}}) { description } }", "variables": {"n": "2016", "s": ["MALE", 1.5e3, null, {"x": []}]}}`,
 		`{"query": "{ plans(where: {activeIn: \"x\"}) { nodes { start } } }"}`, "\x00\xff", `{"query": "\ud800{a}"}`,
 	} {
 		f.Add([]byte(seed))
