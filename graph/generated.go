@@ -345,7 +345,9 @@ type ComplexityRoot struct {
 
 	EffectEstimate struct {
 		Balance           func(childComplexity int) int
+		Clusters          func(childComplexity int) int
 		Controls          func(childComplexity int) int
+		DifferenceBefore  func(childComplexity int) int
 		EValue            func(childComplexity int) int
 		Effect            func(childComplexity int) int
 		EffectiveControls func(childComplexity int) int
@@ -366,6 +368,7 @@ type ComplexityRoot struct {
 		Unit              func(childComplexity int) int
 		Unknown           func(childComplexity int) int
 		Unmatched         func(childComplexity int) int
+		UnmatchedControls func(childComplexity int) int
 		Warnings          func(childComplexity int) int
 		WithActivity      func(childComplexity int) int
 		WithoutActivity   func(childComplexity int) int
@@ -2132,12 +2135,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EffectEstimate.Balance(childComplexity), true
+	case "EffectEstimate.clusters":
+		if e.ComplexityRoot.EffectEstimate.Clusters == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.Clusters(childComplexity), true
 	case "EffectEstimate.controls":
 		if e.ComplexityRoot.EffectEstimate.Controls == nil {
 			break
 		}
 
 		return e.ComplexityRoot.EffectEstimate.Controls(childComplexity), true
+	case "EffectEstimate.differenceBefore":
+		if e.ComplexityRoot.EffectEstimate.DifferenceBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.DifferenceBefore(childComplexity), true
 	case "EffectEstimate.eValue":
 		if e.ComplexityRoot.EffectEstimate.EValue == nil {
 			break
@@ -2258,6 +2273,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EffectEstimate.Unmatched(childComplexity), true
+	case "EffectEstimate.unmatchedControls":
+		if e.ComplexityRoot.EffectEstimate.UnmatchedControls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EffectEstimate.UnmatchedControls(childComplexity), true
 	case "EffectEstimate.warnings":
 		if e.ComplexityRoot.EffectEstimate.Warnings == nil {
 			break
@@ -4227,6 +4248,8 @@ func (ec *executionContext) childFields_EffectEstimate(ctx context.Context, fiel
 		return ec.fieldContext_EffectEstimate_controls(ctx, field)
 	case "unmatched":
 		return ec.fieldContext_EffectEstimate_unmatched(ctx, field)
+	case "unmatchedControls":
+		return ec.fieldContext_EffectEstimate_unmatchedControls(ctx, field)
 	case "trimmed":
 		return ec.fieldContext_EffectEstimate_trimmed(ctx, field)
 	case "unknown":
@@ -4245,6 +4268,10 @@ func (ec *executionContext) childFields_EffectEstimate(ctx context.Context, fiel
 		return ec.fieldContext_EffectEstimate_overlap(ctx, field)
 	case "eValue":
 		return ec.fieldContext_EffectEstimate_eValue(ctx, field)
+	case "clusters":
+		return ec.fieldContext_EffectEstimate_clusters(ctx, field)
+	case "differenceBefore":
+		return ec.fieldContext_EffectEstimate_differenceBefore(ctx, field)
 	case "gapBefore":
 		return ec.fieldContext_EffectEstimate_gapBefore(ctx, field)
 	case "gapAfter":
@@ -12555,6 +12582,38 @@ func (ec *executionContext) fieldContext_EffectEstimate_unmatched(_ context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _EffectEstimate_unmatchedControls(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_unmatchedControls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnmatchedControls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Count) graphql.Marshaler {
+			return ec.marshalNCount2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_unmatchedControls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Count(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _EffectEstimate_trimmed(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12802,6 +12861,61 @@ func (ec *executionContext) fieldContext_EffectEstimate_eValue(_ context.Context
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_EValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EffectEstimate_clusters(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_clusters(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clusters, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_clusters(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EffectEstimate", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _EffectEstimate_differenceBefore(ctx context.Context, field graphql.CollectedField, obj *model.EffectEstimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EffectEstimate_differenceBefore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DifferenceBefore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EffectEstimate_differenceBefore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EffectEstimate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
 		},
 	}
 	return fc, nil
@@ -23270,6 +23384,11 @@ func (ec *executionContext) _EffectEstimate(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "unmatchedControls":
+			out.Values[i] = ec._EffectEstimate_unmatchedControls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "trimmed":
 			out.Values[i] = ec._EffectEstimate_trimmed(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -23312,6 +23431,16 @@ func (ec *executionContext) _EffectEstimate(ctx context.Context, sel ast.Selecti
 			}
 		case "eValue":
 			out.Values[i] = ec._EffectEstimate_eValue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "clusters":
+			out.Values[i] = ec._EffectEstimate_clusters(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "differenceBefore":
+			out.Values[i] = ec._EffectEstimate_differenceBefore(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

@@ -28,9 +28,11 @@ type compared struct {
 	activity string
 	outcome  *contract.Outcome
 	cells    []store.EffectCell
-	// Of the cells: the covariates that are categories, and then those that are numbers.
-	categories, numbers []*contract.Covariate
-	places              []int // of the categories and then the numbers among EffectCell.Values
+	// Of the cells: the covariates with categories, and those that are numbers; some are both. The
+	// places are those among EffectCell.Values.
+	categories, numbers          []*contract.Covariate
+	categoryPlaces, numberPlaces []int
+	warnings                     []string
 }
 
 // targetGroup compares those who took part with the others on every covariate.
@@ -38,8 +40,7 @@ func (r *Resolver) targetGroup(ctx context.Context, activity string, level float
 	if err := stats.CheckLevel(level); err != nil {
 		return nil, err
 	}
-	// No outcome is asked for, but a cell has one: any will do.
-	c, err := r.compared(ctx, store.EffectQuery{Type: activity, Outcome: r.Contract.Outcomes[0]})
+	c, err := r.compared(ctx, store.EffectQuery{Type: activity})
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (r *Resolver) effect(ctx context.Context, q effectQuestion) (*model.EffectE
 	if err != nil {
 		return nil, err
 	}
-	if err := q.check(outcome); err != nil {
+	if err := r.check(q, outcome); err != nil {
 		return nil, err
 	}
 	isDouble := q.method == model.EffectMethodDifferenceInDifferences
@@ -82,7 +83,11 @@ func (r *Resolver) effect(ctx context.Context, q effectQuestion) (*model.EffectE
 	}
 	var unknown int64
 	for _, cell := range c.cells {
-		unknown += cell.Outcome.Unknown
+		if isDouble {
+			unknown += cell.Change.Unknown
+		} else {
+			unknown += cell.Outcome.Unknown
+		}
 	}
 	if err := r.recordedFor(ctx, c); err != nil {
 		return nil, err
@@ -92,24 +97,48 @@ func (r *Resolver) effect(ctx context.Context, q effectQuestion) (*model.EffectE
 	if !outcome.IsIndicator() {
 		out.Unit = outcome.Column.Unit
 	}
+	if r.Store.HasBefore(outcome) {
+		out.DifferenceBefore = derived(c.differenceBefore(q.level))
+	}
 	if isDouble {
 		return out, c.byStart(q, clustered, out)
 	}
 	return out, c.adjust(q, clustered, out)
 }
 
-// check returns an error for options that the method has no use for.
-func (q effectQuestion) check(outcome *contract.Outcome) error {
+// check returns an error for an outcome that makes no sense for the type or is not recorded before the
+// start, and for options that the method has no use for.
+func (r *Resolver) check(q effectQuestion, outcome *contract.Outcome) error {
+	if !slices.Contains(outcome.Activities, q.activity) {
+		list := named(r.Contract.OutcomesOf(q.activity))
+		if list == "" {
+			return fault.Invalidf("%s makes no sense for %s, nor does any other outcome; targetGroup says whom it reaches", outcome.Name, q.activity)
+		}
+		return fault.Invalidf("%s makes no sense for %s; its outcomes are %s", outcome.Name, q.activity, list)
+	}
 	switch q.method {
 	case model.EffectMethodUnadjusted, model.EffectMethodExactMatching, model.EffectMethodDifferenceInDifferences:
 		if q.trim != 0 {
 			return fault.Invalidf("trim goes by the propensity, which %s has not; leave it out, or ask IPW, MATCHING or DOUBLY_ROBUST", q.method)
 		}
 	}
-	if q.method == model.EffectMethodDifferenceInDifferences && outcome.Before == nil {
-		return fault.Unavailablef("%s is not recorded before the start, which %s needs; ask another method", outcome.Name, q.method)
+	if q.method == model.EffectMethodDifferenceInDifferences && !r.Store.HasBefore(outcome) {
+		have := slices.DeleteFunc(r.Contract.OutcomesOf(q.activity), func(o *contract.Outcome) bool { return !r.Store.HasBefore(o) || !r.Store.HasOutcome(o) })
+		others := "no outcome of the type is"
+		if len(have) > 0 {
+			others = "those that are: " + named(have)
+		}
+		return fault.Unavailablef("%s is not recorded before the start, which %s needs; %s", outcome.Name, q.method, others)
 	}
 	return nil
+}
+
+func named(list []*contract.Outcome) string {
+	var out []string
+	for _, o := range list {
+		out = append(out, o.Name)
+	}
+	return strings.Join(out, ", ")
 }
 
 // recordedFor returns an error that lists the outcomes of the type if c has nobody with a known outcome
@@ -118,16 +147,16 @@ func (r *Resolver) recordedFor(ctx context.Context, c *compared) error {
 	if c.hasBothSides() {
 		return nil
 	}
-	var there []string
-	for _, o := range r.Contract.Outcomes {
+	var there []*contract.Outcome
+	for _, o := range r.Contract.OutcomesOf(c.activity) {
 		cells, err := r.effectCells(ctx, store.EffectQuery{Type: c.activity, Outcome: o})
 		if err == nil && (&compared{cells: cells}).hasBothSides() {
-			there = append(there, o.Name)
+			there = append(there, o)
 		}
 	}
 	recorded := "nothing is recorded"
 	if len(there) > 0 {
-		recorded = "recorded are " + strings.Join(there, ", ")
+		recorded = "recorded are " + named(there)
 	}
 	return fault.Unavailablef("%s is not recorded for %s, on both sides and at the ages of those who took part; %s", c.outcome.Name, c.activity, recorded)
 }
@@ -150,14 +179,15 @@ func (c *compared) adjust(q effectQuestion, clustered bool, out *model.EffectEst
 	if err != nil {
 		return err
 	}
-	o := stats.EffectOptions{Level: q.level, Trim: q.trim, Caliper: q.caliper, Clustered: clustered}
+	linear, banded := c.terms(design)
+	o := stats.EffectOptions{Level: q.level, Trim: q.trim, Caliper: q.caliper, Clustered: clustered, PropensityTerms: linear, OutcomeTerms: linear}
 	switch q.method {
 	case model.EffectMethodIPW:
 		o.Method = stats.IPW
 	case model.EffectMethodMatching:
 		o.Method = stats.PropensityMatching
 	case model.EffectMethodExactMatching:
-		o.Method = stats.ExactMatching
+		o.Method, o.PropensityTerms = stats.ExactMatching, banded
 	case model.EffectMethodDoublyRobust:
 		o.Method = stats.AIPW
 		if c.outcome.IsIndicator() {
@@ -173,7 +203,8 @@ func (c *compared) adjust(q effectQuestion, clustered bool, out *model.EffectEst
 		out.Ratio = derived(e.Ratio)
 	}
 	out.Treated, out.Controls = count(int64(e.Treated)), count(int64(e.Controls))
-	out.Unmatched, out.Trimmed = count(int64(e.UnmatchedTreated)), count(int64(e.Trimmed))
+	out.Unmatched, out.UnmatchedControls, out.Trimmed = count(int64(e.UnmatchedTreated)), count(int64(e.UnmatchedControls)), count(int64(e.Trimmed))
+	out.Clusters = clusters(e.Clusters)
 	out.EffectiveTreated, out.EffectiveControls = number(e.EffectiveTreated), number(e.EffectiveControls)
 	out.LargestWeight, out.OutsideOverlap = number(e.LargestWeight), number(e.OutsideOverlap)
 	out.Balance = c.balances(e.Balance)
@@ -183,7 +214,7 @@ func (c *compared) adjust(q effectQuestion, clustered bool, out *model.EffectEst
 	if point := number(e.EValue.Point); point != nil {
 		out.EValue = &model.EValue{Point: point, Limit: number(e.EValue.Limit)}
 	}
-	out.Warnings = notNil(e.Warnings)
+	out.Warnings = append(notNil(e.Warnings), c.warnings...)
 	out.Estimand = "the average effect on those who took part (ATT)"
 	if e.UnmatchedTreated > 0 || e.Trimmed > 0 {
 		out.Estimand = "the average effect on those who took part and have comparable others (ATT of the rest)"
@@ -196,11 +227,13 @@ func (c *compared) byStart(q effectQuestion, clustered bool, out *model.EffectEs
 	byYear := map[int]*stats.StartCells{}
 	levels := true // are the outcomes after those of the persons whose change is known?
 	var without int64
+	others := false // is the start of any of them known?
 	for _, cell := range c.cells {
 		if cell.Start == nil {
-			without += cell.N
+			without += cell.Change.N
 			continue
 		}
+		others = others || !cell.Treated
 		s := byYear[*cell.Start]
 		if s == nil {
 			s = &stats.StartCells{Start: *cell.Start}
@@ -214,6 +247,9 @@ func (c *compared) byStart(q effectQuestion, clustered bool, out *model.EffectEs
 		*change = append(*change, momentsCell(cell.Change, cell.Area))
 		*before = append(*before, momentsCell(cell.Before, cell.Area))
 		*after = append(*after, momentsCell(cell.Outcome, cell.Area))
+	}
+	if !others {
+		return fault.Unavailablef("the year in which those who did not take part could have started is not recorded (%s.start_year), which %s needs; ask another method", contract.EffectTable, q.method)
 	}
 	var starts []stats.StartCells
 	for _, s := range byYear {
@@ -232,16 +268,17 @@ func (c *compared) byStart(q effectQuestion, clustered bool, out *model.EffectEs
 	}
 	all := e.Overall
 	out.Effect, out.GapBefore, out.GapAfter = derived(all.Effect), derived(all.GapBefore), derived(all.GapAfter)
-	out.Treated, out.Controls, out.Unmatched = count(int64(all.Treated)), count(int64(all.Controls)), count(int64(e.TreatedLeftOut))
+	out.Treated, out.Controls, out.Clusters = count(int64(all.Treated)), count(int64(all.Controls)), clusters(all.Clusters)
+	out.Unmatched, out.UnmatchedControls = count(int64(e.TreatedLeftOut)), count(int64(e.ControlsLeftOut))
 	for _, s := range e.ByStart {
 		out.Starts = append(out.Starts, &model.StartEffect{Start: s.Start, Treated: count(int64(s.Treated)), Controls: count(int64(s.Controls)),
 			Effect: derived(s.Effect), GapBefore: derived(s.GapBefore), GapAfter: derived(s.GapAfter)})
 	}
-	out.Warnings = notNil(e.Warnings)
+	out.Warnings = slices.Concat(notNil(e.Warnings), all.Warnings, c.warnings)
 	if without > 0 {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%d persons whose year of start is not recorded are left out", without))
 	}
-	out.Estimand = "the average effect on those who took part (ATT), by year of start, weighted by how many started"
+	out.Estimand = "the average effect on those who took part (ATT), if without it they would have changed like the others of their year of start"
 	return nil
 }
 
@@ -255,6 +292,8 @@ func (r *Resolver) compared(ctx context.Context, q store.EffectQuery) (*compared
 	for _, v := range r.Contract.Covariates {
 		if r.Store.HasCovariate(v) {
 			q.Covariates = append(q.Covariates, v)
+		} else {
+			c.warnings = append(c.warnings, v.Name+" is not recorded, and not held equal")
 		}
 	}
 	var err error
@@ -270,13 +309,19 @@ func (r *Resolver) compared(ctx context.Context, q store.EffectQuery) (*compared
 	}
 	for _, isNumber := range []bool{false, true} {
 		for i, v := range q.Covariates {
-			varies := slices.ContainsFunc(c.cells, func(cell store.EffectCell) bool { return cell.Values[i] != c.cells[0].Values[i] })
+			value := func(cell store.EffectCell) int {
+				if isNumber {
+					return cell.Values[i]
+				}
+				return category(v, cell.Values[i])
+			}
+			varies := slices.ContainsFunc(c.cells, func(cell store.EffectCell) bool { return value(cell) != value(c.cells[0]) })
 			switch {
-			case isNumber != (v.Codes == nil) || !varies: // what is the same of everyone compares nothing
-			case isNumber:
-				c.numbers, c.places = append(c.numbers, v), append(c.places, i)
-			default:
-				c.categories, c.places = append(c.categories, v), append(c.places, i)
+			case !varies: // what is the same of everyone compares nothing
+			case isNumber && v.IsNumber():
+				c.numbers, c.numberPlaces = append(c.numbers, v), append(c.numberPlaces, i)
+			case !isNumber && (v.Codes != nil || !v.IsNumber()):
+				c.categories, c.categoryPlaces = append(c.categories, v), append(c.categoryPlaces, i)
 			}
 		}
 	}
@@ -286,7 +331,11 @@ func (r *Resolver) compared(ctx context.Context, q store.EffectQuery) (*compared
 // effectCells fetches cells once a request.
 func (r *Resolver) effectCells(ctx context.Context, q store.EffectQuery) ([]store.EffectCell, error) {
 	sc := scopeOf(ctx)
-	key := fmt.Sprint(q.Type, q.Outcome.Name, len(q.Covariates), q.Start, q.Area)
+	name := ""
+	if q.Outcome != nil {
+		name = q.Outcome.Name
+	}
+	key := fmt.Sprint(q.Type, name, len(q.Covariates), q.Start, q.Area)
 	sc.mu.Lock()
 	fetch, ok := sc.effects[key]
 	if !ok {
@@ -308,6 +357,9 @@ func (c *compared) rows(of func(store.EffectCell) (n, sum, sumSq float64)) (stat
 		for _, code := range v.Codes {
 			d.Codes = append(d.Codes, code.Code)
 		}
+		if v.Codes == nil {
+			d.Codes = []string{"NO", "YES"}
+		}
 		dimensions = append(dimensions, d)
 	}
 	var names []string
@@ -318,18 +370,69 @@ func (c *compared) rows(of func(store.EffectCell) (n, sum, sumSq float64)) (stat
 	for i, cell := range c.cells {
 		n, sum, sumSq := of(cell)
 		cells[i] = stats.TreatmentCell{Treated: cell.Treated, Cell: stats.Cell{N: n, Sum: sum, SumSq: sumSq, Cluster: cell.Area}}
-		for at, place := range c.places {
-			if at < len(c.categories) {
-				cells[i].Key = append(cells[i].Key, cell.Values[place])
-			} else {
-				cells[i].Numbers = append(cells[i].Numbers, float64(cell.Values[place]))
-			}
+		for at, v := range c.categories {
+			cells[i].Key = append(cells[i].Key, category(v, cell.Values[c.categoryPlaces[at]]))
+		}
+		for _, place := range c.numberPlaces {
+			cells[i].Numbers = append(cells[i].Numbers, float64(cell.Values[place]))
 		}
 	}
 	return stats.MixedTreatmentRows(dimensions, names, cells)
 }
 
-// balances hands back a balance in the contract's order; the propensity is in `overlap`.
+// category is the place of the category that a value of EffectCell.Values is in.
+func category(v *contract.Covariate, value int) int {
+	if v.Linear {
+		return v.Category("", value)
+	}
+	return value
+}
+
+// terms are the columns of the design for models, in which numbers are linear, and for exact matching,
+// in which those that have bands are in them (Iacus, King, Porro 2012, Political Analysis 20:1).
+func (c *compared) terms(design stats.Design) (model, exact []int) {
+	model, exact = []int{}, []int{}
+	banded := map[string]bool{}
+	for k, v := range c.categories {
+		banded[v.Name] = true
+		exact = append(exact, design.Factors[k].Columns...)
+		if !v.Linear {
+			model = append(model, design.Factors[k].Columns...)
+		}
+	}
+	first := len(design.Terms) - len(c.numbers)
+	for k, v := range c.numbers {
+		model = append(model, first+k)
+		if !banded[v.Name] {
+			exact = append(exact, first+k)
+		}
+	}
+	return model, exact
+}
+
+// differenceBefore is how much the sides differed in the outcome itself before the start.
+func (c *compared) differenceBefore(level float64) stats.Estimate {
+	var sides [2][]stats.Cell
+	for _, cell := range c.cells {
+		side := 0
+		if cell.Treated {
+			side = 1
+		}
+		sides[side] = append(sides[side], momentsCell(cell.Before, 0))
+	}
+	return stats.StandardisedDifference(stats.Total(sides[1]), stats.Total(sides[0]), level)
+}
+
+// clusters is null where nothing is clustered.
+func clusters(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// balances hands back a balance in the contract's order, the mean of a number before its bands; the
+// propensity is in `overlap`.
 func (c *compared) balances(list []stats.CovariateBalance) []*model.Balance {
 	out := []*model.Balance{}
 	var places []int
@@ -338,12 +441,19 @@ func (c *compared) balances(list []stats.CovariateBalance) []*model.Balance {
 		var v *contract.Covariate
 		at := 0
 		if b.Term.Dimension >= 0 {
-			v, at = c.categories[b.Term.Dimension], c.places[b.Term.Dimension]
-			code := v.Codes[b.Term.Category]
-			m.Code = &code.Code
-			m.Labels = contract.Text{DA: v.Label.DA + ": " + code.Label.DA, EN: v.Label.EN + ": " + code.Label.EN}
+			v, at = c.categories[b.Term.Dimension], 2*c.categoryPlaces[b.Term.Dimension]+1
+			switch {
+			case v.Codes != nil:
+				code := v.Codes[b.Term.Category]
+				m.Code = &code.Code
+				m.Labels = contract.Text{DA: v.Label.DA + ": " + code.Label.DA, EN: v.Label.EN + ": " + code.Label.EN}
+			case b.Term.Category == 0: // no says what yes says
+				continue
+			default:
+				m.Labels = v.Label
+			}
 		} else if i := slices.IndexFunc(c.numbers, func(v *contract.Covariate) bool { return v.Name == b.Covariate }); i >= 0 {
-			v, at = c.numbers[i], c.places[len(c.categories)+i]
+			v, at = c.numbers[i], 2*c.numberPlaces[i]
 			m.Labels = v.Label
 		} else {
 			continue

@@ -392,6 +392,8 @@ type EffectEstimate struct {
 	Controls *Count `json:"controls"`
 	// Those who took part and are left out, for want of anyone comparable; they are not in the effect.
 	Unmatched *Count `json:"unmatched"`
+	// The others who are left out, for want of anyone comparable among those who took part.
+	UnmatchedControls *Count `json:"unmatchedControls"`
 	// Persons left out by `trim`, of both kinds.
 	Trimmed *Count `json:"trimmed"`
 	// Persons whose outcome is not recorded, e.g. for their age; they are in no other figure.
@@ -410,6 +412,10 @@ type EffectEstimate struct {
 	Overlap []*OverlapBin `json:"overlap"`
 	// Sensitivity to what was not recorded. Null where there is no ratio to take it of, and with DIFFERENCE_IN_DIFFERENCES.
 	EValue *EValue `json:"eValue,omitempty"`
+	// Areas that standard errors are clustered by. Null where they are not.
+	Clusters *int `json:"clusters,omitempty"`
+	// How much those who took part differed from the others in the outcome itself before the start, in standard deviations of the participants as in `balance`. Far from 0 DIFFERENCE_IN_DIFFERENCES is wrong where participants were picked for it. Null where it is not recorded.
+	DifferenceBefore *Estimate `json:"differenceBefore,omitempty"`
 	// DIFFERENCE_IN_DIFFERENCES: participants minus others before the start. Null for the other methods.
 	GapBefore *Estimate `json:"gapBefore,omitempty"`
 	// DIFFERENCE_IN_DIFFERENCES: participants minus others after it. Null for the other methods.
@@ -1305,7 +1311,7 @@ const (
 	EffectMethodIPW EffectMethod = "IPW"
 	// Each who took part beside the others nearest in propensity, within the caliper, with replacement; all that are equally near count, in equal parts.
 	EffectMethodMatching EffectMethod = "MATCHING"
-	// Within cells of equal covariates: the others standardised to those who took part. Whoever has no equal is left out, and counted.
+	// Within cells of equal covariates, numbers in bands: the others standardised to those who took part. Whoever has no equal is left out, and counted.
 	EffectMethodExactMatching EffectMethod = "EXACT_MATCHING"
 	// What changed from before the start, beside the others approached in the same year, start by start. Right if both would have changed alike; wrong where persons were picked for a passing value before.
 	EffectMethodDifferenceInDifferences EffectMethod = "DIFFERENCE_IN_DIFFERENCES"

@@ -293,14 +293,15 @@ type Measure struct {
 	Assumed    bool
 }
 
-// Covariate is what those who took part in an activity are compared on: a number, where it has no
-// codes, or a category.
+// Covariate is what those who took part in an activity are compared on: a category, yes or no, or a
+// number, which may have bands too.
 type Covariate struct {
 	Name       string
 	Label      Text
 	Definition Text
-	Column     *Column      // of EffectTable; a bool is the number 0 or 1
-	Codes      []EffectCode // of a category, in their order; nil for a number
+	Column     *Column      // of EffectTable
+	Codes      []EffectCode // of a category, or the bands of a number, in their order; nil for a number without, and for a bool
+	Linear     bool         // a number, though it may have Codes
 	Source     *Source
 	Assumed    bool
 	position   map[string]int // of a code of the column among Codes
@@ -315,6 +316,9 @@ type EffectCode struct {
 
 // EffectTable is the table of those who took part in activities, and of those like them who did not.
 const EffectTable = "participant"
+
+// IsNumber reports whether the covariate is a number, whose mean is compared.
+func (c *Covariate) IsNumber() bool { return c.Linear || c.Codes == nil && c.Column.Type == Int }
 
 // Category returns the place among Codes of a value of the column: a code's text, or a whole number;
 // -1 for one that no category holds.
@@ -337,8 +341,9 @@ type Outcome struct {
 	Name       string
 	Label      Text
 	Definition Text
-	Column     *Column // of EffectTable; a bool is yes or no, an int a number
-	Before     *Column // the same before the start, of the same type; or nil
+	Column     *Column  // of EffectTable; a bool is yes or no, an int a number
+	Before     *Column  // the same before the start, of the same type; or nil
+	Activities []string // codes of the types that it makes sense for
 	Source     *Source
 	Assumed    bool
 }
@@ -374,6 +379,17 @@ func (c *Contract) Measure(name string) (*Measure, error) {
 // Outcome returns the outcome of that name, or an error that suggests one.
 func (c *Contract) Outcome(name string) (*Outcome, error) {
 	return lookup(c.Outcomes, "outcome", name, (*Outcome).name)
+}
+
+// OutcomesOf returns the outcomes that make sense for a type of activity.
+func (c *Contract) OutcomesOf(activity string) []*Outcome {
+	var out []*Outcome
+	for _, o := range c.Outcomes {
+		if slices.Contains(o.Activities, activity) {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // Codelist returns the code list of that name, or nil.

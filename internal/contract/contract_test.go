@@ -41,6 +41,24 @@ func TestMistakesAreReportedWithLineAndExpectation(t *testing.T) {
 		{"code: LEISURE_JOB", "code: leisure job", `code "leisure job": upper-case letters`},
 		{"from: [DANISH]", "from: [DANE]", `has no code "DANE"`},
 		{"version: 1", "version: 2", "version 1 was expected"},
+		{"column: lone_parent", "column: lone", `covariate LONE_PARENT: table participant has no column "lone"`},
+		{"column: lone_parent", "column: activity_id", "covariate LONE_PARENT: column activity_id is optional; those who took part can be compared only on what is known of everyone"},
+		{"column: lone_parent", "column: area_id", "covariate LONE_PARENT: column area_id is text; an int, a bool or a text with codes was expected"},
+		{"LONE_PARENT: {column", "loneParent: {column", "covariate loneParent: a name of upper-case letters, digits and _ was expected"},
+		{"column: lone_parent,", "column: lone_parent, bands: [0, 1],", "covariate LONE_PARENT: `bands` were given, but lone_parent is bool, not int"},
+		{"column: lone_parent,", "column: lone_parent, linear: true,", "covariate LONE_PARENT: `linear` and `unit` were given without `bands`"},
+		{"column: lone_parent,", "column: lone_parent, as: ORIGIN,", "covariate LONE_PARENT: `as` was given, but lone_parent has no codes"},
+		{"bands: [0, 5, 10, 15]", "bands: [0, 10, 5]", "covariate ABSENCE_BEFORE: `bands` were expected to be at least two numbers that rise"},
+		{"bands: [0, 5, 10, 15]", "bands: [5, 10]", "the first no larger than the least value of absence_before"},
+		{"unit: {da: procent, en: percent}", "unit: {da: procent}", "covariate ABSENCE_BEFORE, unit: a label in Danish (da) and English (en) was expected"},
+		{"column: origin, as: ORIGIN", "column: origin, as: ORIGINS", `covariate ORIGIN: no dimension "ORIGINS"`},
+		{"column: origin, as: ORIGIN", "column: origin, as: SEX", "covariate ORIGIN: dimension SEX has no code for DANISH of column origin"},
+		{"column: in_education,", "column: in_educaton,", `outcome IN_EDUCATION: table participant has no column "in_educaton"; did you mean in_education?`},
+		{"column: in_education,", "column: sex,", "outcome IN_EDUCATION: column sex is text; a bool or an int was expected"},
+		{"before: job_before", "before: job_bfore", `outcome IN_LEISURE_JOB: table participant has no column "job_bfore"; did you mean job_before?`},
+		{"before: job_before", "before: absence_before", "outcome IN_LEISURE_JOB: absence_before is int and in_leisure_job is bool; the same type was expected before and after"},
+		{"PROJECT_OR_EVENT, CREATIVE_LEARNING]", "PROJECT_OR_EVENT, CREATIVE]", `outcome ABSENCE: code list activity_type has no code "CREATIVE"`},
+		{"activities: [POCKET_MONEY_JOB, LEISURE_JOB, MENTOR, FIRE_CADET, PROJECT_OR_EVENT, CREATIVE_LEARNING]", "activities: []", "outcome ABSENCE: `activities`, the types that it makes sense for, were expected"},
 		{"range: [0, 0]", "range: [1, 0]", "with from at most to was expected"},
 		{"label: {da: Fattig, en: Poor}\n    definition", "label: {da: Fattig}\n    definition", "a label in Danish (da) and English (en) was expected"},
 	} {
@@ -110,6 +128,39 @@ func TestSelectionsFollowTheColumn(t *testing.T) {
 	residents := d.Selections("resident_year")
 	if len(residents) != 10 || residents[0].In[0] != "AGE_0_6" || residents[0].Position != 4 {
 		t.Errorf("residents' age groups = %+v", residents)
+	}
+}
+
+// Categories hold every value of their column once; bands end where the next starts.
+func TestCovariatesHoldEveryValue(t *testing.T) {
+	c := parse(t)
+	for _, v := range c.Covariates {
+		if v.Codes == nil {
+			if v.Column.Type == contract.String {
+				t.Errorf("%s: no categories", v.Name)
+			}
+			continue
+		}
+		seen := map[int]bool{}
+		if v.Column.Codes != nil {
+			for _, code := range v.Column.Codes.Codes {
+				seen[v.Category(code.Code, 0)] = true
+			}
+		} else {
+			for number, last := 0, 0; number <= 130; number++ {
+				at := v.Category("", number)
+				if at < last || at > last+1 {
+					t.Errorf("%s: %d is in category %d, the number before in %d", v.Name, number, at, last)
+				}
+				last, seen[at] = at, true
+			}
+			if at := v.Category("", -1); at != -1 {
+				t.Errorf("%s: -1 is in category %d", v.Name, at)
+			}
+		}
+		if len(seen) != len(v.Codes) || seen[-1] {
+			t.Errorf("%s: values are in %d categories %v of %d", v.Name, len(seen), seen, len(v.Codes))
+		}
 	}
 }
 

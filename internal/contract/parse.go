@@ -132,6 +132,8 @@ type rawMeasure struct {
 type rawCovariate struct {
 	Column     string `yaml:"column"`
 	Bands      []int  `yaml:"bands"`
+	Linear     bool   `yaml:"linear"`
+	Unit       *Text  `yaml:"unit"`
 	As         string `yaml:"as"`
 	Label      Text   `yaml:"label"`
 	Definition Text   `yaml:"definition"`
@@ -140,12 +142,13 @@ type rawCovariate struct {
 }
 
 type rawOutcome struct {
-	Column     string `yaml:"column"`
-	Before     string `yaml:"before"`
-	Label      Text   `yaml:"label"`
-	Definition Text   `yaml:"definition"`
-	Source     string `yaml:"source"`
-	Assumed    bool   `yaml:"assumed"`
+	Column     string   `yaml:"column"`
+	Before     string   `yaml:"before"`
+	Activities []string `yaml:"activities"`
+	Label      Text     `yaml:"label"`
+	Definition Text     `yaml:"definition"`
+	Source     string   `yaml:"source"`
+	Assumed    bool     `yaml:"assumed"`
 }
 
 type rawRollup struct {
@@ -598,12 +601,15 @@ func (p *parser) covariate(e entry[rawCovariate]) {
 		p.wrong(e.line, "%s: column %s is optional; those who took part can be compared only on what is known of everyone", what, column.Name)
 	case v.Bands != nil && column.Type != Int:
 		p.wrong(e.line, "%s: `bands` were given, but %s is %s, not int", what, column.Name, column.Type)
+	case v.Bands == nil && (v.Linear || v.Unit != nil):
+		p.wrong(e.line, "%s: `linear` and `unit` were given without `bands`; a whole number without bands is linear", what)
 	case v.As != "" && column.Codes == nil:
 		p.wrong(e.line, "%s: `as` was given, but %s has no codes", what, column.Name)
 	case column.Codes == nil && column.Type != Int && column.Type != Bool:
 		p.wrong(e.line, "%s: column %s is %s; an int, a bool or a text with codes was expected", what, column.Name, column.Type)
 	case v.Bands != nil:
-		p.bands(e.line, what, c, v.Bands)
+		c.Linear = v.Linear
+		p.bands(e.line, what, c, v.Bands, v.Unit)
 	case v.As != "":
 		p.as(e.line, what, c, v.As)
 	case column.Codes != nil:
@@ -616,7 +622,10 @@ func (p *parser) covariate(e entry[rawCovariate]) {
 }
 
 // bands makes the categories of a whole number.
-func (p *parser) bands(line int, what string, c *Covariate, starts []int) {
+func (p *parser) bands(line int, what string, c *Covariate, starts []int, unit *Text) {
+	if unit != nil {
+		p.texts(line, what+", unit", *unit, nil)
+	}
 	if len(starts) < 2 || !slices.IsSorted(starts) || len(slices.Compact(slices.Clone(starts))) != len(starts) || float64(starts[0]) > c.Column.Min && !math.IsInf(c.Column.Min, -1) {
 		p.wrong(line, "%s: `bands` were expected to be at least two numbers that rise, the first no larger than the least value of %s", what, c.Column.Name)
 	}
@@ -631,7 +640,11 @@ func (p *parser) bands(line int, what string, c *Covariate, starts []int) {
 		case starts[i+1] > start+1:
 			code += "-" + strconv.Itoa(starts[i+1]-1)
 		}
-		c.Codes = append(c.Codes, EffectCode{code, Text{DA: code, EN: code}})
+		label := Text{DA: code, EN: code}
+		if unit != nil {
+			label = Text{DA: code + " " + unit.DA, EN: code + " " + unit.EN}
+		}
+		c.Codes = append(c.Codes, EffectCode{code, label})
 	}
 }
 
@@ -664,9 +677,19 @@ func (p *parser) outcome(e entry[rawOutcome]) {
 	if column == nil {
 		return
 	}
-	o := &Outcome{Name: e.name, Label: v.Label, Definition: v.Definition, Column: column, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
+	o := &Outcome{Name: e.name, Label: v.Label, Definition: v.Definition, Column: column, Activities: v.Activities, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
 	if column.Type != Bool && column.Type != Int {
 		p.wrong(e.line, "%s: column %s is %s; a bool or an int was expected, so that sums do not depend on their order", what, column.Name, column.Type)
+	}
+	if len(v.Activities) == 0 {
+		p.wrong(e.line, "%s: `activities`, the types that it makes sense for, were expected", what)
+	}
+	if types := p.out.Table(EffectTable).Column("type"); types != nil && types.Codes != nil {
+		for _, a := range v.Activities {
+			if types.Codes.Position(a) < 0 {
+				p.wrong(e.line, "%s: code list %s has no code %q", what, types.Codes.Name, a)
+			}
+		}
 	}
 	if v.Before != "" {
 		if _, o.Before = p.column(e.line, what, EffectTable+"."+v.Before); o.Before != nil && o.Before.Type != column.Type {

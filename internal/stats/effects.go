@@ -101,7 +101,7 @@ func MixedTreatmentRows(dimensions []Dimension, numbers []string, cells []Treatm
 		if len(c.Numbers) != len(numbers) {
 			return Design{}, nil, fault.Invalidf("a cell has %d numbers; %d are named", len(c.Numbers), len(numbers))
 		}
-		if c.N > 0 {
+		if c.N != 0 { // what is no number of persons is reported below
 			keyed, used = append(keyed, c.Cell), append(used, c)
 		}
 	}
@@ -165,6 +165,7 @@ type TreatmentEffect struct {
 	// only, or no match is near enough. Trimmed are left out by EffectOptions.Trim.
 	UnmatchedTreated, UnmatchedControls float64
 	Trimmed                             float64
+	Clusters                            int // that standard errors are robust to; 0 unless Clustered
 	// OutsideOverlap is the share of all observations with a propensity outside 0.1 to 0.9 or settled
 	// by the covariates, before any trimming. NaN without a propensity.
 	OutsideOverlap float64
@@ -535,6 +536,7 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 	}
 	if s.opts.Clustered {
 		g := s.clusters()
+		out.Clusters = g
 		q = studentQuantile(s.opts.Level, float64(g-1))
 		method += ", cluster-robust"
 		if g < fewClusters {
@@ -966,6 +968,11 @@ func Balance(design Design, rows []TreatmentRow, level float64) ([]CovariateBala
 	out := &TreatmentEffect{}
 	s.balance(out)
 	return out.Balance, nil
+}
+
+// StandardisedDifference is that of one variable between arms given as totals; see CovariateBalance.
+func StandardisedDifference(treated, controls Cell, level float64) Estimate {
+	return standardisedDifference(treated, controls, treated.IsIndicator() && controls.IsIndicator(), level)
 }
 
 // standardisedDifference is (mean1 - mean0)/s1, s1 the standard deviation of the treated.

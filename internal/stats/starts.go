@@ -26,6 +26,7 @@ type StartCells struct {
 type StartEffect struct {
 	Start             int // the year; 0 for an average
 	Treated, Controls float64
+	Clusters          int // areas that standard errors are robust to; 0 unless Clustered
 	DoubleDifference
 	// Mean outcomes before and after; NaN where only changes are known. In an average the years
 	// of the controls count as much as those of the treated.
@@ -36,10 +37,10 @@ type StartEffect struct {
 type StartEffects struct {
 	ByStart []StartEffect
 	Overall StartEffect
-	// LeftOut are years that have nobody on one of the sides. TreatedLeftOut is how many took part.
-	LeftOut        []int
-	TreatedLeftOut float64
-	Warnings       []string
+	// LeftOut are years that have nobody on one of the sides, with so many of the other.
+	LeftOut                         []int
+	TreatedLeftOut, ControlsLeftOut float64
+	Warnings                        []string
 }
 
 // strongDifference is the gap before, divided by √(s1² + s0²), above which it warns: a quarter, the
@@ -102,6 +103,7 @@ func ChangesByStart(starts []StartCells, opts DifferenceOptions) (*StartEffects,
 		if treated == 0 || controls == 0 {
 			out.LeftOut = append(out.LeftOut, s.Start)
 			out.TreatedLeftOut += treated
+			out.ControlsLeftOut += controls
 			if treated > 0 {
 				alone = append(alone, strconv.Itoa(s.Start))
 			}
@@ -202,8 +204,17 @@ func (s *startSample) effect(levels bool) StartEffect {
 	out.ControlChange = s.estimate("mean change", changes, 0, 1)
 	if s.opts.Clustered {
 		var treated []Cell
+		areas := map[int]bool{}
 		for _, start := range s.starts {
 			treated = append(treated, start.Treated...)
+			for _, c := range slices.Concat(start.Treated, start.Controls) {
+				areas[c.Cluster] = areas[c.Cluster] || c.N > 0
+			}
+		}
+		for _, used := range areas {
+			if used {
+				out.Clusters++
+			}
 		}
 		out.Warnings = fewTreatedClusters(treated)
 	}
@@ -294,9 +305,12 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 			areas[arm] = map[int]bool{}
 		}
 		var order []int
+		var persons float64 // the variance if they were independent, but for degrees of freedom
 		for g := range s.starts {
 			t, c := of(&s.starts[g])
+			persons += totals[g][0].N * (value[g] - overall) * (value[g] - overall) / treated / treated
 			for arm, cells := range [][]Cell{t, c} {
+				persons += weight(g, arm) * weight(g, arm) * squaredDeviations(totals[g][arm]) / totals[g][arm].N / totals[g][arm].N
 				for _, cell := range cells {
 					if cell.N == 0 {
 						continue
@@ -323,6 +337,9 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 		}
 		for _, cluster := range order {
 			variance += sums[cluster] * sums[cluster]
+		}
+		if variance <= 1e-16*persons && persons > 0 {
+			return unknown("nothing varies between the clusters that are compared: there is no standard error")
 		}
 		clusters := float64(len(order))
 		variance *= clusters / (clusters - 1) * (all - 1) / (all - 2*years)

@@ -13,8 +13,8 @@ import (
 // EffectQuery asks for the cells of those who took part in a type of activity and of those like
 // them who did not.
 type EffectQuery struct {
-	Type       string // code of activity_type
-	Outcome    *contract.Outcome
+	Type       string                // code of activity_type
+	Outcome    *contract.Outcome     // nil to count persons only
 	Covariates []*contract.Covariate // to split by
 	Start      bool                  // split by the year of start too; of those who did not take part it is the year in which they could have
 	Area       bool                  // split by area too
@@ -23,24 +23,24 @@ type EffectQuery struct {
 // EffectCell is one combination of covariates in one arm.
 type EffectCell struct {
 	Treated bool
-	Values  []int // per EffectQuery.Covariates: the place of a category, or the number
+	Values  []int // per EffectQuery.Covariates: the place of a category; the number of one that IsNumber; 0 or 1 of a bool
 	Start   *int  // nil where it is not recorded, or not asked for
 	Area    int   // the area's place in Areas; -1 where not asked for
 	N       int64 // persons
 	Outcome Moments
 	// Before and Change are of the persons whose outcome is known after and before; empty where the
-	// outcome has no column before the start.
+	// outcome has none recorded before the start.
 	Before, Change Moments
 }
 
 // EffectCells returns the cells of q, in an order that is the same each time. The error says what the
 // data set holds if it lacks what is asked.
 func (s *Store) EffectCells(ctx context.Context, q EffectQuery) (_ []EffectCell, err error) {
-	defer fault.Wrap(&err, "store.EffectCells(%s, %s)", q.Type, q.Outcome.Name)
+	defer fault.Wrap(&err, "store.EffectCells(%s)", q.Type)
 	if err := s.needs(contract.EffectTable, "participants"); err != nil {
 		return nil, err
 	}
-	if !s.HasOutcome(q.Outcome) {
+	if q.Outcome != nil && !s.HasOutcome(q.Outcome) {
 		return nil, fault.Unavailablef("the outcome %s is not recorded (%s.%s); %s", q.Outcome.Name, contract.EffectTable, q.Outcome.Column.Name, listed("recorded are", s.contract.Outcomes, func(o *contract.Outcome) (string, bool) { return o.Name, s.HasOutcome(o) }))
 	}
 	if q.Start && !s.columns[contract.EffectTable]["start_year"] {
@@ -49,8 +49,11 @@ func (s *Store) EffectCells(ctx context.Context, q EffectQuery) (_ []EffectCell,
 	data := struct {
 		Keys            []string
 		Outcome, Before string
-	}{Outcome: quoteName(q.Outcome.Column.Name) + "::BIGINT", Before: "NULL::BIGINT"}
-	if q.Outcome.Before != nil {
+	}{Outcome: "NULL::BIGINT", Before: "NULL::BIGINT"}
+	if q.Outcome != nil {
+		data.Outcome = quoteName(q.Outcome.Column.Name) + "::BIGINT"
+	}
+	if s.HasBefore(q.Outcome) {
 		data.Before = quoteName(q.Outcome.Before.Name) + "::BIGINT"
 	}
 	for _, c := range q.Covariates {
@@ -145,7 +148,7 @@ func (s *Store) scanEffectCell(q EffectQuery, rows *sql.Rows) (EffectCell, error
 		return cell, err
 	}
 	cell.Outcome = Moments{N: cell.Outcome.N, Sum: after, SumSq: float64(afterSq), Unknown: cell.N - cell.Outcome.N}
-	if q.Outcome.Before != nil {
+	if s.HasBefore(q.Outcome) {
 		cell.Before = Moments{N: cell.Change.N, Sum: before, SumSq: float64(beforeSq)}
 		cell.Change = Moments{N: cell.Change.N, Sum: change, SumSq: float64(changeSq), Unknown: cell.N - cell.Change.N}
 	}
@@ -154,8 +157,16 @@ func (s *Store) scanEffectCell(q EffectQuery, rows *sql.Rows) (EffectCell, error
 		if c.Codes == nil {
 			continue
 		}
-		if cell.Values[i] = c.Category(texts[i], numbers[i]); cell.Values[i] < 0 {
-			return cell, fault.Invalidf("%s.%s has the value %q, which is in no category of the covariate %s", contract.EffectTable, c.Column.Name, fmt.Sprint(texts[i], numbers[i]), c.Name)
+		place := c.Category(texts[i], numbers[i])
+		if !c.IsNumber() {
+			cell.Values[i] = place
+		}
+		if place < 0 {
+			value := texts[i]
+			if c.Column.Codes == nil {
+				value = fmt.Sprint(numbers[i])
+			}
+			return cell, fault.Invalidf("%s.%s has the value %q, which is in no category of the covariate %s", contract.EffectTable, c.Column.Name, value, c.Name)
 		}
 	}
 	if q.Area {
@@ -172,6 +183,11 @@ func (m *Moments) add(o Moments) {
 // HasOutcome reports whether the data set records the outcome.
 func (s *Store) HasOutcome(o *contract.Outcome) bool {
 	return s.columns[contract.EffectTable][o.Column.Name]
+}
+
+// HasBefore reports whether the data set records the outcome before the start; not of no outcome.
+func (s *Store) HasBefore(o *contract.Outcome) bool {
+	return o != nil && o.Before != nil && s.columns[contract.EffectTable][o.Before.Name]
 }
 
 // HasCovariate reports whether the data set records the covariate.

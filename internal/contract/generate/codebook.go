@@ -51,6 +51,9 @@ How to bring your own data is told in [example/README.md](example/README.md).
 	b.WriteString("\n## Effects of activities\n\nThose who took part are compared with the others on the covariates; the activity may change the outcomes. All are columns of `participant`.\n\n| Covariate | Label | Definition | Categories | Column | Source | |\n|---|---|---|---|---|---|---|\n")
 	for _, v := range c.Covariates {
 		categories := "a number"
+		if v.Column.Type == contract.Bool {
+			categories = "yes or no"
+		}
 		if v.Codes != nil {
 			var values []string
 			for _, e := range v.Codes {
@@ -58,15 +61,18 @@ How to bring your own data is told in [example/README.md](example/README.md).
 			}
 			categories = codes(values)
 		}
+		if v.Linear {
+			categories = "a number; in bands " + categories
+		}
 		row(&b, code(v.Name), both(v.Label), both(v.Definition), categories, code(v.Column.Name), v.Source.Name, mark(v.Assumed))
 	}
-	b.WriteString("\n| Outcome | Label | Definition | Column | Before the start | Source | |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n| Outcome | Label | Definition | Types of activity | Column | Before the start | Source | |\n|---|---|---|---|---|---|---|---|\n")
 	for _, o := range c.Outcomes {
 		before := "not recorded"
 		if o.Before != nil {
 			before = code(o.Before.Name)
 		}
-		row(&b, code(o.Name), both(o.Label), both(o.Definition), code(o.Column.Name), before, o.Source.Name, mark(o.Assumed))
+		row(&b, code(o.Name), both(o.Label), both(o.Definition), codes(o.Activities), code(o.Column.Name), before, o.Source.Name, mark(o.Assumed))
 	}
 	b.WriteString("\n## Tables\n")
 	for _, t := range c.Tables {
