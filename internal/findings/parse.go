@@ -277,7 +277,7 @@ func (p *reading) compared(line int, what string, v rawFigure, f *Figure) {
 			f.How = contract.Text{DA: "Præcis.", EN: "Exactly."}
 		} else if f.How.EN == "" {
 			t := strconv.FormatFloat(tolerance, 'g', -1, 64)
-			f.How = contract.Text{DA: "Inden for " + strings.Replace(t, ".", ",", 1) + ", det halve af det sidste trykte ciffer.", EN: "Within " + t + ", half of the last digit printed."}
+			f.How = contract.Text{DA: "Inden for " + strings.Replace(t, ".", ",", 1) + ", en halv enhed på det sidste trykte ciffer.", EN: "Within " + t + ", half a unit of the last digit printed."}
 		}
 	case v.Words.EN != "":
 		p.wrong(line, "%s: `within` was expected: the interval that the words are read as", what)
