@@ -113,7 +113,7 @@ func (r *Resolver) mapping(ctx context.Context, by []model.ActivityDimension, wh
 	}
 	rows := r.mappingRows(by, activities)
 	if limit := r.Dataset.Limits.Cells; len(rows) > limit {
-		return nil, fault.Forbiddenf("mapping activities by %v gives %d rows; the limit is %d; narrow the list or split by fewer dimensions", by, len(rows), limit)
+		return nil, fault.Overf("cells", limit, "mapping activities by %v gives %d rows; the limit is %d; narrow the list or split by fewer dimensions", by, len(rows), limit)
 	}
 	persons := sync.OnceValues(func() ([]int64, error) {
 		var members []store.Member

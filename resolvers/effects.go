@@ -23,6 +23,9 @@ type effectQuestion struct {
 	clustered            *bool // nil: as the method does
 }
 
+// usualCaliper is the schema's default, in standard deviations of the propensity's logit (Austin 2011).
+const usualCaliper = 0.2
+
 // compared are those who took part in a type of activity and the others, as cells.
 type compared struct {
 	activity string
@@ -121,6 +124,9 @@ func (r *Resolver) check(q effectQuestion, outcome *contract.Outcome) error {
 		if q.trim != 0 {
 			return fault.Invalidf("trim goes by the propensity, which %s has not; leave it out, or ask IPW, MATCHING or DOUBLY_ROBUST", q.method)
 		}
+	}
+	if q.caliper != usualCaliper && q.method != model.EffectMethodMatching {
+		return fault.Invalidf("a caliper bounds a match, which %s has not; leave it out, or ask MATCHING", q.method)
 	}
 	if q.method == model.EffectMethodDifferenceInDifferences && !r.Store.HasBefore(outcome) {
 		have := slices.DeleteFunc(r.Contract.OutcomesOf(q.activity), func(o *contract.Outcome) bool { return !r.Store.HasBefore(o) || !r.Store.HasOutcome(o) })

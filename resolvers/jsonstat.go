@@ -103,7 +103,7 @@ func (r *Resolver) jsonStat(ctx context.Context, c *model.Cohort, of string, by 
 		out.Dimension[by[d]] = entry
 		out.Size = append(out.Size, len(categories[d]))
 		if cube *= len(categories[d]); cube > r.Dataset.Limits.Cells {
-			return nil, fault.Forbiddenf("the cube of %s by %s has more than %d cells, the limit, though %d combinations occur; narrow the cohort, split by fewer dimensions, or ask `breakdown`, which gives those that occur",
+			return nil, fault.Overf("cells", r.Dataset.Limits.Cells, "the cube of %s by %s has more than %d cells, the limit, though %d combinations occur; narrow the cohort, split by fewer dimensions, or ask `breakdown`, which gives those that occur",
 				c.Table.Cohort, strings.Join(by, ", "), r.Dataset.Limits.Cells, len(cells.Rows))
 		}
 	}

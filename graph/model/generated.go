@@ -450,7 +450,7 @@ type Estimate struct {
 	Level float64 `json:"level"`
 	// Standard error of the value. Null where there is none.
 	StandardError *float64 `json:"standardError,omitempty"`
-	// How many have the characteristic. Null for means and derived figures.
+	// How many have the characteristic; of a gap, a ratio and what is made of a gap alone, how many of this cohort. Null for means and other derived figures.
 	Numerator *int `json:"numerator,omitempty"`
 	// How many it was asked of: those in the indicator's denominator whose value is known.
 	Denominator *int `json:"denominator,omitempty"`

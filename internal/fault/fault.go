@@ -28,6 +28,8 @@ const (
 type Error struct {
 	Kind    Kind
 	Message string
+	Limit   string // the limit that was passed, by its name in `dataset.limits`; "" if it is none of them
+	Max     int    // what it allows
 	cause   error
 }
 
@@ -42,13 +44,20 @@ func Invalidf(format string, args ...any) error { return newf(Invalid, format, a
 // NotFoundf reports something that was named and does not exist.
 func NotFoundf(format string, args ...any) error { return newf(NotFound, format, args) }
 
-// Forbiddenf reports a question over a stated limit; the message gives the cost and the limit.
+// Forbiddenf reports a question over a limit that is none of `dataset.limits`; the message gives it.
 func Forbiddenf(format string, args ...any) error { return newf(Forbidden, format, args) }
+
+// Overf reports a question over the limit of that name in `dataset.limits`, which allows max.
+func Overf(limit string, max int, format string, args ...any) error {
+	err := newf(Forbidden, format, args)
+	err.Limit, err.Max = limit, max
+	return err
+}
 
 // Unavailablef reports something that this data set does not hold, with what it does hold.
 func Unavailablef(format string, args ...any) error { return newf(Unavailable, format, args) }
 
-func newf(kind Kind, format string, args []any) error {
+func newf(kind Kind, format string, args []any) *Error {
 	wrapped := fmt.Errorf(format, args...)
 	return &Error{Kind: kind, Message: wrapped.Error(), cause: errors.Unwrap(wrapped)}
 }

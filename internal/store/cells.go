@@ -50,7 +50,7 @@ func (s *Store) Cells(ctx context.Context, q Query) (_ *Cells, err error) {
 // checkCount returns an error if n cells are more than q allows.
 func (q Query) checkCount(n int) error {
 	if q.MaxCells > 0 && n > q.MaxCells {
-		return fault.Forbiddenf("splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions", q.Table.Cohort, strings.Join(dimensionNames(q.By), ", "), q.MaxCells)
+		return fault.Overf("cells", q.MaxCells, "splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions", q.Table.Cohort, strings.Join(dimensionNames(q.By), ", "), q.MaxCells)
 	}
 	return nil
 }

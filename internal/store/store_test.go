@@ -284,8 +284,9 @@ func TestFirstQuestionsOfRollups(t *testing.T) {
 		t.Errorf("a cancelled question of what is read gave %v, want context.Canceled", err)
 	}
 	q.MaxCells = 3
-	if _, err := s.Cells(context.Background(), q); fault.KindOf(err) != fault.Forbidden || !strings.Contains(err.Error(), "more than 3 cells") {
-		t.Errorf("more cells than allowed gave %v", err)
+	var over *fault.Error
+	if _, err := s.Cells(context.Background(), q); !errors.As(err, &over) || over.Kind != fault.Forbidden || over.Limit != "cells" || over.Max != 3 || !strings.Contains(err.Error(), "more than 3 cells") {
+		t.Errorf("more cells than allowed gave %+v", err)
 	}
 }
 

@@ -96,6 +96,9 @@ func (s *server) present(ctx context.Context, err error) *gqlerror.Error {
 	case errors.As(err, &known):
 		shown.Message = known.Message
 		shown.Extensions = map[string]any{"code": string(known.Kind)}
+		if known.Limit != "" {
+			shown.Extensions["limit"], shown.Extensions["max"] = known.Limit, known.Max
+		}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		late := s.tooLate()
 		shown.Message, shown.Extensions = late.Message, late.Extensions

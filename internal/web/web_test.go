@@ -55,7 +55,7 @@ func areaOf(ctx context.Context, id string) (*model.Area, error) {
 	case "wrapped":
 		return nil, fmt.Errorf("reading the cells: %w", fault.NotFoundf("no area %q", id))
 	case "forbidden":
-		return nil, fault.Forbiddenf("too many cells")
+		return nil, fault.Overf("cells", 500, "too many cells")
 	case "unavailable":
 		return nil, fault.Unavailablef("not recorded")
 	case "internal":
@@ -219,6 +219,9 @@ func TestErrorsOfFields(t *testing.T) {
 		}
 		if len(r.Errors) != 1 || r.code() != test.code || r.message() != test.message || fmt.Sprint(r.Errors[0].Path) != "[asked]" {
 			t.Errorf("%s: got %+v", test.id, r.Errors)
+		}
+		if e := r.Errors[0].Extensions; test.code == "FORBIDDEN" && (e["limit"] != "cells" || e["max"] != 500.0) || test.code != "FORBIDDEN" && len(e) != 1 {
+			t.Errorf("%s: extensions %v", test.id, e)
 		}
 		if bytes.Contains(got.body, []byte("secret")) {
 			t.Errorf("%s: the answer gives away what is internal: %s", test.id, got.body)
@@ -651,7 +654,7 @@ func TestProbes(t *testing.T) {
 func TestSchemaAsText(t *testing.T) {
 	server := serve(t, nil)
 	got := get(t, server.URL+"/schema.graphqls")
-	for _, want := range []string{"type Query {", "enum Indicator {", "Every number about people is asked of a cohort.", "share(of: Indicator!, level: Float! = 0.95): Estimate!"} {
+	for _, want := range []string{"type Query {", "enum Indicator {", "Every number about people is asked of a cohort.", "share(\n", "Confidence level of the intervals, above 0 and below 1.", "level: Float! = 0.95\n"} {
 		if !strings.Contains(string(got.body), want) {
 			t.Errorf("the schema lacks %q", want)
 		}
