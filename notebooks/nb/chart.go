@@ -15,7 +15,7 @@ type Kind string
 const (
 	Bars  Kind = "bars"  // lengths from zero, one row for each By
 	Lines Kind = "lines" // over years, with the interval as a band
-	Dots  Kind = "dots"  // positions, one row for each By, the gap between series drawn
+	Dots  Kind = "dots"  // positions, one row for each By: with the gap between series drawn, or side by side where there are intervals
 )
 
 // Chart is one description that is shown twice: as a Vega-Lite display, which JupyterLab
@@ -257,7 +257,8 @@ func (p *plan) footerLines() []string {
 	interval := "interval"
 	if level := p.level(); level > 0 {
 		interval = Percent.Decimals(0).String(level) + " interval"
-		if whole := level * 100; whole != math.Trunc(whole) {
+		// 1 - 0.05 - 0.05 is a little less than 0.9.
+		if whole := level * 100; math.Abs(whole-math.Round(whole)) > 1e-9 {
 			interval = Percent.String(level) + " interval"
 		}
 	}
@@ -324,6 +325,11 @@ func (p *plan) text() string {
 	t.N, t.Source, t.Note = p.N, p.Source, p.Note
 	return "Chart: " + t.text(cells, numeric)
 }
+
+// sideBySide says whether the series of a row stand below each other, each with its number: on
+// one line intervals would hide each other, and a number at the end of the longest would be
+// read as that of another point.
+func (p *plan) sideBySide() bool { return p.Kind == Dots && len(p.series) > 1 && p.bounded }
 
 // fromZero says whether the value axis starts at zero: always for bars, and elsewhere
 // unless that would squeeze the figures into less than half of the axis.

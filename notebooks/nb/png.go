@@ -217,14 +217,19 @@ const (
 	barGap     = vg.Length(2)
 	groupGap   = vg.Length(11)
 	dotsHeight = vg.Length(26)
+	laneHeight = vg.Length(12.5) // of one series, where they stand side by side
+	laneGap    = vg.Length(7)
 	axisHeight = vg.Length(36) // tick labels and the title of the axis
 )
 
 // groupHeight is the height of one category.
 func (p *plan) groupHeight(by string) vg.Length {
 	h := dotsHeight
-	if p.Kind == Bars {
+	switch {
+	case p.Kind == Bars:
 		h = vg.Length(len(p.series))*(barHeight+barGap) - barGap + groupGap
+	case p.sideBySide():
+		h = vg.Length(len(p.series))*laneHeight + laneGap
 	}
 	return max(h, vg.Length(len(p.labelLines(by)))*labelFace.Size*lineSpace+5)
 }
@@ -270,19 +275,29 @@ func (p *plan) rows(to pen, top, height vg.Length) {
 			to.line(grey, 1, nil, vg.Point{X: x, Y: top}, vg.Point{X: x, Y: bottom})
 		}
 	}
+	y := top
+	if p.sideBySide() {
+		for _, by := range p.by[:len(p.by)-1] {
+			y += p.groupHeight(by)
+			to.line(faint, 0.75, nil, vg.Point{X: margin, Y: y}, vg.Point{X: right, Y: y})
+		}
+		y = top
+	}
 	if p.Kind == Dots { // before the numbers, which may stand on it
 		zero()
 	}
-	y := top
 	for _, by := range p.by {
 		h := p.groupHeight(by)
 		lines := p.labelLines(by)
 		for i, line := range lines {
 			to.write(labelFace, ink, line, left-8, y+h/2+(vg.Length(i)-vg.Length(len(lines)-1)/2)*labelFace.Size*lineSpace, -1)
 		}
-		if p.Kind == Bars {
+		switch {
+		case p.Kind == Bars:
 			p.bars(to, by, scale, y, h)
-		} else {
+		case p.sideBySide():
+			p.lanes(to, by, scale, y+h/2)
+		default:
 			p.dots(to, by, scale, y+h/2)
 		}
 		y += h
@@ -342,15 +357,33 @@ func (p *plan) dots(to pen, by string, scale scale, y vg.Length) {
 	for _, m := range seen {
 		to.glyph(slices.Index(p.series, m.series), scale.at(m.value), y)
 	}
-	number := func(x float64, from vg.Length, align vg.Length) {
-		label := p.Value.Format.String(x)
-		left := from + align*measure(valueFace, label)
-		to.box(color.White, left-1, y-6, left+measure(valueFace, label)+1, y+6)
-		to.write(valueFace, ink, label, from, y, align)
-	}
-	number(last.value, end+7, 0)
+	p.number(to, last, end+7, y, 0)
 	if len(seen) > 1 {
-		number(first.value, start-7, -1)
+		p.number(to, first, start-7, y, -1)
+	}
+}
+
+// number writes a mark's value on white, so that no line runs through it.
+func (p *plan) number(to pen, m mark, from, y, align vg.Length) {
+	label := p.Value.Format.String(m.value)
+	left := from + align*measure(valueFace, label)
+	to.box(color.White, left-1, y-6, left+measure(valueFace, label)+1, y+6)
+	to.write(valueFace, ink, label, from, y, align)
+}
+
+// lanes draws the series of a row below each other, around y; each has its number at the end
+// of its own interval.
+func (p *plan) lanes(to pen, by string, scale scale, y vg.Length) {
+	y -= vg.Length(len(p.series)-1) / 2 * laneHeight
+	for i, series := range p.series {
+		if m, ok := p.find(by, series); ok && m.missing == "" {
+			if m.bounded {
+				to.whisker(palette[i], scale.at(m.lower), scale.at(m.upper), y)
+			}
+			to.glyph(i, scale.at(m.value), y)
+			p.number(to, m, max(scale.at(m.end()), scale.at(m.value)+3.6)+5, y, 0)
+		}
+		y += laneHeight
 	}
 }
 
@@ -384,7 +417,7 @@ func (p *plan) rowScale(left, right vg.Length) (scale, []float64) {
 		room = max(room, measure(valueFace, p.Value.Format.String(m.value))+10)
 	}
 	before := vg.Length(0)
-	if p.low < 0 || p.Kind == Dots && low != 0 {
+	if (p.low < 0 || p.Kind == Dots && low != 0) && !p.sideBySide() {
 		before = room
 	}
 	// The figures may use what is left between the two rooms.
@@ -392,7 +425,7 @@ func (p *plan) rowScale(left, right vg.Length) (scale, []float64) {
 	s := scale{low - per*float64(before), high + per*float64(room), left, right}
 	if low == 0 {
 		s.low = 0
-		if p.Kind == Dots && len(p.series) > 1 {
+		if p.Kind == Dots && len(p.series) > 1 && !p.sideBySide() {
 			// The lowest figure of a row has its number on its left, where near zero the categories stand.
 			short := vg.Length(0)
 			for _, m := range p.marks {

@@ -168,23 +168,35 @@ func charts() map[string]Chart {
 			{"Danish", "", of(0.042, 0.012, 900)}, {"Western", "", of(-0.021, 0.019, 40)}, {"Non-Western", "", Of(0, 0, 0, 3)}}},
 		"dots": {Kind: Dots, Title: "Day care", Data: synthetic, By: Axis{Title: "Age"}, Value: share, Points: []Point{
 			{"1 year", "Supported areas", of(0.71, 0.02, 1000)}, {"1 year", "Rest", of(0.86, 0.003, 60000)}, {"2 years", "Rest", of(0.92, 0.003, 60000)}}},
+		"dots without intervals": {Kind: Dots, Title: "Day care", Data: synthetic, N: "61,000 children", By: Axis{Title: "Age"}, Value: share, Points: []Point{
+			{"1 year", "Supported areas", Exactly(0.01)}, {"1 year", "Rest", Exactly(0.86)}, {"2 years", "Rest", Exactly(0.92)}}},
+		"overlapping dots": {Kind: Dots, Title: "Estimates", Data: synthetic, By: Axis{Title: "Method"}, Value: gap, Points: []Point{
+			{"Weighting", "Jobs", of(-0.1, 0.09, 2721)}, {"Weighting", "Charges", of(-0.09, 0.1, 812)}, {"Weighting", "Education", of(0.08, 0.02, 1551)},
+			{"En sammenligning af alle dem, der har deltaget i en aktivitet, med alle andre i samme alder i området", "Jobs", of(-0.19, 0.01, 2721)},
+			{"Exact", "Jobs", Estimate{Status: "SUPPRESSED_PRIMARY"}}, {"Exact", "Education", Of(0.1, 0.1, 0.1, 9)}}},
 		"lines":    years,
 		"one year": one,
 		"all zero": {Kind: Bars, Title: "Nobody", Data: synthetic, By: Axis{Title: "Origin"}, Value: Axis{Title: "Children", Format: Count}, Points: []Point{{"Danish", "", Of(0, 0, 0, 7)}}},
 	}
 }
 
+func drawn(t *testing.T, chart Chart) (display, image.Image) {
+	t.Helper()
+	d, err := chart.render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := png.Decode(bytes.NewReader(d.png))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, picture
+}
+
 func TestChartsAreDrawnWhole(t *testing.T) {
 	for name, chart := range charts() {
 		t.Run(name, func(t *testing.T) {
-			d, err := chart.render()
-			if err != nil {
-				t.Fatal(err)
-			}
-			picture, err := png.Decode(bytes.NewReader(d.png))
-			if err != nil {
-				t.Fatal(err)
-			}
+			d, picture := drawn(t, chart)
 			size := picture.Bounds().Size()
 			if size.X != 2*pixelWidth {
 				t.Errorf("%d dots wide, want %d", size.X, 2*pixelWidth)
@@ -207,6 +219,59 @@ func TestChartsAreDrawnWhole(t *testing.T) {
 				t.Error("drawn again, the chart is not the same")
 			}
 		})
+	}
+}
+
+// An interval that lies in another's must be seen beside it, in the picture and in Vega-Lite.
+func TestIntervalsOfSeriesLieBesideEachOther(t *testing.T) {
+	chart := Chart{Kind: Dots, Title: "Gap", Data: synthetic, By: Axis{Title: "Method"}, Value: Axis{Title: "Gap", Format: PercentagePoints}, Points: []Point{
+		{"Weighting", "Jobs", Of(0.1, -0.1, 0.3, 50)}, {"Weighting", "Charges", Of(0.1, -0.08, 0.28, 50)}, {"Weighting", "Education", Of(0.1, -0.05, 0.25, 50)}}}
+	d, picture := drawn(t, chart)
+	var last int
+	for i, series := range []string{"Jobs", "Charges", "Education"} {
+		// Only an interval has so many dots of its colour in one row.
+		var rows []int
+		want := rgb(palette[i])
+		for y := range picture.Bounds().Dy() {
+			n := 0
+			for x := range picture.Bounds().Dx() {
+				c := color.NRGBAModel.Convert(picture.At(x, y)).(color.NRGBA)
+				if math.Abs(float64(c.R)-float64(want.R))+math.Abs(float64(c.G)-float64(want.G))+math.Abs(float64(c.B)-float64(want.B)) < 60 {
+					n++
+				}
+			}
+			if n > 300 {
+				rows = append(rows, y)
+			}
+		}
+		if len(rows) == 0 || len(rows) > 4 {
+			t.Fatalf("the interval of %s is drawn in the rows of dots %v, want one line", series, rows)
+		}
+		if i > 0 && rows[0]-last < 20 {
+			t.Errorf("the interval of %s is at %d and the one before at %d; a number does not fit between them", series, rows[0], last)
+		}
+		last = rows[len(rows)-1]
+	}
+	offset := func(d display) (with, without int) {
+		for _, layer := range d.vegaLite["layer"].([]any) {
+			if e, ok := layer.(object)["encoding"].(object); ok && e["yOffset"] != nil {
+				with++
+			} else {
+				without++
+			}
+		}
+		return with, without
+	}
+	if with, without := offset(d); with != 3 || without != 1 {
+		t.Errorf("%d layers of Vega-Lite have the series side by side and %d have not; want intervals, points and numbers, and without only the footer", with, without)
+	}
+	for i := range chart.Points {
+		chart.Points[i].Estimate = Exactly(0.1 * float64(i))
+	}
+	chart.N = "50 persons"
+	d, _ = drawn(t, chart)
+	if with, _ := offset(d); with != 0 {
+		t.Errorf("without intervals %d layers have the series side by side; want them on one line, which shows the gap", with)
 	}
 }
 
@@ -261,6 +326,33 @@ Source: A register that is invented
 SYNTHETIC DATA. The people in it are invented; do not quote its figures as facts.`
 	if d.text != want {
 		t.Errorf("text:\n%s\nwant:\n%s", d.text, want)
+	}
+}
+
+func TestChartNamesTheLevelOfItsIntervals(t *testing.T) {
+	half, twice, of := 0.5, 0.05, func(level *float64) Estimate {
+		e := Of(0.5, 0.4, 0.6, 10)
+		e.Level = level
+		return e
+	}
+	ninety, other, odd := 1-twice-twice, 0.95, 0.975
+	for _, test := range []struct {
+		levels []*float64
+		want   string
+	}{
+		{[]*float64{&half}, "Whiskers: 50% interval"},
+		{[]*float64{&ninety, &ninety}, "Whiskers: 90% interval"},
+		{[]*float64{&odd}, "Whiskers: 97.5% interval"},
+		{[]*float64{&ninety, &other}, "Whiskers: interval"}, // not one level
+		{[]*float64{nil}, "Whiskers: interval"},
+	} {
+		c := Chart{Kind: Bars, Title: "T", By: Axis{Title: "B"}, Value: Axis{Title: "V", Format: Percent}, Data: synthetic}
+		for i, level := range test.levels {
+			c.Points = append(c.Points, Point{fmt.Sprint(i), "", of(level)})
+		}
+		if p, err := c.plan(); err != nil || !strings.HasSuffix(p.footer[0], ". "+test.want) {
+			t.Errorf("the footer is %v, %v; want it to end in %q", p, err, test.want)
+		}
 	}
 }
 

@@ -34,6 +34,9 @@ func (p *plan) vegaLite() object {
 		layers = p.vegaBars()
 	case Dots:
 		spec["height"] = object{"step": 34}
+		if p.sideBySide() {
+			spec["height"] = object{"step": 17, "for": "offset"}
+		}
 		layers = p.vegaDots()
 	case Lines:
 		spec["height"] = 260
@@ -199,13 +202,16 @@ func (p *plan) vegaBars() []any {
 func (p *plan) vegaDots() []any {
 	encode := func(extra object) object {
 		e := object{"y": p.categories(), "tooltip": p.tooltip()}
+		if p.sideBySide() {
+			e["yOffset"] = object{"field": "series", "type": "nominal", "sort": list(p.series)}
+		}
 		for k, v := range extra {
 			e[k] = v
 		}
 		return e
 	}
 	var layers []any
-	if len(p.series) > 1 {
+	if len(p.series) > 1 && !p.sideBySide() {
 		layers = append(layers, object{
 			"transform": []any{object{"filter": hasValue}, object{
 				"aggregate": []any{object{"op": "min", "field": "value", "as": "first"}, object{"op": "max", "field": "value", "as": "last"}},
@@ -221,11 +227,19 @@ func (p *plan) vegaDots() []any {
 			"encoding":  encode(object{"x": p.measureAxis("lower"), "x2": object{"field": "upper"}, "color": p.colour()}),
 		})
 	}
-	return append(layers, object{
+	layers = append(layers, object{
 		"transform": []any{object{"filter": hasValue}},
 		"mark":      object{"type": "point", "filled": true, "size": 80, "opacity": 1},
 		"encoding":  encode(object{"x": p.measureAxis("value"), "color": p.colour(), "shape": p.bySeries(vegaShapes)}),
 	})
+	if p.sideBySide() {
+		layers = append(layers, object{
+			"transform": []any{object{"filter": hasValue}},
+			"mark":      object{"type": "text", "align": "left", "dx": 8, "fontSize": 11, "fontWeight": "bold", "color": ink},
+			"encoding":  encode(object{"x": p.measureAxis("end"), "text": object{"field": "label"}}),
+		})
+	}
+	return layers
 }
 
 func (p *plan) vegaLines() []any {
