@@ -3,6 +3,7 @@ package notebooks
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,23 +50,43 @@ func TestEverySlideLeadsToAHeading(t *testing.T) {
 	}
 }
 
-// headings returns the headings of a notebook as Jupyter links to them.
-func headings(t *testing.T, file string) (out []string) {
+// A cell is read at one glance.
+func TestCellsAreShort(t *testing.T) {
+	files, err := filepath.Glob("*.ipynb")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("notebooks: %v, %v", files, err)
+	}
+	for _, file := range files {
+		for i, c := range cells(t, file) {
+			if lines := len(c.Source); c.Type == "code" && lines > 15 {
+				t.Errorf("%s: cell %d has %d lines; at most fifteen", file, i, lines)
+			}
+		}
+	}
+}
+
+type cell struct {
+	Type   string `json:"cell_type"`
+	Source []string
+}
+
+func cells(t *testing.T, file string) []cell {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var notebook struct {
-		Cells []struct {
-			Type   string `json:"cell_type"`
-			Source []string
-		}
-	}
+	var notebook struct{ Cells []cell }
 	if err := json.Unmarshal(text, &notebook); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
-	for _, c := range notebook.Cells {
+	return notebook.Cells
+}
+
+// headings returns the headings of a notebook as Jupyter links to them.
+func headings(t *testing.T, file string) (out []string) {
+	t.Helper()
+	for _, c := range cells(t, file) {
 		for _, line := range c.Source {
 			if heading, ok := strings.CutPrefix(strings.TrimSpace(line), "## "); ok && c.Type == "markdown" {
 				out = append(out, strings.ReplaceAll(heading, " ", "-"))
