@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
@@ -18,17 +19,17 @@ import (
 // one within another field.
 func TestFindingsDoNotAskFindings(t *testing.T) {
 	schema := graph.NewExecutableSchema(graph.Config{}).Schema()
-	rules, err := law.Parse(data.Law)
+	criteria, err := law.Parse(data.Law)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const document = "{ findings { slide } }"
-	query, errs := gqlparser.LoadQuery(schema, document)
+	query, errs := gqlparser.LoadQueryWithRules(schema, document, rules.NewDefaultRules())
 	if errs != nil {
 		t.Fatal(errs)
 	}
 	c := storetest.Contract(t)
-	server := serveFindings(t, c, storetest.Open(t, c, storetest.World), rules, []*findings.Finding{{
+	server := serveFindings(t, c, storetest.Open(t, c, storetest.World), criteria, []*findings.Finding{{
 		ID: "circular", Slide: 1, Document: document, Query: query, Notebook: "01.ipynb",
 		Figures: []*findings.Figure{{Name: "slide", Label: contract.Text{DA: "a", EN: "a"}, Unit: "slide", Basis: findings.Assumed,
 			Gives: &findings.Expression{Operation: findings.Value, Paths: []findings.Path{{"findings[0]", "slide"}}, Times: 1}}},

@@ -409,7 +409,6 @@ func (d *Dimension) name() string { return d.Name }
 func (i *Indicator) name() string { return i.Name }
 func (m *Measure) name() string   { return m.Name }
 func (o *Outcome) name() string   { return o.Name }
-func (c *Covariate) name() string { return c.Name }
 func (l *Codelist) name() string  { return l.Name }
 func (s *Source) name() string    { return s.Name }
 
