@@ -583,6 +583,15 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 		}
 		out.Ratio.checkRatio()
 	}
+	// Where every cluster has the same difference the arms' errors cancel, which looks like certainty.
+	if s.opts.Clustered && v11+v00-2*v10 <= 1e-14*(v11+v00) {
+		const reason = "the treated and the controls of all clusters differ alike, which tells nothing about how clusters differ: there is no standard error"
+		for _, e := range []*Estimate{&out.Effect, &out.Ratio} {
+			e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
+			e.warnf("%s", reason)
+		}
+		out.Warnings = append(out.Warnings, reason)
+	}
 	for arm, mean := range []*Estimate{&out.Without, &out.WithTreatment} {
 		if reasons[arm] != "" {
 			for _, e := range []*Estimate{mean, &out.Effect, &out.Ratio} {
