@@ -584,7 +584,7 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 		out.Ratio.checkRatio()
 	}
 	// Where every cluster has the same difference the arms' errors cancel, which looks like certainty.
-	if s.opts.Clustered && v11+v00-2*v10 <= 1e-14*(v11+v00) {
+	if s.opts.Clustered && v11+v00 > 1e-24 && v11+v00-2*v10 <= 1e-14*(v11+v00) {
 		const reason = "the treated and the controls of all clusters differ alike, which tells nothing about how clusters differ: there is no standard error"
 		for _, e := range []*Estimate{&out.Effect, &out.Ratio} {
 			e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
