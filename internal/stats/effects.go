@@ -583,15 +583,17 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 		}
 		out.Ratio.checkRatio()
 	}
-	// Where every cluster has the same difference the arms' errors cancel, which looks like certainty.
-	if s.opts.Clustered && v11+v00 > 1e-24 && v11+v00-2*v10 <= 1e-14*(v11+v00) {
-		const reason = "the treated and the controls of all clusters differ alike, which tells nothing about how clusters differ: there is no standard error"
-		for _, e := range []*Estimate{&out.Effect, &out.Ratio} {
+	// Where every cluster has the same difference, or ratio, the arms' errors cancel, which looks like
+	// certainty.
+	cancel := func(e *Estimate, v11, v00, v10 float64) {
+		if s.opts.Clustered && !math.IsNaN(e.SE) && v11+v00 > 1e-24 && v11+v00-2*v10 <= 1e-14*(v11+v00) {
 			e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
-			e.warnf("%s", reason)
+			e.warnf("the treated and the controls of all clusters differ alike, which tells nothing about how clusters differ: there is no standard error")
+			out.Warnings = append(out.Warnings, e.Warnings[len(e.Warnings)-1])
 		}
-		out.Warnings = append(out.Warnings, reason)
 	}
+	cancel(&out.Effect, v11, v00, v10)
+	cancel(&out.Ratio, v11/with/with, v00/without/without, v10/with/without)
 	for arm, mean := range []*Estimate{&out.Without, &out.WithTreatment} {
 		if reasons[arm] != "" {
 			for _, e := range []*Estimate{mean, &out.Effect, &out.Ratio} {
