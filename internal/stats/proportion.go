@@ -80,10 +80,11 @@ func ClopperPearson(x, n, level float64) Estimate {
 	tail := (1 - level) / 2
 	e.Lower, e.Upper = 0, 1
 	if x > 0 {
-		e.Lower = mathext.InvRegIncBeta(x, n-x+1, tail)
+		// It holds x/n at every level; the inverse is good to some six digits of so many.
+		e.Lower = math.Min(e.Value, mathext.InvRegIncBeta(x, n-x+1, tail))
 	}
 	if x < n {
-		e.Upper = mathext.InvRegIncBeta(x+1, n-x, 1-tail)
+		e.Upper = math.Max(e.Value, mathext.InvRegIncBeta(x+1, n-x, 1-tail))
 	}
 	return e
 }
