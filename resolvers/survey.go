@@ -17,6 +17,11 @@ import (
 // the usual threshold of Danish research practice for what may leave a register.
 const smallestSurveyGroup = 5
 
+// surveyScale is the scale of the survey: 1 to 5 with 9 for don't know, the two highest positive.
+func surveyScale(level float64) stats.LikertOptions {
+	return stats.LikertOptions{Level: level, Levels: 5, DontKnow: 9, Positive: 2, Minimum: smallestSurveyGroup}
+}
+
 // levelLabels name the levels of the scale. The contract defines the ends; the study's own words
 // were not found.
 var levelLabels = []contract.Text{{DA: "1 (mindst effekt)", EN: "1 (smallest effect)"}, {DA: "2", EN: "2"}, {DA: "3", EN: "3"}, {DA: "4", EN: "4"}, {DA: "5 (størst effekt)", EN: "5 (largest effect)"}}
@@ -114,7 +119,7 @@ func (r *Resolver) perceived(ctx context.Context, by []model.SurveyDimension, wh
 		}
 		groups[i].Answers = append(groups[i].Answers, likertAnswer(a))
 	}
-	scales, err := stats.LikertTable(groups, stats.LikertOptions{Level: level, Minimum: smallestSurveyGroup})
+	scales, err := stats.LikertTable(groups, surveyScale(level))
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +215,7 @@ func (r *Resolver) difference(ctx context.Context, group, against *model.SurveyF
 	if both > 0 {
 		return nil, fault.Invalidf("%d respondents are in both groups; compare groups of different respondents, such as two themes or two types of actor", both)
 	}
-	scales, err := stats.LikertTable(groups, stats.LikertOptions{Level: level, Minimum: smallestSurveyGroup})
+	scales, err := stats.LikertTable(groups, surveyScale(level))
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func theWhole(t testing.TB) *generated {
 			t.Fatal(err)
 		}
 		whole.dir = dir
-		whole.generated = generate(t, dir, synth.Options{Seed: 1})
+		whole.generated = generate(t, dir, synth.Options{Seed: 1, Scale: 1, World: synth.NoAreaEffect})
 	})
 	if whole.generated == nil {
 		t.Fatal("the data set at scale 1 could not be made")

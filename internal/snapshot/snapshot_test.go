@@ -132,7 +132,7 @@ func TestSameSeedSameFingerprint(t *testing.T) {
 	c := theContract(t)
 	make := func(seed uint64, threads int) string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
-		info, err := snapshot.Generate(context.Background(), t.TempDir(), c, synth.Options{Seed: seed, Scale: 0.01}, nil, nil)
+		info, err := snapshot.Generate(context.Background(), t.TempDir(), c, synth.Options{Seed: seed, Scale: 0.01, World: synth.NoAreaEffect}, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestSameSeedSameFingerprint(t *testing.T) {
 
 func TestSnapshotDescribesItself(t *testing.T) {
 	dir := t.TempDir()
-	g := generate(t, dir, synth.Options{Seed: 7, Scale: 0.001})
+	g := generate(t, dir, synth.Options{Seed: 7, Scale: 0.001, World: synth.NoAreaEffect})
 	_, info, err := snapshot.Current(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -357,10 +357,12 @@ func TestFailuresLeaveTheCurrentSnapshot(t *testing.T) {
 			t.Errorf("%s: left %v behind", name, got)
 		}
 	}
-	if _, err := synth.Generate(synth.Options{Scale: 2}); fault.KindOf(err) != fault.Invalid {
-		t.Errorf("scale 2 gives %v", err)
+	for _, scale := range []float64{0, 2} { // 0 is no scale, and no word for 1
+		if _, err := synth.Generate(synth.Options{Scale: scale, World: synth.NoAreaEffect}); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("scale %g gives %v", scale, err)
+		}
 	}
-	if _, err := synth.Generate(synth.Options{World: "area-efect"}); err == nil || !strings.Contains(err.Error(), "did you mean area-effect") {
+	if _, err := synth.Generate(synth.Options{Scale: 1, World: "area-efect"}); err == nil || !strings.Contains(err.Error(), "did you mean area-effect") {
 		t.Errorf("a mistyped world gives %v", err)
 	}
 }
@@ -452,7 +454,7 @@ func killedBuild(t *testing.T, dir, at string) {
 
 func TestProgressIsPlainLinesElsewhere(t *testing.T) {
 	var out strings.Builder
-	if _, err := snapshot.Generate(context.Background(), t.TempDir(), theContract(t), synth.Options{Scale: 0.001}, nil, progress.New(&out)); err != nil {
+	if _, err := snapshot.Generate(context.Background(), t.TempDir(), theContract(t), synth.Options{Scale: 0.001, World: synth.NoAreaEffect}, nil, progress.New(&out)); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); !strings.Contains(got, "Writing the facts\n") || strings.Contains(got, "\r") {
@@ -465,7 +467,7 @@ func BenchmarkGenerate(b *testing.B) {
 		b.Run(fmt.Sprintf("scale=%g", scale), func(b *testing.B) {
 			c := theContract(b)
 			for b.Loop() {
-				if _, err := snapshot.Generate(context.Background(), b.TempDir(), c, synth.Options{Seed: 1, Scale: scale}, nil, nil); err != nil {
+				if _, err := snapshot.Generate(context.Background(), b.TempDir(), c, synth.Options{Seed: 1, Scale: scale, World: synth.NoAreaEffect}, nil, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

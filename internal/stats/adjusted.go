@@ -12,10 +12,10 @@ import (
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
-// AdjustOptions says how Adjust compares two cohorts. The zero value is a linear model with robust
-// standard errors and a 95 % interval.
+// AdjustOptions says how Adjust compares two cohorts. With a Level alone it is a linear model with
+// robust standard errors.
 type AdjustOptions struct {
-	Level      float64 // confidence level; 0 means 0.95
+	Level      float64 // confidence level, above 0 and below 1
 	Model      Model
 	Covariance Covariance  // Clustered reads Cell.Cluster
 	Dimensions []Dimension // names for terms and warnings
@@ -24,7 +24,7 @@ type AdjustOptions struct {
 	// Of cohorts that merely overlap the shared observations stay in a only.
 	Shared []Cell
 	// Seed and Draws of the wild cluster bootstrap, which is used for the adjusted gap where clusters
-	// are fewer than 40. Draws 0 means 999.
+	// are fewer than 40. Draws are from 99 to 100,000; 999 is usual.
 	Seed  uint64
 	Draws int
 }
@@ -66,9 +66,6 @@ type Coefficient struct {
 // work) may carry its effect, and families choose areas for reasons not in the data.
 func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 	level := opts.Level
-	if level == 0 {
-		level = 0.95
-	}
 	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
@@ -143,11 +140,7 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 		out.Warnings = append(out.Warnings, fewInCohort("second", b)...)
 	}
 	if opts.Covariance == Clustered && !alone && fit.Clusters < fewClusters && !math.IsNaN(out.Adjusted.Value) {
-		draws := opts.Draws
-		if draws == 0 {
-			draws = 999
-		}
-		wild, err := fit.WildMarginalEffect(group, level, draws, opts.Seed)
+		wild, err := fit.WildMarginalEffect(group, level, opts.Draws, opts.Seed)
 		if err != nil {
 			return nil, err
 		}

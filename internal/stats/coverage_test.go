@@ -151,7 +151,7 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 		{"Kitagawa", 2000, func() map[string]float64 {
 			out := map[string]float64{}
 			for _, attribution := range []Attribution{CrossClassified, OrderFree} {
-				d, err := Kitagawa(wa.exact(), wb.exact(), KitagawaOptions{Attribution: attribution})
+				d, err := Kitagawa(wa.exact(), wb.exact(), KitagawaOptions{Level: .95, Attribution: attribution})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -166,7 +166,7 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 			a, b := wa.draw(rng, 1200), wb.draw(rng, 2400)
 			out := estimates{}
 			for _, attribution := range []Attribution{CrossClassified, OrderFree} {
-				d, err := Kitagawa(a, b, KitagawaOptions{Attribution: attribution})
+				d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Attribution: attribution})
 				if err != nil {
 					return nil, err
 				}
@@ -177,53 +177,53 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 			return out, nil
 		}},
 		{"Kitagawa against a population that contains the group", 3000, func() map[string]float64 {
-			d, err := Kitagawa(wa.exact(), append(scaleCells(wa.exact(), 700./1500), wb.exact()...), KitagawaOptions{TotalsOnly: true})
+			d, err := Kitagawa(wa.exact(), append(scaleCells(wa.exact(), 700./1500), wb.exact()...), KitagawaOptions{Level: .95, TotalsOnly: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return map[string]float64{"composition": d.Composition.Value, "rate": d.Rate.Value, "gap": d.Gap.Value}
 		}, func(rng *rand.Rand) (estimates, error) {
 			a := wa.draw(rng, 700)
-			d, err := Kitagawa(a, append(wb.draw(rng, 1500), a...), KitagawaOptions{TotalsOnly: true, Shared: a})
+			d, err := Kitagawa(a, append(wb.draw(rng, 1500), a...), KitagawaOptions{Level: .95, TotalsOnly: true, Shared: a})
 			if err != nil {
 				return nil, err
 			}
 			return estimates{"composition": d.Composition, "rate": d.Rate, "gap": d.Gap}, nil
 		}},
 		{"out of support", 3000, func() map[string]float64 {
-			d, err := Kitagawa(wa.exact()[:5], wb.exact()[1:], KitagawaOptions{TotalsOnly: true})
+			d, err := Kitagawa(wa.exact()[:5], wb.exact()[1:], KitagawaOptions{Level: .95, TotalsOnly: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return map[string]float64{"A": d.OutOfSupportA.Value, "B": d.OutOfSupportB.Value, "composition": d.Composition.Value, "rate": d.Rate.Value}
 		}, func(rng *rand.Rand) (estimates, error) {
-			d, err := Kitagawa(wa.draw(rng, 700)[:5], wb.draw(rng, 1500)[1:], KitagawaOptions{TotalsOnly: true})
+			d, err := Kitagawa(wa.draw(rng, 700)[:5], wb.draw(rng, 1500)[1:], KitagawaOptions{Level: .95, TotalsOnly: true})
 			if err != nil {
 				return nil, err
 			}
 			return estimates{"A": d.OutOfSupportA, "B": d.OutOfSupportB, "composition": d.Composition, "rate": d.Rate}, nil
 		}},
 		{"standardisation", 3000, func() map[string]float64 {
-			s, err := Standardise(wa.exact(), wb.exact(), StandardiseOptions{})
+			s, err := Standardise(wa.exact(), wb.exact(), StandardiseOptions{Level: .95})
 			if err != nil {
 				t.Fatal(err)
 			}
-			i, err := Indirect(wa.exact(), wb.exact(), IndirectOptions{Binomial: true})
+			i, err := Indirect(wa.exact(), wb.exact(), IndirectOptions{Level: .95, Multiplier: 1, Binomial: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return map[string]float64{"A": s.A.Value, "gap": s.Gap.Value, "ratio": s.Ratio.Value, "direct": s.A.Value, "indirect": i.Ratio.Value}
 		}, func(rng *rand.Rand) (estimates, error) {
 			a, b := wa.draw(rng, 700), wb.draw(rng, 1500)
-			s, err := Standardise(a, b, StandardiseOptions{RandomStandard: true})
+			s, err := Standardise(a, b, StandardiseOptions{Level: .95, RandomStandard: true})
 			if err != nil {
 				return nil, err
 			}
-			d, err := Direct(a, wb.exact(), DirectOptions{})
+			d, err := Direct(a, wb.exact(), DirectOptions{Level: .95, Multiplier: 1})
 			if err != nil {
 				return nil, err
 			}
-			i, err := Indirect(a, b, IndirectOptions{Binomial: true})
+			i, err := Indirect(a, b, IndirectOptions{Level: .95, Multiplier: 1, Binomial: true})
 			if err != nil {
 				return nil, err
 			}
@@ -235,25 +235,25 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 			x, y := binomial(rng, 800, .02), binomial(rng, 500, .04)
 			cells := []Cell{{Key: []int{0}, N: 800, Sum: x, SumSq: x}, {Key: []int{1}, N: 500, Sum: y, SumSq: y}}
 			standard := []Cell{{Key: []int{0}, N: 1}, {Key: []int{1}, N: 1}}
-			dobson, err := Direct(cells, standard, DirectOptions{Interval: DobsonByar})
+			dobson, err := Direct(cells, standard, DirectOptions{Level: .95, Multiplier: 1, Interval: DobsonByar})
 			if err != nil {
 				return nil, err
 			}
-			gamma, err := Direct(cells, standard, DirectOptions{Interval: FayFeuer})
+			gamma, err := Direct(cells, standard, DirectOptions{Level: .95, Multiplier: 1, Interval: FayFeuer})
 			return estimates{"Dobson-Byar": dobson.Standardised, "Fay-Feuer": gamma.Standardised}, err
 		}},
 		{"adjustment", 1500, func() map[string]float64 {
-			g, err := Adjust(scaleCells(logitA.exact(), 7), scaleCells(logitB.exact(), 15), AdjustOptions{Model: Logit})
+			g, err := Adjust(scaleCells(logitA.exact(), 7), scaleCells(logitB.exact(), 15), AdjustOptions{Level: .95, Model: Logit})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return map[string]float64{"linear": .06, "logit": g.Adjusted.Value, "odds ratio": math.Exp(.4)}
 		}, func(rng *rand.Rand) (estimates, error) {
-			linear, err := Adjust(modelWorld(identity, few, .36, .15, -.08, .1).draw(rng, 700), modelWorld(identity, many, .3, .15, -.08, .1).draw(rng, 1500), AdjustOptions{})
+			linear, err := Adjust(modelWorld(identity, few, .36, .15, -.08, .1).draw(rng, 700), modelWorld(identity, many, .3, .15, -.08, .1).draw(rng, 1500), AdjustOptions{Level: .95})
 			if err != nil {
 				return nil, err
 			}
-			logit, err := Adjust(logitA.draw(rng, 700), logitB.draw(rng, 1500), AdjustOptions{Model: Logit})
+			logit, err := Adjust(logitA.draw(rng, 700), logitB.draw(rng, 1500), AdjustOptions{Level: .95, Model: Logit})
 			if err != nil {
 				return nil, err
 			}
@@ -261,27 +261,27 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 		}},
 		{"Oaxaca-Blinder", 1500, func() map[string]float64 {
 			return nonzero(t, func() (map[string]Estimate, error) {
-				o, err := OaxacaBlinder(linearA.exact(), linearB.exact(), OaxacaOptions{Reference: Reimers})
+				o, err := OaxacaBlinder(linearA.exact(), linearB.exact(), OaxacaOptions{Level: .95, Reference: Reimers})
 				if err != nil {
 					return nil, err
 				}
 				return o.parts(), nil
 			})
 		}, func(rng *rand.Rand) (estimates, error) {
-			o, err := OaxacaBlinder(linearA.draw(rng, 700), linearB.draw(rng, 1500), OaxacaOptions{Reference: Reimers})
+			o, err := OaxacaBlinder(linearA.draw(rng, 700), linearB.draw(rng, 1500), OaxacaOptions{Level: .95, Reference: Reimers})
 			if err != nil {
 				return nil, err
 			}
 			return o.parts(), nil
 		}},
 		{"pooled Oaxaca-Blinder", 1500, func() map[string]float64 {
-			o, err := OaxacaBlinder(scaleCells(linearA.exact(), 7), scaleCells(linearB.exact(), 15), OaxacaOptions{})
+			o, err := OaxacaBlinder(scaleCells(linearA.exact(), 7), scaleCells(linearB.exact(), 15), OaxacaOptions{Level: .95})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return map[string]float64{"explained": o.Explained.Value, "unexplained": o.Unexplained.Value}
 		}, func(rng *rand.Rand) (estimates, error) {
-			o, err := OaxacaBlinder(linearA.draw(rng, 700), linearB.draw(rng, 1500), OaxacaOptions{})
+			o, err := OaxacaBlinder(linearA.draw(rng, 700), linearB.draw(rng, 1500), OaxacaOptions{Level: .95})
 			if err != nil {
 				return nil, err
 			}
@@ -289,28 +289,28 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 		}},
 		{"Fairlie", 1500, func() map[string]float64 {
 			return nonzero(t, func() (map[string]Estimate, error) {
-				f, err := Fairlie(curvedA.exact(), curvedB.exact(), OaxacaOptions{Reference: ReferenceB})
+				f, err := Fairlie(curvedA.exact(), curvedB.exact(), OaxacaOptions{Level: .95, Reference: ReferenceB})
 				if err != nil {
 					return nil, err
 				}
 				return f.parts(), nil
 			})
 		}, func(rng *rand.Rand) (estimates, error) {
-			f, err := Fairlie(curvedA.draw(rng, 700), curvedB.draw(rng, 1500), OaxacaOptions{Reference: ReferenceB})
+			f, err := Fairlie(curvedA.draw(rng, 700), curvedB.draw(rng, 1500), OaxacaOptions{Level: .95, Reference: ReferenceB})
 			if err != nil {
 				return nil, err
 			}
 			return f.parts(), nil
 		}},
 		{"clusters", 2500, func() map[string]float64 { return map[string]float64{"adjusted": .1} }, func(rng *rand.Rand) (estimates, error) {
-			g, err := Adjust(drawAreas(rng, 0, 30, .1), drawAreas(rng, 30, 30, 0), AdjustOptions{Covariance: Clustered})
+			g, err := Adjust(drawAreas(rng, 0, 30, .1), drawAreas(rng, 30, 30, 0), AdjustOptions{Level: .95, Draws: 999, Covariance: Clustered})
 			if err != nil {
 				return nil, err
 			}
 			return estimates{"adjusted": g.Adjusted}, nil
 		}},
 		{"few clusters, wild bootstrap", 600, func() map[string]float64 { return map[string]float64{"adjusted": .1} }, func(rng *rand.Rand) (estimates, error) {
-			g, err := Adjust(drawAreas(rng, 0, 6, .1), drawAreas(rng, 6, 6, 0), AdjustOptions{Covariance: Clustered, Seed: 1, Draws: 399})
+			g, err := Adjust(drawAreas(rng, 0, 6, .1), drawAreas(rng, 6, 6, 0), AdjustOptions{Level: .95, Covariance: Clustered, Seed: 1, Draws: 399})
 			if err != nil {
 				return nil, err
 			}

@@ -172,8 +172,9 @@ func KitagawaPopulations(populations [][]Cell, dimensions []Dimension) ([]Popula
 	if len(populations) < 2 {
 		return nil, fault.Invalidf("%d population; at least two can be compared", len(populations))
 	}
+	const level = 0.95 // of intervals that are not read
 	rates, err := reconcile(len(populations), 2, func(p, q int) ([]FactorEffect, error) {
-		d, err := Kitagawa(populations[p], populations[q], KitagawaOptions{Dimensions: dimensions, TotalsOnly: true})
+		d, err := Kitagawa(populations[p], populations[q], KitagawaOptions{Level: level, Dimensions: dimensions, TotalsOnly: true})
 		if err != nil {
 			return nil, err
 		}

@@ -15,10 +15,10 @@ type DoubleDifference struct {
 	Warnings                     []string
 }
 
-// DifferenceOptions says how uncertain a difference in differences is. The zero value takes the
+// DifferenceOptions says how uncertain a difference in differences is. With a Level alone it takes the
 // observations as independent with a variance of their own in each of the four groups.
 type DifferenceOptions struct {
-	Level float64 // confidence level; 0 means 0.95
+	Level float64 // confidence level, above 0 and below 1
 	// Pooled takes one variance for all: √(s² Σ 1/n), s² over N-4 degrees of freedom, as least squares.
 	Pooled bool
 	// Clustered allows observations of a cluster, as an area treated as one, to be alike over both
@@ -33,8 +33,8 @@ type DifferenceOptions struct {
 // not; it does not know persons observed twice, for whom DifferenceOfChanges is right. A group without
 // observations is an error.
 func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, controlAfter []Cell, opts DifferenceOptions) (*DoubleDifference, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	if _, err := checkCells(treatedBefore, treatedAfter, controlBefore, controlAfter); err != nil {
@@ -119,8 +119,8 @@ func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, control
 // after - before. Covariates that change the trend can be adjusted for by EstimateEffect on the same
 // changes (Abadie 2005; Sant'Anna, Zhao 2020). A group without observations is an error.
 func DifferenceOfChanges(treated, controls []Cell, opts DifferenceOptions) (*DoubleDifference, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	if _, err := checkCells(treated, controls); err != nil {

@@ -19,7 +19,7 @@ func TestIncineratorCase(t *testing.T) {
 		near, after := int(c.number(r["nearinc"])), int(c.number(r["y81"]))
 		cells[near][after] = append(cells[near][after], Cell{N: 1, Sum: y, SumSq: y * y})
 	}
-	d, err := DifferenceInDifferences(cells[1][0], cells[1][1], cells[0][0], cells[0][1], DifferenceOptions{Pooled: true})
+	d, err := DifferenceInDifferences(cells[1][0], cells[1][1], cells[0][0], cells[0][1], DifferenceOptions{Level: .95, Pooled: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestDifferenceAgainstMinimumWages(t *testing.T) {
 	cell := func(n, mean, se float64) []Cell {
 		return []Cell{{N: n, Sum: n * mean, SumSq: n*mean*mean + (n-1)*n*se*se}}
 	}
-	d, err := DifferenceInDifferences(cell(321, 20.44, .51), cell(319, 21.03, .52), cell(77, 23.33, 1.35), cell(77, 21.17, .94), DifferenceOptions{})
+	d, err := DifferenceInDifferences(cell(321, 20.44, .51), cell(319, 21.03, .52), cell(77, 23.33, 1.35), cell(77, 21.17, .94), DifferenceOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestDifferenceAgainstMinimumWages(t *testing.T) {
 	near(t, "its standard error", d.GapBefore.SE, 1.44, .005)
 	near(t, "gap after", d.GapAfter.Value, -.14, .005)
 	near(t, "its standard error", d.GapAfter.SE, 1.07, .005)
-	c, err := DifferenceOfChanges(cell(331, .59, .54), cell(79, -2.16, 1.25), DifferenceOptions{})
+	c, err := DifferenceOfChanges(cell(331, .59, .54), cell(79, -2.16, 1.25), DifferenceOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,19 +64,19 @@ func TestDifferenceOfChangesByHand(t *testing.T) {
 		return cells
 	}
 	treated, controls := values(0, 1, 3, 5, 3), values(2, 0, 2, 1, 1, 0, 2)
-	d, err := DifferenceOfChanges(treated, controls, DifferenceOptions{})
+	d, err := DifferenceOfChanges(treated, controls, DifferenceOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// s² 8/3 over 4 and 4/5 over 6
 	near(t, "effect", d.Effect.Value, 2, 1e-12)
 	near(t, "variance", d.Effect.SE*d.Effect.SE, 8./12+4./30, 1e-12)
-	pooled, err := DifferenceOfChanges(treated, controls, DifferenceOptions{Pooled: true})
+	pooled, err := DifferenceOfChanges(treated, controls, DifferenceOptions{Level: .95, Pooled: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "pooled variance", pooled.Effect.SE*pooled.Effect.SE, (8.+4)/8*(1./4+1./6), 1e-12)
-	clustered, err := DifferenceOfChanges(treated, controls, DifferenceOptions{Clustered: true})
+	clustered, err := DifferenceOfChanges(treated, controls, DifferenceOptions{Level: .95, Clustered: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestDifferenceOfChangesByHand(t *testing.T) {
 	// Southwark and Vauxhall 135 and 147, a difference of -78. Two suppliers are two clusters: each mean
 	// fits its cluster exactly, and nothing tells how suppliers differ.
 	deaths := func(supplier int, n float64) []Cell { return []Cell{{Cluster: supplier, N: 1e4, Sum: n, SumSq: n}} }
-	for _, opts := range []DifferenceOptions{{}, {Pooled: true}, {Clustered: true}} {
+	for _, opts := range []DifferenceOptions{{Level: .95}, {Level: .95, Pooled: true}, {Level: .95, Clustered: true}} {
 		snow, err := DifferenceInDifferences(deaths(1, 85), deaths(1, 19), deaths(2, 135), deaths(2, 147), opts)
 		if err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func TestDifferenceOfChangesByHand(t *testing.T) {
 		}
 	}
 	for name, sides := range map[string][2][]Cell{"treated": {values(0, 1, 3), controls}, "controls": {treated, values(9, 1, 3)}} {
-		one, err := DifferenceOfChanges(sides[0], sides[1], DifferenceOptions{Clustered: true})
+		one, err := DifferenceOfChanges(sides[0], sides[1], DifferenceOptions{Level: .95, Clustered: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestDifferenceOfChangesByHand(t *testing.T) {
 			t.Errorf("one cluster of %s: %+v", name, e)
 		}
 	}
-	alike, err := DifferenceOfChanges(values(0, 2, 2, 2), values(5, 1, 1), DifferenceOptions{})
+	alike, err := DifferenceOfChanges(values(0, 2, 2, 2), values(5, 1, 1), DifferenceOptions{Level: .95})
 	if err != nil || alike.Effect.SE != 0 || !strings.Contains(strings.Join(alike.Effect.Warnings, " "), "no width") {
 		t.Errorf("no variation: %+v, %v", alike, err)
 	}
@@ -116,10 +116,10 @@ func TestDifferenceOfChangesByHand(t *testing.T) {
 		t.Errorf("changes tell no gap, got %g", d.GapBefore.Value)
 	}
 	for _, sides := range [][2][]Cell{{nil, controls}, {treated, nil}} {
-		if _, err := DifferenceOfChanges(sides[0], sides[1], DifferenceOptions{}); fault.KindOf(err) != fault.Invalid {
+		if _, err := DifferenceOfChanges(sides[0], sides[1], DifferenceOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("an empty group: %v", err)
 		}
-		if _, err := DifferenceInDifferences(sides[0], treated, sides[1], controls, DifferenceOptions{}); fault.KindOf(err) != fault.Invalid {
+		if _, err := DifferenceInDifferences(sides[0], treated, sides[1], controls, DifferenceOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("an empty group: %v", err)
 		}
 	}
@@ -132,7 +132,7 @@ func FuzzDifferenceLaws(f *testing.F) {
 		cut := func(cells []Cell) (before, after []Cell) { return cells[:len(cells)/2], cells[len(cells)/2:] }
 		a0, a1 := cut(a)
 		b0, b1 := cut(b)
-		for _, opts := range []DifferenceOptions{{}, {Pooled: true}, {Clustered: true}} {
+		for _, opts := range []DifferenceOptions{{Level: .95}, {Level: .95, Pooled: true}, {Level: .95, Clustered: true}} {
 			d, err := DifferenceInDifferences(a0, a1, b0, b1, opts)
 			if err != nil {
 				if fault.KindOf(err) != fault.Invalid {
@@ -183,7 +183,7 @@ func countyPanel(c *publishedCase) (periods []int, units []PanelUnit) {
 func TestStaggeredCountiesCase(t *testing.T) {
 	c := openCase(t, "did_mpdta_callaway_santanna")
 	periods, units := countyPanel(c)
-	r, err := StaggeredEffects(periods, units, GroupTimeOptions{})
+	r, err := StaggeredEffects(periods, units, GroupTimeOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestStaggeredCountiesCase(t *testing.T) {
 	near(t, "overall by group", groups.Overall.SE, .0123, .0008)
 
 	// R did 2.5, doubly robust given ~lpop, as printed in its articles; P of the pre-test 0.23267.
-	r, err = StaggeredEffects(periods, units, GroupTimeOptions{Method: AIPW, Design: FreeDesign("lpop")})
+	r, err = StaggeredEffects(periods, units, GroupTimeOptions{Level: .95, Method: AIPW, Design: FreeDesign("lpop")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,9 +276,9 @@ func (r *GroupTimeEffects) all() map[string]Estimate {
 func TestStaggeredStandardErrorsAgainstJackknife(t *testing.T) {
 	periods, units := drawPanel(rand.New(rand.NewPCG(61, 62)), 160, false)
 	for _, opts := range []GroupTimeOptions{
-		{}, {NotYetTreated: true}, {Universal: true, Anticipation: 1},
-		{Method: AIPW, Design: FreeDesign("x")}, {Method: IPW, Design: FreeDesign("x"), NotYetTreated: true},
-		{Method: RegressionAdjustment, Design: FreeDesign("x"), Clustered: true},
+		{Level: .95}, {Level: .95, NotYetTreated: true}, {Level: .95, Universal: true, Anticipation: 1},
+		{Level: .95, Method: AIPW, Design: FreeDesign("x")}, {Level: .95, Method: IPW, Design: FreeDesign("x"), NotYetTreated: true},
+		{Level: .95, Method: RegressionAdjustment, Design: FreeDesign("x"), Clustered: true},
 	} {
 		r, err := StaggeredEffects(periods, units, opts)
 		if err != nil {
@@ -321,11 +321,11 @@ func TestStaggeredIntervalsCoverTheirLevel(t *testing.T) {
 	covered := map[string]int{}
 	for range draws {
 		periods, units := drawPanel(rng, 200, false)
-		r, err := StaggeredEffects(periods, units, GroupTimeOptions{Method: AIPW, Design: FreeDesign("x")})
+		r, err := StaggeredEffects(periods, units, GroupTimeOptions{Level: .95, Method: AIPW, Design: FreeDesign("x")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain, err := StaggeredEffects(periods, units, GroupTimeOptions{})
+		plain, err := StaggeredEffects(periods, units, GroupTimeOptions{Level: .95})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -357,12 +357,12 @@ func TestStaggeredIntervalsCoverTheirLevel(t *testing.T) {
 
 func TestStaggeredSaysWhatItLeavesOut(t *testing.T) {
 	periods, units := drawPanel(rand.New(rand.NewPCG(65, 66)), 60, true)
-	whole, err := StaggeredEffects(periods, units, GroupTimeOptions{})
+	whole, err := StaggeredEffects(periods, units, GroupTimeOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
 	more := append(slices.Clone(units), PanelUnit{First: 1, Outcomes: make([]float64, 5)}, PanelUnit{Outcomes: []float64{1, 2, math.NaN(), 4, 5}})
-	r, err := StaggeredEffects(periods, more, GroupTimeOptions{})
+	r, err := StaggeredEffects(periods, more, GroupTimeOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,10 +376,10 @@ func TestStaggeredSaysWhatItLeavesOut(t *testing.T) {
 			treated = append(treated, u)
 		}
 	}
-	if _, err := StaggeredEffects(periods, treated, GroupTimeOptions{}); fault.KindOf(err) != fault.Invalid {
+	if _, err := StaggeredEffects(periods, treated, GroupTimeOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no unit is never treated: %v", err)
 	}
-	r, err = StaggeredEffects(periods, treated, GroupTimeOptions{NotYetTreated: true})
+	r, err = StaggeredEffects(periods, treated, GroupTimeOptions{Level: .95, NotYetTreated: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,7 +395,7 @@ func TestStaggeredSaysWhatItLeavesOut(t *testing.T) {
 			together[i].Cluster = 1000
 		}
 	}
-	r, err = StaggeredEffects(periods, together, GroupTimeOptions{Clustered: true})
+	r, err = StaggeredEffects(periods, together, GroupTimeOptions{Level: .95, Clustered: true})
 	if err != nil || !slices.Contains(r.Warnings, "group 3 has 1 clusters: its standard errors are too small") {
 		t.Errorf("warnings %q, %v", r.Warnings, err)
 	}
@@ -412,7 +412,7 @@ func TestStaggeredSaysWhatItLeavesOut(t *testing.T) {
 			}
 		},
 	} {
-		p, u, o := periods, slices.Clone(units), GroupTimeOptions{}
+		p, u, o := periods, slices.Clone(units), GroupTimeOptions{Level: .95}
 		bad(&p, u, &o)
 		if _, err := StaggeredEffects(p, u, o); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)

@@ -124,9 +124,9 @@ func MixedTreatmentRows(dimensions []Dimension, numbers []string, cells []Treatm
 	return design, rows, nil
 }
 
-// EffectOptions says how to estimate. The zero value is the unadjusted ATT at 95 %.
+// EffectOptions says how to estimate. With a Level alone it is the unadjusted ATT.
 type EffectOptions struct {
-	Level    float64 // confidence level; 0 means 0.95
+	Level    float64 // confidence level, above 0 and below 1
 	Estimand Estimand
 	Method   EffectMethod
 	Probit   bool  // the propensity is a probit, not a logit
@@ -141,10 +141,11 @@ type EffectOptions struct {
 	// Clustered allows observations to be alike within Cluster.
 	Clustered bool
 	// Caliper is the largest distance of a propensity match, in standard deviations of the logit of
-	// the propensity over all observations; 0 means 0.2 (Austin 2011, Pharm. Stat. 10:150), +Inf none.
+	// the propensity over all observations: 0.2 is usual (Austin 2011, Pharm. Stat. 10:150), 0 takes equal
+	// propensities alone, +Inf is none. The other methods do not read it.
 	Caliper float64
 	// Subclasses is the number of strata of Subclassification, cut at quantiles of the propensity of
-	// the treated, for the ATE of all; 0 means 6.
+	// the treated, for the ATE of all; 6 is usual, as in MatchIt. The other methods do not read it.
 	Subclasses int
 }
 
@@ -210,8 +211,6 @@ const (
 	overlapLow, overlapHigh = 0.1, 0.9 // Crump et al. 2009
 	overlapBins             = 10
 	balancedBelow           = 0.1 // Austin 2009, Stat. Med. 28:3083
-	defaultCaliper          = 0.2
-	defaultSubclasses       = 6 // as in MatchIt
 	maxSubclasses           = 10000
 )
 
@@ -237,8 +236,8 @@ const (
 // empty, nothing can be matched, or a regression would have to predict for a category that its arm
 // never has.
 func EstimateEffect(design Design, rows []TreatmentRow, opts EffectOptions) (*TreatmentEffect, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	opts.Level = level
@@ -282,7 +281,7 @@ func (o *EffectOptions) check(design Design) error {
 		return fault.Invalidf("a trim of %g is not a propensity from 0 to below 0.5; 0.1 is usual", o.Trim)
 	case !(o.Caliper >= 0):
 		return fault.Invalidf("a caliper of %g is not a distance; 0.2 standard deviations is usual", o.Caliper)
-	case o.Subclasses < 0 || o.Subclasses > maxSubclasses:
+	case o.Method == Subclassification && !(o.Subclasses >= 1 && o.Subclasses <= maxSubclasses):
 		return fault.Invalidf("%d subclasses are not possible; 5 or 6 are usual, %d the most", o.Subclasses, maxSubclasses)
 	}
 	for _, terms := range [][]int{o.PropensityTerms, o.OutcomeTerms} {
@@ -291,12 +290,6 @@ func (o *EffectOptions) check(design Design) error {
 				return fault.Invalidf("no term %d to adjust for; the design has terms 1 to %d after its constant", j, len(design.Terms)-1)
 			}
 		}
-	}
-	if o.Caliper == 0 {
-		o.Caliper = defaultCaliper
-	}
-	if o.Subclasses == 0 {
-		o.Subclasses = defaultSubclasses
 	}
 	return nil
 }
@@ -961,8 +954,7 @@ func (s *treatmentSample) describe(out *TreatmentEffect) {
 // Balance compares those treated with the controls on every term of the design and the base of every
 // factor, whatever the outcome. After is NaN. An empty arm is an error.
 func Balance(design Design, rows []TreatmentRow, level float64) ([]CovariateBalance, error) {
-	level, err := levelOr95(level)
-	if err != nil {
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	patterns := make([]Pattern, len(rows))

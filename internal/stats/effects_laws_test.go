@@ -108,7 +108,7 @@ func TestEffectStandardErrorsAgainstInfinitesimalJackknife(t *testing.T) {
 			{}, {Estimand: OnAll}, {Outcome: Logit}, {Estimand: OnAll, Outcome: Logit}, {Probit: true}, {Estimand: OnAll, Probit: true},
 			{PropensityTerms: []int{1}, OutcomeTerms: []int{2, 3}}, {Estimand: OnAll, PropensityTerms: []int{2, 3}, OutcomeTerms: []int{1}, Outcome: Logit},
 		} {
-			opts.Method = method
+			opts.Level, opts.Method = .95, method
 			name := fmt.Sprintf("%v, %+v", method, opts)
 			base, err := EstimateEffect(design, rows, opts)
 			if err != nil {
@@ -149,7 +149,7 @@ func TestEffectByHand(t *testing.T) {
 	}
 	for _, method := range adjustingMethods {
 		for estimand, want := range map[Estimand]float64{OnTreated: .2, OnAll: .225} {
-			e, err := EstimateEffect(design, rows, EffectOptions{Method: method, Estimand: estimand, Subclasses: 2, Caliper: math.Inf(1)})
+			e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Method: method, Estimand: estimand, Subclasses: 2, Caliper: math.Inf(1)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -159,7 +159,7 @@ func TestEffectByHand(t *testing.T) {
 			}
 		}
 	}
-	e, err := EstimateEffect(design, rows, EffectOptions{Method: ExactMatching})
+	e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Method: ExactMatching})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestEffectByHand(t *testing.T) {
 	b := e.Balance[len(e.Balance)-1]
 	near(t, "before", b.Before, (1./3)/math.Sqrt(2./9), 1e-12)
 	near(t, "after", b.After, 0, 1e-12)
-	direct, err := Direct(controls, treated, DirectOptions{})
+	direct, err := Direct(controls, treated, DirectOptions{Level: .95, Multiplier: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestEffectOfRareOutcomes(t *testing.T) {
 	}
 	for _, x := range [][4]float64{{3, 400, 0, 600}, {300, 4000, 290, 6000}, {0, 500, 0, 500}} {
 		for _, method := range []EffectMethod{IPW, ExactMatching} {
-			e, err := EstimateEffect(FreeDesign(), arms(x[0], x[1], x[2], x[3]), EffectOptions{Method: method})
+			e, err := EstimateEffect(FreeDesign(), arms(x[0], x[1], x[2], x[3]), EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -214,7 +214,7 @@ func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, method := range adjustingMethods[1:] {
-		e, err := EstimateEffect(design, rows, EffectOptions{Method: method, Subclasses: 2})
+		e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Caliper: .2, Method: method, Subclasses: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +227,7 @@ func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 		}
 		near(t, "share outside", e.OutsideOverlap, (100.+7+11)/208, 1e-9)
 	}
-	e, err := EstimateEffect(design, rows, EffectOptions{Method: IPW, Trim: .1})
+	e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Method: IPW, Trim: .1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,14 +239,14 @@ func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 		t.Errorf("a trimmed row has weight %g and propensity %g", e.Weights[1], e.Propensity[1])
 	}
 	for name, opts := range map[string]EffectOptions{
-		"no regression without controls": {Method: RegressionAdjustment}, "level": {Level: 2}, "trim": {Trim: .7}, "caliper": {Caliper: -1},
-		"term": {Method: IPW, PropensityTerms: []int{0}}, "method": {Method: 12}, "one cluster": {Method: IPW, Clustered: true},
+		"no regression without controls": {Level: .95, Method: RegressionAdjustment}, "level": {Level: 2}, "trim": {Level: .95, Trim: .7}, "caliper": {Level: .95, Caliper: -1},
+		"term": {Level: .95, Method: IPW, PropensityTerms: []int{0}}, "method": {Level: .95, Method: 12}, "one cluster": {Level: .95, Method: IPW, Clustered: true},
 	} {
 		if _, err := EstimateEffect(design, rows, opts); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := EstimateEffect(design, rows[:3], EffectOptions{}); fault.KindOf(err) != fault.Invalid {
+	if _, err := EstimateEffect(design, rows[:3], EffectOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no controls: %v", err)
 	}
 }
@@ -264,7 +264,7 @@ func TestMatchingOfBalancedCovariates(t *testing.T) {
 		}
 		for range 2 {
 			slices.Reverse(rows)
-			e, err := EstimateEffect(FreeDesign("a", "b"), rows, EffectOptions{Method: PropensityMatching})
+			e, err := EstimateEffect(FreeDesign("a", "b"), rows, EffectOptions{Level: .95, Caliper: .2, Method: PropensityMatching})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -288,7 +288,7 @@ func TestRegressionWithWeightsOfFewTreated(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, model := range []Model{Linear, Logit} {
-		e, err := EstimateEffect(design, rows, EffectOptions{Method: IPWRA, Outcome: model})
+		e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Method: IPWRA, Outcome: model})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -314,7 +314,7 @@ func TestEffectWithoutAStandardErrorSaysSo(t *testing.T) {
 		"one observation": {[]TreatmentRow{measure(true, 1, 1, 5, 25, 0)}, false, "one observation"},
 	} {
 		for _, method := range []EffectMethod{Unadjusted, RegressionAdjustment, IPW, AIPW, IPWRA, ExactMatching} {
-			e, err := EstimateEffect(FreeDesign("x"), append(slices.Clone(c.treated), controls...), EffectOptions{Method: method, Clustered: c.clustered})
+			e, err := EstimateEffect(FreeDesign("x"), append(slices.Clone(c.treated), controls...), EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method, Clustered: c.clustered})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -337,11 +337,11 @@ func TestEffectWithoutAStandardErrorSaysSo(t *testing.T) {
 		}
 	}
 	for _, method := range []EffectMethod{Unadjusted, IPW} {
-		none, err := EstimateEffect(FreeDesign(), rows(0, 40, 10, 50), EffectOptions{Method: method})
+		none, err := EstimateEffect(FreeDesign(), rows(0, 40, 10, 50), EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method})
 		if err != nil || !(none.Effect.Upper < 0) || !math.IsNaN(none.EValue.Point) {
 			t.Errorf("%v, none of the treated: %+v, %v", method, none, err)
 		}
-		all, err := EstimateEffect(FreeDesign(), rows(40, 40, 50, 50), EffectOptions{Method: method})
+		all, err := EstimateEffect(FreeDesign(), rows(40, 40, 50, 50), EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method})
 		if err != nil || !(all.Effect.Upper > 0) || !math.IsNaN(all.Ratio.Lower) || len(all.Ratio.Warnings) == 0 {
 			t.Errorf("%v, all of both: %+v, %v", method, all, err)
 		}
@@ -359,7 +359,7 @@ func TestBalanceAgainstInfinitesimalJackknife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := Balance(design, rows, 0)
+	base, err := Balance(design, rows, .95)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,7 +368,7 @@ func TestBalanceAgainstInfinitesimalJackknife(t *testing.T) {
 	for i := range rows {
 		moved := slices.Clone(rows)
 		moved[i].N += h
-		b, err := Balance(design, moved, 0)
+		b, err := Balance(design, moved, .95)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -391,7 +391,7 @@ func TestBalanceAgainstInfinitesimalJackknife(t *testing.T) {
 		measures = append(measures, TreatmentRow{Pattern: Pattern{X: []float64{1, x}, N: 1}, Treated: i < 4})
 	}
 	measures[6].X[1] = 9 // controls mean 5, s² 13
-	b, err := Balance(FreeDesign("x"), measures, 0)
+	b, err := Balance(FreeDesign("x"), measures, .95)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +408,7 @@ func TestClustersThatDifferAlikeHaveNoStandardError(t *testing.T) {
 			rows = append(rows, TreatmentRow{Treated: arm == 1, Pattern: Pattern{X: []float64{1}, Cluster: cluster + 1, N: 2, Sum: y, SumSq: y}})
 		}
 	}
-	e, err := EstimateEffect(FreeDesign(), rows, EffectOptions{Clustered: true})
+	e, err := EstimateEffect(FreeDesign(), rows, EffectOptions{Level: .95, Clustered: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +437,7 @@ func FuzzEffectLaws(f *testing.F) {
 		slices.Reverse(split)
 		for method := Unadjusted; method <= Subclassification; method++ {
 			for _, opts := range []EffectOptions{{}, {Estimand: OnAll}, {Clustered: true}, {Estimand: OnAll, Outcome: Logit}} {
-				opts.Method = method
+				opts.Level, opts.Method, opts.Caliper, opts.Subclasses = .95, method, .2, 6
 				e, err := EstimateEffect(design, rows, opts)
 				if err != nil {
 					if fault.KindOf(err) != fault.Invalid {
@@ -509,15 +509,15 @@ func TestEffectIntervalsCoverTheirLevel(t *testing.T) {
 		drawn bool // the truth is that on the treated drawn
 	}
 	methods := []method{
-		{"IPW", EffectOptions{Method: IPW}, false}, {"IPW, ATE", EffectOptions{Method: IPW, Estimand: OnAll}, false},
-		{"AIPW", EffectOptions{Method: AIPW}, false}, {"AIPW, ATE", EffectOptions{Method: AIPW, Estimand: OnAll}, false},
-		{"AIPW, wrong outcome model", EffectOptions{Method: AIPW, OutcomeTerms: []int{1}}, false},
-		{"AIPW, wrong propensity", EffectOptions{Method: AIPW, PropensityTerms: []int{1}, Outcome: Logit}, false},
-		{"IPWRA", EffectOptions{Method: IPWRA, Outcome: Logit}, false},
-		{"regression", EffectOptions{Method: RegressionAdjustment, Outcome: Logit, Estimand: OnAll}, false},
-		{"exact", EffectOptions{Method: ExactMatching}, true},
-		{"nearest", EffectOptions{Method: PropensityMatching}, true},
-		{"unadjusted", EffectOptions{}, false},
+		{"IPW", EffectOptions{Level: .95, Method: IPW}, false}, {"IPW, ATE", EffectOptions{Level: .95, Method: IPW, Estimand: OnAll}, false},
+		{"AIPW", EffectOptions{Level: .95, Method: AIPW}, false}, {"AIPW, ATE", EffectOptions{Level: .95, Method: AIPW, Estimand: OnAll}, false},
+		{"AIPW, wrong outcome model", EffectOptions{Level: .95, Method: AIPW, OutcomeTerms: []int{1}}, false},
+		{"AIPW, wrong propensity", EffectOptions{Level: .95, Method: AIPW, PropensityTerms: []int{1}, Outcome: Logit}, false},
+		{"IPWRA", EffectOptions{Level: .95, Method: IPWRA, Outcome: Logit}, false},
+		{"regression", EffectOptions{Level: .95, Method: RegressionAdjustment, Outcome: Logit, Estimand: OnAll}, false},
+		{"exact", EffectOptions{Level: .95, Method: ExactMatching}, true},
+		{"nearest", EffectOptions{Level: .95, Caliper: .2, Method: PropensityMatching}, true},
+		{"unadjusted", EffectOptions{Level: .95}, false},
 	}
 	const draws = 1000
 	covered := make([]int, len(methods))

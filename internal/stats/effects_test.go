@@ -65,7 +65,7 @@ func TestEffectsOfSmokingCase(t *testing.T) {
 				continue // Stata has no ATET of it
 			}
 			e, err := EstimateEffect(design, rows, EffectOptions{
-				Method: method, Estimand: estimand, Probit: true,
+				Level: .95, Caliper: .2, Subclasses: 6, Method: method, Estimand: estimand, Probit: true,
 				PropensityTerms: []int{2, 3, 4, 5, 6}, OutcomeTerms: []int{1, 2, 3, 5},
 			})
 			if err != nil {
@@ -87,7 +87,7 @@ func TestMatchingOfTrainingProgrammeCase(t *testing.T) {
 	names := []string{"age", "educ", "race=black", "race=hispan", "race=white", "nodegree", "married", "re74", "re75"}
 	design, rows := treatmentRows(c, "treat", "re78", names)
 	for key, estimand := range map[string]Estimand{"att": OnTreated, "ate": OnAll} {
-		e, err := EstimateEffect(design, rows, EffectOptions{Method: ExactMatching, Estimand: estimand, PropensityTerms: []int{3, 4, 6, 7}})
+		e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Method: ExactMatching, Estimand: estimand, PropensityTerms: []int{3, 4, 6, 7}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func TestMatchingOfTrainingProgrammeCase(t *testing.T) {
 			}
 		}
 	}
-	e, err := EstimateEffect(design, rows, EffectOptions{Method: Subclassification, PropensityTerms: []int{1, 2, 3, 4, 6, 7, 8, 9}})
+	e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Subclasses: 6, Method: Subclassification, PropensityTerms: []int{1, 2, 3, 4, 6, 7, 8, 9}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,13 +130,13 @@ func TestMatchingOfTrainingProgrammeCase(t *testing.T) {
 		t.Errorf("%d rows of balance", len(e.Balance))
 	}
 	// Rows in another order must give the same match: ties are no matter of order.
-	m, err := EstimateEffect(design, rows, EffectOptions{Method: PropensityMatching})
+	m, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Caliper: .2, Method: PropensityMatching})
 	if err != nil {
 		t.Fatal(err)
 	}
 	back := slices.Clone(rows)
 	slices.Reverse(back)
-	r, err := EstimateEffect(design, back, EffectOptions{Method: PropensityMatching})
+	r, err := EstimateEffect(design, back, EffectOptions{Level: .95, Caliper: .2, Method: PropensityMatching})
 	if err != nil {
 		t.Fatal(err)
 	}

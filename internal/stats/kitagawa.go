@@ -23,9 +23,10 @@ const (
 	BorrowRate
 )
 
-// KitagawaOptions says how to decompose. The zero value is two components, common support, 95 %.
+// KitagawaOptions says how to decompose. With a Level alone it is two components on common
+// support.
 type KitagawaOptions struct {
-	Level      float64     // confidence level; 0 means 0.95
+	Level      float64     // confidence level, above 0 and below 1
 	Dimensions []Dimension // names for warnings
 	Shared     []Cell      // observations that both cohorts contain, by the same keys
 	Support    Support
@@ -121,13 +122,14 @@ type support struct {
 // An empty cohort, no dimension and no common support are errors. The rate part is what remains:
 // an area effect, or whatever was not measured.
 func Kitagawa(a, b []Cell, opts KitagawaOptions) (*Decomposition, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	shared := opts.Shared
 	collapsed := false
 	if opts.Support == CollapseCells {
+		var err error
 		if a, b, shared, collapsed, err = collapse(a, b, shared); err != nil {
 			return nil, err
 		}
@@ -163,13 +165,6 @@ func Kitagawa(a, b []Cell, opts KitagawaOptions) (*Decomposition, error) {
 		}
 	}
 	return d, nil
-}
-
-func levelOr95(level float64) (float64, error) {
-	if level == 0 {
-		level = 0.95
-	}
-	return level, CheckLevel(level)
 }
 
 // support picks the strata to compare on; with borrow all of them, rates missing on one side being

@@ -100,7 +100,7 @@ func TestCrossClassifiedCase(t *testing.T) {
 			to = append(to, cell)
 		}
 	}
-	d, err := Kitagawa(to, from, KitagawaOptions{})
+	d, err := Kitagawa(to, from, KitagawaOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,14 +136,14 @@ func TestCrossClassifiedCase(t *testing.T) {
 func TestKitagawaByHand(t *testing.T) {
 	a := []Cell{{Key: []int{0}, N: 5000, Sum: 100, SumSq: 100}, {Key: []int{1}, N: 3000, Sum: 150, SumSq: 150}, {Key: []int{2}, N: 2000, Sum: 600, SumSq: 600}}
 	b := []Cell{{Key: []int{0}, N: 4000, Sum: 40, SumSq: 40}, {Key: []int{1}, N: 6000, Sum: 240, SumSq: 240}, {Key: []int{2}, N: 10000, Sum: 2000, SumSq: 2000}}
-	d, err := Kitagawa(a, b, KitagawaOptions{})
+	d, err := Kitagawa(a, b, KitagawaOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "gap", d.Gap.Value, .085-.114, 1e-15)
 	near(t, "composition", d.Composition.Value, .3*.015-.3*.25, 1e-15)
 	near(t, "rate", d.Rate.Value, .01*.35+.01*.3+.1*.35, 1e-15)
-	three, err := Kitagawa(a, b, KitagawaOptions{ThreeComponents: true})
+	three, err := Kitagawa(a, b, KitagawaOptions{Level: .95, ThreeComponents: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestKitagawaByHand(t *testing.T) {
 		rate += (wA[i] + wB[i]) * (wA[i] + wB[i]) * v / 4
 		r[i], delta[i] = (rA[i]+rB[i])/2, (rA[i]-rB[i])/2
 	}
-	fixed, err := Kitagawa(a, b, KitagawaOptions{FixedWeights: true})
+	fixed, err := Kitagawa(a, b, KitagawaOptions{Level: .95, FixedWeights: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestKitagawaByHand(t *testing.T) {
 func TestOutOfSupportTermsByHand(t *testing.T) {
 	a := []Cell{{Key: []int{0}, N: 60, Sum: 30, SumSq: 30}, {Key: []int{1}, N: 40, Sum: 10, SumSq: 10}}
 	b := []Cell{{Key: []int{0}, N: 80, Sum: 20, SumSq: 20}, {Key: []int{2}, N: 20, Sum: 16, SumSq: 16}}
-	d, err := Kitagawa(a, b, KitagawaOptions{Dimensions: []Dimension{{Name: "origin"}}})
+	d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Dimensions: []Dimension{{Name: "origin"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestOutOfSupportTermsByHand(t *testing.T) {
 		t.Errorf("warnings: %q", d.Warnings)
 	}
 
-	borrowed, err := Kitagawa(a, b, KitagawaOptions{Support: BorrowRate})
+	borrowed, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Support: BorrowRate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestOutOfSupportTermsByHand(t *testing.T) {
 	near(t, "rate, borrowed", borrowed.Rate.Value, .25*.7, 1e-15)
 	near(t, "parts, borrowed", borrowed.Composition.Value+borrowed.Rate.Value, d.Gap.Value, 1e-15)
 
-	if _, err := Kitagawa(a[1:], b, KitagawaOptions{}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "coarser") {
+	if _, err := Kitagawa(a[1:], b, KitagawaOptions{Level: .95}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "coarser") {
 		t.Errorf("no common support: %v", err)
 	}
 }
@@ -224,7 +224,7 @@ func TestCollapseMergesUntilAllCellsHaveBoth(t *testing.T) {
 	cell := func(n, y float64, key ...int) Cell { return Cell{Key: key, N: n, Sum: y, SumSq: y} }
 	a := []Cell{cell(10, 2, 0, 0), cell(10, 3, 0, 1), cell(10, 4, 1, 0)}
 	b := []Cell{cell(10, 5, 0, 0), cell(20, 6, 1, 0), cell(10, 1, 1, 1)}
-	d, err := Kitagawa(a, b, KitagawaOptions{Support: CollapseCells})
+	d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Support: CollapseCells})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestCollapseMergesUntilAllCellsHaveBoth(t *testing.T) {
 	if len(d.Strata()) != 2 || d.Contributions != nil || d.SupportA.Value != 1 {
 		t.Errorf("%d strata, %d contributions", len(d.Strata()), len(d.Contributions))
 	}
-	all, err := Kitagawa(a[:1], b[2:], KitagawaOptions{Support: CollapseCells})
+	all, err := Kitagawa(a[:1], b[2:], KitagawaOptions{Level: .95, Support: CollapseCells})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func decompositions(t *testing.T, a, b, shared []Cell) map[string]*Decomposition
 		for _, three := range []bool{false, true} {
 			for _, clustered := range []bool{false, true} {
 				name := fmt.Sprintf("attribution %d, three %v, clustered %v", attribution, three, clustered)
-				d, err := Kitagawa(a, b, KitagawaOptions{Shared: shared, Attribution: attribution, ThreeComponents: three, Clustered: clustered})
+				d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Shared: shared, Attribution: attribution, ThreeComponents: three, Clustered: clustered})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -356,7 +356,7 @@ func TestCrossClassifiedAgainstDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 32))
 	sizes := []int{2, 3, 4}
 	a, b := randomCells(rng, sizes, 400, 9, true), randomCells(rng, sizes, 400, 9, true)
-	d, err := Kitagawa(a, b, KitagawaOptions{})
+	d, err := Kitagawa(a, b, KitagawaOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -419,7 +419,7 @@ func TestOrderFreeAgainstDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(41, 42))
 	sizes := []int{2, 3, 2}
 	a, b := randomCells(rng, sizes, 300, 9, false), randomCells(rng, sizes, 300, 9, false)
-	d, err := Kitagawa(a, b, KitagawaOptions{Attribution: OrderFree})
+	d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Attribution: OrderFree})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +437,7 @@ func TestOrderFreeAgainstDefinition(t *testing.T) {
 			}
 			return out
 		}
-		part, err := Kitagawa(project(a), project(b), KitagawaOptions{TotalsOnly: true})
+		part, err := Kitagawa(project(a), project(b), KitagawaOptions{Level: .95, TotalsOnly: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -470,7 +470,7 @@ func TestSeveralPopulationsAddUp(t *testing.T) {
 	}
 	// eq. 6.11 as Das Gupta prints it, for effects of composition: d12 - Σ_j (d12 + d2j - d1j)/N
 	d := func(p, q int) float64 {
-		k, err := Kitagawa(populations[p], populations[q], KitagawaOptions{TotalsOnly: true})
+		k, err := Kitagawa(populations[p], populations[q], KitagawaOptions{Level: .95, TotalsOnly: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -488,7 +488,7 @@ func TestSeveralPopulationsAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := func(p, q int) float64 {
-		k, err := Kitagawa(populations[p], populations[q], KitagawaOptions{TotalsOnly: true})
+		k, err := Kitagawa(populations[p], populations[q], KitagawaOptions{Level: .95, TotalsOnly: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -505,19 +505,28 @@ func TestSeveralPopulationsAddUp(t *testing.T) {
 func TestKitagawaRejects(t *testing.T) {
 	ok := []Cell{{Key: []int{0}, N: 4, Sum: 1, SumSq: 1}}
 	for name, try := range map[string]func() error{
-		"empty":    func() error { _, err := Kitagawa(nil, ok, KitagawaOptions{}); return err },
-		"no n":     func() error { _, err := Kitagawa(ok, []Cell{{Key: []int{0}}}, KitagawaOptions{}); return err },
-		"no key":   func() error { _, err := Kitagawa([]Cell{{N: 3}}, []Cell{{N: 3}}, KitagawaOptions{}); return err },
-		"two keys": func() error { _, err := Kitagawa(ok, []Cell{{Key: []int{0, 1}, N: 3}}, KitagawaOptions{}); return err },
-		"level":    func() error { _, err := Kitagawa(ok, ok, KitagawaOptions{Level: 1.5}); return err },
-		"negative": func() error { _, err := Kitagawa(ok, []Cell{{Key: []int{0}, N: -3}}, KitagawaOptions{}); return err },
-		"infinite": func() error {
-			_, err := Kitagawa(ok, []Cell{{Key: []int{0}, N: 3, Sum: math.Inf(1)}}, KitagawaOptions{})
+		"empty": func() error { _, err := Kitagawa(nil, ok, KitagawaOptions{Level: .95}); return err },
+		"no n":  func() error { _, err := Kitagawa(ok, []Cell{{Key: []int{0}}}, KitagawaOptions{Level: .95}); return err },
+		"no key": func() error {
+			_, err := Kitagawa([]Cell{{N: 3}}, []Cell{{N: 3}}, KitagawaOptions{Level: .95})
 			return err
 		},
-		"clusters": func() error { _, err := Kitagawa(ok, ok, KitagawaOptions{Clustered: true}); return err },
+		"two keys": func() error {
+			_, err := Kitagawa(ok, []Cell{{Key: []int{0, 1}, N: 3}}, KitagawaOptions{Level: .95})
+			return err
+		},
+		"level": func() error { _, err := Kitagawa(ok, ok, KitagawaOptions{Level: 1.5}); return err },
+		"negative": func() error {
+			_, err := Kitagawa(ok, []Cell{{Key: []int{0}, N: -3}}, KitagawaOptions{Level: .95})
+			return err
+		},
+		"infinite": func() error {
+			_, err := Kitagawa(ok, []Cell{{Key: []int{0}, N: 3, Sum: math.Inf(1)}}, KitagawaOptions{Level: .95})
+			return err
+		},
+		"clusters": func() error { _, err := Kitagawa(ok, ok, KitagawaOptions{Level: .95, Clustered: true}); return err },
 		"shared": func() error {
-			_, err := Kitagawa(ok, ok, KitagawaOptions{Shared: []Cell{{Key: []int{0}, N: 30}}})
+			_, err := Kitagawa(ok, ok, KitagawaOptions{Level: .95, Shared: []Cell{{Key: []int{0}, N: 30}}})
 			return err
 		},
 		"scalars":   func() error { _, err := DasGupta(nil, nil); return err },
@@ -544,10 +553,10 @@ func TestKitagawaRejects(t *testing.T) {
 		cells = append(cells, Cell{Key: key, N: 5, Sum: 1, SumSq: 1})
 	}
 	cells = append(cells, Cell{Key: far, N: 2})
-	if _, err := Kitagawa(cells, cells, KitagawaOptions{}); fault.KindOf(err) != fault.Forbidden {
+	if _, err := Kitagawa(cells, cells, KitagawaOptions{Level: .95}); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("a table of 40^12 cells: %v", err)
 	}
-	if d, err := Kitagawa(cells, cells, KitagawaOptions{TotalsOnly: true}); err == nil && d.Composition.Value != 0 {
+	if d, err := Kitagawa(cells, cells, KitagawaOptions{Level: .95, TotalsOnly: true}); err == nil && d.Composition.Value != 0 {
 		t.Errorf("equal cohorts have composition %v", d.Composition.Value)
 	}
 }
@@ -563,7 +572,7 @@ func BenchmarkKitagawa(b *testing.B) {
 		for _, totals := range []bool{true, false} {
 			b.Run(fmt.Sprintf("cells=%d/totals=%v", cells, totals), func(b *testing.B) {
 				for b.Loop() {
-					if _, err := Kitagawa(x, y, KitagawaOptions{TotalsOnly: totals}); err != nil {
+					if _, err := Kitagawa(x, y, KitagawaOptions{Level: .95, TotalsOnly: totals}); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -67,7 +67,7 @@ func FuzzKitagawaLaws(f *testing.F) {
 		a, b := cellsFrom(data)
 		for _, support := range []Support{CommonSupport, BorrowRate, CollapseCells} {
 			for _, opts := range []KitagawaOptions{
-				{Support: support}, {Support: support, ThreeComponents: true}, {Support: support, Attribution: OrderFree}, {Support: support, Clustered: true},
+				{Level: .95, Support: support}, {Level: .95, Support: support, ThreeComponents: true}, {Level: .95, Support: support, Attribution: OrderFree}, {Level: .95, Support: support, Clustered: true},
 			} {
 				d, err := Kitagawa(a, b, opts)
 				if err != nil {
@@ -212,17 +212,17 @@ func FuzzRegressionLaws(f *testing.F) {
 			}
 		}
 		for _, model := range []Model{Linear, Logit} {
-			adjusted, err := Adjust(a, b, AdjustOptions{Model: model})
+			adjusted, err := Adjust(a, b, AdjustOptions{Level: .95, Model: model})
 			if err != nil {
 				continue
 			}
-			swapped, err := Adjust(b, a, AdjustOptions{Model: model})
+			swapped, err := Adjust(b, a, AdjustOptions{Level: .95, Model: model})
 			if err != nil {
 				t.Fatal(err)
 			}
 			near(t, "swapped adjusted gap", swapped.Adjusted.Value, -adjusted.Adjusted.Value, 1e-8)
 			near(t, "swapped odds ratio", math.Log(swapped.OddsRatio.Value), -math.Log(adjusted.OddsRatio.Value), 1e-7)
-			split, err := Adjust(splitCells(a), splitCells(b), AdjustOptions{Model: model})
+			split, err := Adjust(splitCells(a), splitCells(b), AdjustOptions{Level: .95, Model: model})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,7 +237,7 @@ func FuzzOaxacaLaws(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, b := cellsFrom(data)
 		for reference := Pooled; reference <= Cotton; reference++ {
-			opts := OaxacaOptions{Reference: reference}
+			opts := OaxacaOptions{Level: .95, Reference: reference}
 			mirror := reference
 			switch reference {
 			case ReferenceA:
@@ -257,7 +257,7 @@ func FuzzOaxacaLaws(f *testing.F) {
 				same(t, "terms sum to explained", explained, o.Explained.Value)
 				same(t, "terms sum to unexplained", unexplained, o.Unexplained.Value)
 				same(t, "gap of all", o.Gap.Value+o.OutOfSupport, Total(a).Mean()-Total(b).Mean())
-				swapped, err := OaxacaBlinder(b, a, OaxacaOptions{Reference: mirror})
+				swapped, err := OaxacaBlinder(b, a, OaxacaOptions{Level: .95, Reference: mirror})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -286,7 +286,7 @@ func FuzzOaxacaLaws(f *testing.F) {
 			}
 			near(t, "Fairlie parts", n.Explained.Value+n.Unexplained.Value, n.Gap.Value, 1e-8)
 			if reference != Pooled {
-				swapped, err := Fairlie(b, a, OaxacaOptions{Reference: mirror})
+				swapped, err := Fairlie(b, a, OaxacaOptions{Level: .95, Reference: mirror})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -422,36 +422,36 @@ func FuzzNothingPanics(f *testing.F) {
 			shared = nil
 		}
 		for _, s := range [][]Cell{nil, shared} {
-			for _, opts := range []KitagawaOptions{{Shared: s}, {Shared: s, Support: CollapseCells}, {Shared: s, Support: BorrowRate, Clustered: true}, {Shared: s, Attribution: OrderFree, FixedWeights: true}} {
+			for _, opts := range []KitagawaOptions{{Level: .95, Shared: s}, {Level: .95, Shared: s, Support: CollapseCells}, {Level: .95, Shared: s, Support: BorrowRate, Clustered: true}, {Level: .95, Shared: s, Attribution: OrderFree, FixedWeights: true}} {
 				if d, err := Kitagawa(a, b, opts); err == nil {
 					d.Strata()
 				}
 			}
-			_, _ = Standardise(a, b, StandardiseOptions{Shared: s})
-			_, _ = StandardiseIndirectly(a, b, StandardiseOptions{Shared: s})
+			_, _ = Standardise(a, b, StandardiseOptions{Level: .95, Shared: s})
+			_, _ = StandardiseIndirectly(a, b, StandardiseOptions{Level: .95, Shared: s})
 			for _, model := range []Model{Linear, Logit} {
-				_, _ = Adjust(a, b, AdjustOptions{Model: model, Shared: s})
-				_, _ = Adjust(a, b, AdjustOptions{Model: model, Covariance: Clustered, Draws: 99, Shared: s})
+				_, _ = Adjust(a, b, AdjustOptions{Level: .95, Model: model, Shared: s})
+				_, _ = Adjust(a, b, AdjustOptions{Level: .95, Model: model, Covariance: Clustered, Draws: 99, Shared: s})
 			}
-			_, _ = OaxacaBlinder(a, b, OaxacaOptions{Shared: s})
-			_, _ = Fairlie(a, b, OaxacaOptions{Shared: s, Clustered: true})
+			_, _ = OaxacaBlinder(a, b, OaxacaOptions{Level: .95, Shared: s})
+			_, _ = Fairlie(a, b, OaxacaOptions{Level: .95, Shared: s, Clustered: true})
 			_, _ = Segregate(a, b, s, .95)
 		}
 		for _, interval := range []Interval{EffectiveWilson, DobsonByar, FayFeuer} {
-			_, _ = Direct(a, b, DirectOptions{Interval: interval})
+			_, _ = Direct(a, b, DirectOptions{Level: .95, Multiplier: 1, Interval: interval})
 		}
-		_, _ = Indirect(a, b, IndirectOptions{})
+		_, _ = Indirect(a, b, IndirectOptions{Level: .95, Multiplier: 1})
 		if design, rows, err := TreatmentRows(nil, a, b); err == nil {
 			for method := Unadjusted; method <= Subclassification; method++ {
-				_, _ = EstimateEffect(design, rows, EffectOptions{Method: method, Probit: tame})
-				_, _ = EstimateEffect(design, rows, EffectOptions{Method: method, Estimand: OnAll, Outcome: Logit, Clustered: true, Trim: .2})
+				_, _ = EstimateEffect(design, rows, EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method, Probit: tame})
+				_, _ = EstimateEffect(design, rows, EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method, Estimand: OnAll, Outcome: Logit, Clustered: true, Trim: .2})
 			}
-			_, _ = Balance(design, rows, 0)
+			_, _ = Balance(design, rows, .95)
 		}
 		half := func(cells []Cell) ([]Cell, []Cell) { return cells[:len(cells)/2], cells[len(cells)/2:] }
 		a0, a1 := half(a)
 		b0, b1 := half(b)
-		for _, opts := range []DifferenceOptions{{}, {Pooled: true}, {Clustered: true}} {
+		for _, opts := range []DifferenceOptions{{Level: .95}, {Level: .95, Pooled: true}, {Level: .95, Clustered: true}} {
 			_, _ = DifferenceInDifferences(a0, a1, b0, b1, opts)
 			_, _ = DifferenceOfChanges(a, b, opts)
 		}
@@ -463,8 +463,8 @@ func FuzzNothingPanics(f *testing.F) {
 			units = append(units, PanelUnit{First: i % 4, Outcomes: []float64{c.N, c.Sum, c.SumSq}, Cluster: c.Cluster})
 			x, n, scores = append(x, c.Sum), append(n, c.N), append(scores, c.SumSq)
 		}
-		_, _ = SummariseLikert(answers, LikertOptions{Minimum: 1})
-		if r, err := StaggeredEffects([]int{1, 2, 3}, units, GroupTimeOptions{NotYetTreated: tame, Clustered: !tame}); err == nil {
+		_, _ = SummariseLikert(answers, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 1})
+		if r, err := StaggeredEffects([]int{1, 2, 3}, units, GroupTimeOptions{Level: .95, NotYetTreated: tame, Clustered: !tame}); err == nil {
 			r.Simple()
 			r.ByExposure()
 			r.ByGroup()

@@ -17,16 +17,15 @@ type Answer struct {
 	Weight     float64 // sum of the survey weights of the N answers; equal to N without weights
 }
 
-// LikertOptions says how to read the answers. The zero value is a scale of 1 to 5 with 9 for don't
-// know, the two highest as positive, and at least 5 respondents.
+// LikertOptions says how to read the answers. All of it has to be said: nothing is taken for granted
+// of a scale.
 type LikertOptions struct {
-	Level    float64 // confidence level; 0 means 0.95
-	Levels   int     // answers are 1 to Levels; 0 means 5
-	DontKnow int     // its code; 0 means 9
-	// Positive is the number of highest levels that count as positive; 0 means 2.
+	Level    float64 // confidence level, above 0 and below 1
+	Levels   int     // answers are 1 to Levels
+	DontKnow int     // its code, neither a level nor 0, which is no answer
+	// Positive is the number of highest levels that count as positive.
 	Positive int
-	// Minimum is the number of respondents with a valid answer below which nothing is shown; 0 means 5,
-	// 1 shows all.
+	// Minimum is the number of respondents with a valid answer below which nothing is shown; 1 shows all.
 	Minimum int
 }
 
@@ -58,24 +57,17 @@ type LikertLevel struct {
 	Share Estimate // weighted, of valid answers
 }
 
-func (o *LikertOptions) complete() (err error) {
-	if o.Level, err = levelOr95(o.Level); err != nil {
+func (o LikertOptions) check() error {
+	if err := CheckLevel(o.Level); err != nil {
 		return err
-	}
-	defaults := [...]struct {
-		value *int
-		or    int
-	}{{&o.Levels, 5}, {&o.DontKnow, 9}, {&o.Positive, 2}, {&o.Minimum, 5}}
-	for _, d := range defaults {
-		if *d.value == 0 {
-			*d.value = d.or
-		}
 	}
 	switch {
 	case o.Levels < 2:
 		return fault.Invalidf("a scale of %d levels has no order; 5 are usual", o.Levels)
 	case o.DontKnow >= 1 && o.DontKnow <= o.Levels:
 		return fault.Invalidf("%d is a level of the scale 1 to %d, so it cannot be the code for don't know", o.DontKnow, o.Levels)
+	case o.DontKnow == 0:
+		return fault.Invalidf("0 is no answer, so it cannot be the code for don't know; 9 is usual")
 	case o.Positive < 1 || 2*o.Positive > o.Levels:
 		return fault.Invalidf("%d of %d levels cannot be positive: at most half can", o.Positive, o.Levels)
 	case o.Minimum < 1:
@@ -94,7 +86,7 @@ func (o *LikertOptions) complete() (err error) {
 // takes Kish's (Σw)²/Σw² over respondents. A code that is no level, a negative weight, or a
 // weight that is not finite is an error.
 func SummariseLikert(answers []Answer, opts LikertOptions) (*LikertScale, error) {
-	if err := opts.complete(); err != nil {
+	if err := opts.check(); err != nil {
 		return nil, err
 	}
 	out := &LikertScale{SD: math.NaN()}

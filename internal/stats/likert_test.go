@@ -23,7 +23,7 @@ func TestLikertMathAnxietyCase(t *testing.T) {
 			}
 		}
 		for group, list := range answers {
-			s, err := SummariseLikert(list, LikertOptions{})
+			s, err := SummariseLikert(list, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +59,7 @@ func TestLikertByHand(t *testing.T) {
 		{5, 1, 1, 1}, {4, 1, 1, 1}, {2, 2, 1, 2}, {9, 2, 1, 2}, {4, 3, 1, 1}, {0, 3, 1, 1},
 		{1, 4, 1, 1}, {3, 4, 1, 1}, {5, 5, 1, 1}, {5, 5, 1, 1}, {9, 6, 1, 2}, {0, 6, 1, 2},
 	}
-	s, err := SummariseLikert(answers, LikertOptions{})
+	s, err := SummariseLikert(answers, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestLikertByHand(t *testing.T) {
 		for i := range scaled {
 			scaled[i].Weight *= unit
 		}
-		u, err := SummariseLikert(scaled, LikertOptions{})
+		u, err := SummariseLikert(scaled, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestLikertByHand(t *testing.T) {
 		}
 	}
 	// five that answer alike: the net share has no width, and says that this is no certainty
-	alike, err := SummariseLikert([]Answer{{5, 1, 1, 1}, {5, 2, 1, 1}, {5, 3, 1, 1}, {5, 4, 1, 1}, {5, 5, 1, 1}}, LikertOptions{})
+	alike, err := SummariseLikert([]Answer{{5, 1, 1, 1}, {5, 2, 1, 1}, {5, 3, 1, 1}, {5, 4, 1, 1}, {5, 5, 1, 1}}, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 	if err != nil || alike.Net.Value != 1 || len(alike.Net.Warnings) == 0 || !(alike.Positive.Lower < .6) {
 		t.Errorf("all alike: %+v, %v", alike, err)
 	}
@@ -107,7 +107,7 @@ func TestLikertByHand(t *testing.T) {
 	for i := range answers {
 		answers[i].Weight *= 2
 	}
-	again, err := SummariseLikert(answers, LikertOptions{})
+	again, err := SummariseLikert(answers, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,11 +115,11 @@ func TestLikertByHand(t *testing.T) {
 	near(t, "their mean's error", again.Mean.SE, s.Mean.SE, 1e-12)
 
 	for _, bad := range [][]Answer{{{7, 1, 1, 1}}, {{1, 1, 1, -1}}, {{1, 1, math.NaN(), 1}}, {{1, 1, 1, math.Inf(1)}}} {
-		if _, err := SummariseLikert(bad, LikertOptions{}); fault.KindOf(err) != fault.Invalid {
+		if _, err := SummariseLikert(bad, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
-	for _, opts := range []LikertOptions{{Level: 7}, {Levels: 1}, {Levels: 9}, {Positive: 3}, {Minimum: -1}} {
+	for _, opts := range []LikertOptions{{Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5, Level: 7}, {Level: .95, DontKnow: 9, Positive: 2, Minimum: 5, Levels: 1}, {Level: .95, DontKnow: 9, Positive: 2, Minimum: 5, Levels: 9}, {Level: .95, Levels: 5, DontKnow: 9, Minimum: 5, Positive: 3}, {Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: -1}} {
 		if _, err := SummariseLikert(answers, opts); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%+v: %v", opts, err)
 		}
@@ -128,7 +128,7 @@ func TestLikertByHand(t *testing.T) {
 
 func TestFewRespondentsAreHidden(t *testing.T) {
 	answers := []Answer{{5, 1, 1, 1}, {4, 1, 1, 1}, {5, 2, 1, 1}, {3, 3, 1, 1}, {2, 4, 1, 1}, {9, 5, 1, 1}, {0, 6, 1, 1}}
-	s, err := SummariseLikert(answers, LikertOptions{})
+	s, err := SummariseLikert(answers, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestFewRespondentsAreHidden(t *testing.T) {
 			t.Errorf("hidden, but %+v", e)
 		}
 	}
-	shown, err := SummariseLikert(answers, LikertOptions{Minimum: 4})
+	shown, err := SummariseLikert(answers, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestFewRespondentsAreHidden(t *testing.T) {
 	if d := LikertDifference(s, shown); !math.IsNaN(d.Value) || len(d.Warnings) == 0 {
 		t.Errorf("a hidden group is compared: %+v", d)
 	}
-	none, err := SummariseLikert(nil, LikertOptions{Minimum: 1})
+	none, err := SummariseLikert(nil, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 1})
 	if err != nil || !none.Suppressed {
 		t.Errorf("no answers: %+v, %v", none, err)
 	}
@@ -167,7 +167,7 @@ func TestLikertDifferenceAgainstNewcombe(t *testing.T) {
 			}
 			answers = append(answers, Answer{Code: code, Respondent: first + i, N: 1, Weight: 1})
 		}
-		s, err := SummariseLikert(answers, LikertOptions{})
+		s, err := SummariseLikert(answers, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +195,7 @@ func FuzzLikertLaws(f *testing.F) {
 			data = data[3:]
 		}
 		summary := func(answers []Answer) *LikertScale {
-			s, err := SummariseLikert(answers, LikertOptions{Minimum: 2})
+			s, err := SummariseLikert(answers, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 2})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +253,7 @@ func TestLikertIntervalsCoverTheirLevel(t *testing.T) {
 				answers = append(answers, a)
 			}
 		}
-		s, err := SummariseLikert(answers, LikertOptions{})
+		s, err := SummariseLikert(answers, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 		if err != nil {
 			t.Fatal(err)
 		}

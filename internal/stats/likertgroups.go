@@ -24,7 +24,7 @@ type LikertGroup struct {
 // The dimensions must always come in the same order, since it settles which of two equally small
 // groups is hidden. It does not guard against solving several subtractions together, nor against tables of other answers.
 func LikertTable(groups []LikertGroup, opts LikertOptions) ([]*LikertScale, error) {
-	if err := opts.complete(); err != nil {
+	if err := opts.check(); err != nil {
 		return nil, err
 	}
 	out := make([]*LikertScale, len(groups))

@@ -72,7 +72,7 @@ func TestMixedTreatmentRows(t *testing.T) {
 		}
 		for _, method := range append(adjustingMethods, Unadjusted) {
 			for _, opts := range []EffectOptions{{}, {Clustered: true}, {Outcome: Logit}} {
-				opts.Method = method
+				opts.Level, opts.Method, opts.Caliper, opts.Subclasses = .95, method, .2, 6
 				want, err := EstimateEffect(design, rows, opts)
 				if err != nil {
 					t.Fatal(err)
@@ -117,7 +117,7 @@ func TestChangesByStartOfAreasThatAreAlike(t *testing.T) {
 		}
 		starts = append(starts, s)
 	}
-	clustered, err := ChangesByStart(starts, DifferenceOptions{Clustered: true})
+	clustered, err := ChangesByStart(starts, DifferenceOptions{Level: .95, Clustered: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestChangesByStartOfAreasThatAreAlike(t *testing.T) {
 	if !(e.Lower != e.Lower) || len(e.Warnings) == 0 || clustered.Overall.Clusters != 4 {
 		t.Errorf("%g (%g to %g), %d areas, %v; want no interval and a reason", e.Value, e.Lower, e.Upper, clustered.Overall.Clusters, e.Warnings)
 	}
-	persons, err := ChangesByStart(starts, DifferenceOptions{})
+	persons, err := ChangesByStart(starts, DifferenceOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,9 +30,9 @@ func (r Reference) String() string {
 	return [...]string{"pooled", "Neumark", "first cohort", "second cohort", "Reimers", "Cotton", "given"}[r]
 }
 
-// OaxacaOptions says how to decompose. The zero value is the pooled reference and 95 %.
+// OaxacaOptions says how to decompose. With a Level alone it is the pooled reference.
 type OaxacaOptions struct {
-	Level     float64 // confidence level; 0 means 0.95
+	Level     float64 // confidence level, above 0 and below 1
 	Reference Reference
 	// Coefficients by term are b* of the reference Given; their uncertainty is not counted.
 	Coefficients []float64
@@ -131,8 +131,8 @@ type preparedCells struct {
 }
 
 func prepareCells(a, b []Cell, opts OaxacaOptions) (*preparedCells, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	dims, err := checkCells(a, b, opts.Shared)
@@ -342,8 +342,8 @@ func newDeltaGradient(k int) *deltaGradient {
 }
 
 func fitPair(design Design, a, b []Pattern, model Model, opts OaxacaOptions) (*pairFit, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	if opts.Reference < Pooled || opts.Reference > Given {

@@ -29,7 +29,7 @@ func TestOaxacaCreditCardCase(t *testing.T) {
 	design := FreeDesign(names...)
 	decompose := func(a, b []Pattern, reference Reference) *Oaxaca {
 		t.Helper()
-		o, err := OaxacaBlinderOn(design, a, b, OaxacaOptions{Reference: reference})
+		o, err := OaxacaBlinderOn(design, a, b, OaxacaOptions{Level: .95, Reference: reference})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func TestOaxacaNormalisedCase(t *testing.T) {
 			side := int(c.number(in["female"]))
 			sides[side] = append(sides[side], row(c.number(in["ln.real.wage"]), x...))
 		}
-		o, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{})
+		o, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Level: .95})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestOaxacaEmptyCategoryCase(t *testing.T) {
 		side := int(c.number(in["too_young"]))
 		sides[side] = append(sides[side], row(c.number(in["ln.real.wage"]), x...))
 	}
-	o, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: ReferenceB})
+	o, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Level: .95, Reference: ReferenceB})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestFairlieCase(t *testing.T) {
 	design := FreeDesign(names...)
 	white, black, others := fairlieRows(c, names, false)
 	for reference, name := range map[Reference]string{ReferenceA: "ref0", ReferenceB: "ref1", Pooled: "pooled_black"} {
-		f, err := FairlieOn(design, white, black, OaxacaOptions{Reference: reference})
+		f, err := FairlieOn(design, white, black, OaxacaOptions{Level: .95, Reference: reference})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +214,7 @@ func TestFairlieCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := FairlieOn(design, white, black, OaxacaOptions{Reference: Given, Coefficients: fit.Coef[:8]})
+	f, err := FairlieOn(design, white, black, OaxacaOptions{Level: .95, Reference: Given, Coefficients: fit.Coef[:8]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestFairlieCase(t *testing.T) {
 			rows[i].N, rows[i].Sum, rows[i].SumSq = scale*rows[i].N, scale*rows[i].Sum, scale*rows[i].SumSq
 		}
 	}
-	if f, err = FairlieOn(design, white, black, OaxacaOptions{Reference: ReferenceA}); err != nil {
+	if f, err = FairlieOn(design, white, black, OaxacaOptions{Level: .95, Reference: ReferenceA}); err != nil {
 		t.Fatal(err)
 	}
 	c.check(f.A.Value, "weighted", "pr0")
@@ -250,7 +250,7 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 		}
 	}
 	design := FreeDesign("x", "z")
-	o, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: ReferenceA})
+	o, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Level: .95, Reference: ReferenceA})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 	near(t, "interaction", o.Interaction.SE, se(b[0].cov.form(dx)+b[1].cov.form(dx)+vx[0].form(db)+vx[1].form(db)), 1e-12)
 	near(t, "explained at A", o.Explained.SE, se(b[0].cov.form(dx)+vx[0].form(b[0].Coef)+vx[1].form(b[0].Coef)), 1e-12)
 	near(t, "unexplained at A", o.Unexplained.SE, o.Coefficients.SE, 1e-12)
-	if o, err = OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: ReferenceB}); err != nil {
+	if o, err = OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Level: .95, Reference: ReferenceB}); err != nil {
 		t.Fatal(err)
 	}
 	near(t, "explained at B", o.Explained.SE, o.Endowments.SE, 1e-12)
@@ -298,7 +298,7 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 	for j, term := range o.Terms {
 		near(t, "unexplained at B, by term", term.Unexplained.SE, se(mean[0][j]*mean[0][j]*(b[0].cov.at(j, j)+b[1].cov.at(j, j))+db[j]*db[j]*vx[0].at(j, j)), 1e-12)
 	}
-	if o, err = OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Reference: Reimers}); err != nil {
+	if o, err = OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Level: .95, Reference: Reimers}); err != nil {
 		t.Fatal(err)
 	}
 	middle, half := make([]float64, 3), make([]float64, 3)
@@ -306,7 +306,7 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 		middle[j], half[j] = (mean[0][j]+mean[1][j])/2, db[j]/2
 	}
 	near(t, "unexplained at the mean", o.Unexplained.SE, se(b[0].cov.form(middle)+b[1].cov.form(middle)+vx[0].form(half)+vx[1].form(half)), 1e-12)
-	fixed, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{FixedX: true})
+	fixed, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Level: .95, FixedX: true})
 	if err != nil || !(fixed.Explained.SE < o.Explained.SE) {
 		t.Errorf("fixed characteristics: %v, %v", fixed.Explained, err)
 	}
@@ -363,7 +363,7 @@ func TestOaxacaStandardErrorsAgainstInfinitesimalJackknife(t *testing.T) {
 	all := func(a, b []Cell) map[string]map[string]Estimate {
 		out := map[string]map[string]Estimate{}
 		for reference := Pooled; reference <= Cotton; reference++ {
-			opts := OaxacaOptions{Reference: reference, Robust: true}
+			opts := OaxacaOptions{Level: .95, Reference: reference, Robust: true}
 			o, err := OaxacaBlinder(a, b, opts)
 			if err != nil {
 				t.Fatal(err)
@@ -419,22 +419,22 @@ func TestOaxacaStandardErrorsAgainstInfinitesimalJackknife(t *testing.T) {
 func TestOaxacaIsKitagawaOnSaturatedCells(t *testing.T) {
 	rng := rand.New(rand.NewPCG(101, 102))
 	a, b := randomCells(rng, []int{4}, 40, 9, false), randomCells(rng, []int{4}, 40, 9, false)
-	k, err := Kitagawa(a, b, KitagawaOptions{ThreeComponents: true})
+	k, err := Kitagawa(a, b, KitagawaOptions{Level: .95, ThreeComponents: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := OaxacaBlinder(a, b, OaxacaOptions{Reference: ReferenceB})
+	o, err := OaxacaBlinder(a, b, OaxacaOptions{Level: .95, Reference: ReferenceB})
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "endowments", o.Endowments.Value, k.Composition.Value, 1e-12)
 	near(t, "coefficients", o.Coefficients.Value, k.Rate.Value, 1e-12)
 	near(t, "interaction", o.Interaction.Value, k.Interaction.Value, 1e-12)
-	half, err := OaxacaBlinder(a, b, OaxacaOptions{Reference: Reimers})
+	half, err := OaxacaBlinder(a, b, OaxacaOptions{Level: .95, Reference: Reimers})
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := Kitagawa(a, b, KitagawaOptions{})
+	two, err := Kitagawa(a, b, KitagawaOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -446,7 +446,7 @@ func TestDecompositionsHandleOutOfSupportAndSeparation(t *testing.T) {
 	a := []Cell{cell(60, 30, 0, 0), cell(40, 10, 1, 1), cell(10, 5, 2, 0)}
 	b := []Cell{cell(80, 20, 0, 0), cell(50, 16, 1, 1), cell(50, 10, 0, 1), cell(70, 10, 1, 0)}
 	dims := []Dimension{{Name: "origin", Codes: []string{"DANISH", "WESTERN", "OTHER"}}, {Name: "sex"}}
-	o, err := OaxacaBlinder(a, b, OaxacaOptions{Dimensions: dims})
+	o, err := OaxacaBlinder(a, b, OaxacaOptions{Level: .95, Dimensions: dims})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -457,19 +457,25 @@ func TestDecompositionsHandleOutOfSupportAndSeparation(t *testing.T) {
 		t.Errorf("warnings: %q", o.Warnings)
 	}
 	a[0].Sum, a[0].SumSq = 60, 60
-	if _, err := Fairlie(a, b, OaxacaOptions{Dimensions: dims}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "first cohort") {
+	if _, err := Fairlie(a, b, OaxacaOptions{Level: .95, Dimensions: dims}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "first cohort") {
 		t.Errorf("perfect prediction: %v", err)
 	}
 	for name, try := range map[string]func() error{
-		"nothing in common": func() error { _, err := OaxacaBlinder(a[2:], b, OaxacaOptions{}); return err },
-		"empty":             func() error { _, err := OaxacaBlinder(nil, b, OaxacaOptions{}); return err },
-		"no dimension":      func() error { _, err := OaxacaBlinder([]Cell{{N: 1}}, []Cell{{N: 1}}, OaxacaOptions{}); return err },
-		"level":             func() error { _, err := Fairlie(a, b, OaxacaOptions{Level: 7}); return err },
-		"reference":         func() error { _, err := Fairlie(a, b, OaxacaOptions{Reference: 77}); return err },
-		"coefficients":      func() error { _, err := OaxacaBlinder(a, b, OaxacaOptions{Reference: Given}); return err },
-		"one cluster":       func() error { _, err := OaxacaBlinder(a[:2], b, OaxacaOptions{Clustered: true}); return err },
+		"nothing in common": func() error { _, err := OaxacaBlinder(a[2:], b, OaxacaOptions{Level: .95}); return err },
+		"empty":             func() error { _, err := OaxacaBlinder(nil, b, OaxacaOptions{Level: .95}); return err },
+		"no dimension": func() error {
+			_, err := OaxacaBlinder([]Cell{{N: 1}}, []Cell{{N: 1}}, OaxacaOptions{Level: .95})
+			return err
+		},
+		"level":        func() error { _, err := Fairlie(a, b, OaxacaOptions{Level: 7}); return err },
+		"reference":    func() error { _, err := Fairlie(a, b, OaxacaOptions{Level: .95, Reference: 77}); return err },
+		"coefficients": func() error { _, err := OaxacaBlinder(a, b, OaxacaOptions{Level: .95, Reference: Given}); return err },
+		"one cluster": func() error {
+			_, err := OaxacaBlinder(a[:2], b, OaxacaOptions{Level: .95, Clustered: true})
+			return err
+		},
 		"a measure": func() error {
-			_, err := Fairlie(a[:2], []Cell{cell(5, -3, 0, 0), cell(5, 9, 1, 1)}, OaxacaOptions{})
+			_, err := Fairlie(a[:2], []Cell{cell(5, -3, 0, 0), cell(5, 9, 1, 1)}, OaxacaOptions{Level: .95})
 			return err
 		},
 	} {
@@ -478,7 +484,7 @@ func TestDecompositionsHandleOutOfSupportAndSeparation(t *testing.T) {
 		}
 	}
 	// cohorts of equal composition: nothing to explain, and no weight to divide it by
-	f, err := Fairlie(b, scaleCells(b, 2), OaxacaOptions{})
+	f, err := Fairlie(b, scaleCells(b, 2), OaxacaOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -492,11 +498,11 @@ func TestDecompositionsOfOverlappingCohorts(t *testing.T) {
 	population := append(slices.Clone(a), rest...)
 	gap := Total(a).Mean() - Total(population).Mean()
 	left := Total(rest).N / Total(population).N
-	alone, err := OaxacaBlinder(a, rest, OaxacaOptions{})
+	alone, err := OaxacaBlinder(a, rest, OaxacaOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := OaxacaBlinder(a, population, OaxacaOptions{Shared: a})
+	o, err := OaxacaBlinder(a, population, OaxacaOptions{Level: .95, Shared: a})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -504,22 +510,22 @@ func TestDecompositionsOfOverlappingCohorts(t *testing.T) {
 	near(t, "parts", o.Explained.Value+o.Unexplained.Value+o.OutOfSupport, gap, 1e-12)
 	near(t, "SE", o.Explained.SE, left*alone.Explained.SE, 1e-12)
 	near(t, "a term", o.Terms[1].Unexplained.SE, left*alone.Terms[1].Unexplained.SE, 1e-12)
-	f, err := Fairlie(a, population, OaxacaOptions{Shared: a})
+	f, err := Fairlie(a, population, OaxacaOptions{Level: .95, Shared: a})
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "Fairlie's parts", f.Explained.Value+f.Unexplained.Value+f.OutOfSupport, gap, 1e-9)
-	swapped, err := Fairlie(population, a, OaxacaOptions{Shared: a, Reference: Neumark})
+	swapped, err := Fairlie(population, a, OaxacaOptions{Level: .95, Shared: a, Reference: Neumark})
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "the other way", swapped.Explained.Value+swapped.Unexplained.Value, -gap, 1e-9)
-	if _, err := OaxacaBlinder(a, a, OaxacaOptions{Shared: a}); fault.KindOf(err) != fault.Invalid {
+	if _, err := OaxacaBlinder(a, a, OaxacaOptions{Level: .95, Shared: a}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("the same cohort twice: %v", err)
 	}
 	// merely overlapping
 	some := randomCells(rng, []int{2, 3}, 10, 20, true)
-	o, err = OaxacaBlinder(append(slices.Clone(a), some...), append(slices.Clone(rest), some...), OaxacaOptions{Shared: some})
+	o, err = OaxacaBlinder(append(slices.Clone(a), some...), append(slices.Clone(rest), some...), OaxacaOptions{Level: .95, Shared: some})
 	if err != nil || len(o.Warnings) == 0 {
 		t.Fatalf("%+v, %v", o, err)
 	}
@@ -540,14 +546,14 @@ func BenchmarkOaxaca(b *testing.B) {
 	y := randomCells(rng, []int{4, 5, 3, 4}, 1000, 400, true)
 	b.Run("linear", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := OaxacaBlinder(x, y, OaxacaOptions{}); err != nil {
+			if _, err := OaxacaBlinder(x, y, OaxacaOptions{Level: .95}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("logit", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := Fairlie(x, y, OaxacaOptions{}); err != nil {
+			if _, err := Fairlie(x, y, OaxacaOptions{Level: .95}); err != nil {
 				b.Fatal(err)
 			}
 		}

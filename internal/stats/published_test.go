@@ -59,7 +59,7 @@ func TestCrossClassifiedPublished(t *testing.T) {
 			}
 		}
 	}
-	d, err := Kitagawa(cells[1985], cells[1970], KitagawaOptions{})
+	d, err := Kitagawa(cells[1985], cells[1970], KitagawaOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestFayFeuerPublished(t *testing.T) {
 			cells = append(cells, Cell{Key: []int{age}, N: births[i][age], Sum: events[i][age]})
 			weights = append(weights, Cell{Key: []int{age}, N: standard[age]})
 		}
-		d, err := Direct(cells, weights, DirectOptions{Interval: FayFeuer, Multiplier: 1e5})
+		d, err := Direct(cells, weights, DirectOptions{Level: .95, Interval: FayFeuer, Multiplier: 1e5})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func effectOfPublished(t *testing.T, name string, treated, controls []Cell, esti
 		t.Fatal(err)
 	}
 	for _, method := range adjustingMethods {
-		e, err := EstimateEffect(design, rows, EffectOptions{Method: method, Estimand: estimand, Caliper: math.Inf(1)})
+		e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Subclasses: 6, Method: method, Estimand: estimand, Caliper: math.Inf(1)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestAdjustmentPublished(t *testing.T) {
 		return indicatorCells([2]float64{.2 * n[0], n[0]}, [2]float64{.4 * n[1], n[1]}, [2]float64{.6 * n[2], n[2]})
 	}
 	cigarettes, pipes := deaths(6500, 2500, 1000), deaths(1000, 2500, 6500)
-	d, err := Direct(cigarettes, pipes, DirectOptions{Multiplier: 100})
+	d, err := Direct(cigarettes, pipes, DirectOptions{Level: .95, Multiplier: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

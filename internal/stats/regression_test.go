@@ -278,7 +278,7 @@ func TestSeparationIsReportedNotIterated(t *testing.T) {
 	}
 	a := []Cell{{Key: []int{0}, N: 10, Sum: 10, SumSq: 10}, {Key: []int{1}, N: 10, Sum: 10, SumSq: 10}}
 	b := []Cell{{Key: []int{0}, N: 10, Sum: 5, SumSq: 5}, {Key: []int{1}, N: 10, Sum: 3, SumSq: 3}}
-	if _, err := Adjust(a, b, AdjustOptions{Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "odds ratio") {
+	if _, err := Adjust(a, b, AdjustOptions{Level: .95, Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "odds ratio") {
 		t.Errorf("a group that decides: %v", err)
 	}
 	// a quasi-separated point: overlap at a single value
@@ -292,7 +292,7 @@ func TestAdjust(t *testing.T) {
 	a := []Cell{{Key: []int{0}, Cluster: 1, N: 200, Sum: 172, SumSq: 172}, {Key: []int{1}, Cluster: 2, N: 300, Sum: 228, SumSq: 228}}
 	b := []Cell{{Key: []int{0}, Cluster: 3, N: 9000, Sum: 7740, SumSq: 7740}, {Key: []int{1}, Cluster: 4, N: 1000, Sum: 760, SumSq: 760}}
 	for _, model := range []Model{Linear, Logit} {
-		g, err := Adjust(a, b, AdjustOptions{Model: model})
+		g, err := Adjust(a, b, AdjustOptions{Level: .95, Model: model})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +307,7 @@ func TestAdjust(t *testing.T) {
 		}
 		// against a population that contains it: the gap to the rest, scaled
 		population := append(slices.Clone(a), b...)
-		over, err := Adjust(a, population, AdjustOptions{Model: model, Shared: a})
+		over, err := Adjust(a, population, AdjustOptions{Level: .95, Model: model, Shared: a})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,16 +318,16 @@ func TestAdjust(t *testing.T) {
 		if len(over.Warnings) == 0 {
 			t.Error("an overlap was not reported")
 		}
-		other, err := Adjust(population, a, AdjustOptions{Model: model, Shared: a})
+		other, err := Adjust(population, a, AdjustOptions{Level: .95, Model: model, Shared: a})
 		if err != nil {
 			t.Fatal(err)
 		}
 		near(t, "overlap the other way", other.Adjusted.Lower, -over.Adjusted.Upper, 1e-10)
 	}
 	for name, try := range map[string]func() error{
-		"empty cohort": func() error { _, err := Adjust(nil, b, AdjustOptions{}); return err },
+		"empty cohort": func() error { _, err := Adjust(nil, b, AdjustOptions{Level: .95}); return err },
 		"no common support": func() error {
-			_, err := Adjust(a[:1], b[1:], AdjustOptions{})
+			_, err := Adjust(a[:1], b[1:], AdjustOptions{Level: .95})
 			return err
 		},
 		"one cluster": func() error {
@@ -338,28 +338,31 @@ func TestAdjust(t *testing.T) {
 				}
 				return out
 			}
-			_, err := Adjust(one(a), one(b), AdjustOptions{Covariance: Clustered})
+			_, err := Adjust(one(a), one(b), AdjustOptions{Level: .95, Draws: 999, Covariance: Clustered})
 			return err
 		},
 		"the control is the outcome": func() error {
 			yes := []Cell{{Key: []int{0}, N: 20}, {Key: []int{1}, N: 30, Sum: 30, SumSq: 30}}
-			_, err := Adjust(yes, yes, AdjustOptions{})
+			_, err := Adjust(yes, yes, AdjustOptions{Level: .95})
 			return err
 		},
 		"the control is the outcome, logit": func() error {
 			yes := []Cell{{Key: []int{0}, N: 20}, {Key: []int{1}, N: 30, Sum: 30, SumSq: 30}}
-			_, err := Adjust(yes, yes, AdjustOptions{Model: Logit})
+			_, err := Adjust(yes, yes, AdjustOptions{Level: .95, Model: Logit})
 			return err
 		},
 		"no variation": func() error {
 			none := []Cell{{Key: []int{0}, N: 20}}
-			_, err := Adjust(none, none, AdjustOptions{Model: Logit})
+			_, err := Adjust(none, none, AdjustOptions{Level: .95, Model: Logit})
 			return err
 		},
-		"too much shared": func() error { _, err := Adjust(a, b, AdjustOptions{Shared: a}); return err },
-		"mixed keys":      func() error { _, err := Adjust(a, []Cell{{Key: []int{1, 2}, N: 4}}, AdjustOptions{}); return err },
+		"too much shared": func() error { _, err := Adjust(a, b, AdjustOptions{Level: .95, Shared: a}); return err },
+		"mixed keys": func() error {
+			_, err := Adjust(a, []Cell{{Key: []int{1, 2}, N: 4}}, AdjustOptions{Level: .95})
+			return err
+		},
 		"nan": func() error {
-			_, err := Adjust(a, []Cell{{Key: []int{1}, N: math.NaN()}}, AdjustOptions{})
+			_, err := Adjust(a, []Cell{{Key: []int{1}, N: math.NaN()}}, AdjustOptions{Level: .95})
 			return err
 		},
 		"a level of 95": func() error { _, err := Adjust(a, b, AdjustOptions{Level: 95}); return err },
@@ -397,7 +400,7 @@ func TestAdjustOfCohortsInFewClusters(t *testing.T) {
 	one, others := draw(1)
 	for _, model := range []Model{Linear, Logit} {
 		for _, sides := range [][2][]Cell{{one, others}, {others, one}, {one, others[:20]}} {
-			g, err := Adjust(sides[0], sides[1], AdjustOptions{Model: model, Covariance: Clustered})
+			g, err := Adjust(sides[0], sides[1], AdjustOptions{Level: .95, Draws: 999, Model: model, Covariance: Clustered})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -415,7 +418,7 @@ func TestAdjustOfCohortsInFewClusters(t *testing.T) {
 	const draws = 200
 	for range draws {
 		a, b := draw(20)
-		g, err := Adjust(a, b, AdjustOptions{Covariance: Clustered})
+		g, err := Adjust(a, b, AdjustOptions{Level: .95, Draws: 999, Covariance: Clustered})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -430,7 +433,7 @@ func TestAdjustOfCohortsInFewClusters(t *testing.T) {
 		t.Errorf("20 areas: %.1f %% cover, %d warn", 100*share, warned)
 	}
 	a, b := draw(5)
-	g, err := Adjust(a, b, AdjustOptions{Covariance: Clustered})
+	g, err := Adjust(a, b, AdjustOptions{Level: .95, Draws: 999, Covariance: Clustered})
 	if err != nil || math.IsNaN(g.Adjusted.SE) || !slices.ContainsFunc(g.Warnings, func(w string) bool { return strings.HasPrefix(w, "5 clusters in the first cohort") }) {
 		t.Errorf("5 areas: %+v, %q, %v", g.Adjusted, g.Warnings, err)
 	}
@@ -480,7 +483,7 @@ func BenchmarkLogit(b *testing.B) {
 	cells := randomCells(rng, []int{4, 5, 3, 4, 4}, 1000, 400, true)
 	half := len(cells) / 2
 	for b.Loop() {
-		if _, err := Adjust(cells[:half], cells[half:], AdjustOptions{Model: Logit}); err != nil {
+		if _, err := Adjust(cells[:half], cells[half:], AdjustOptions{Level: .95, Model: Logit}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -524,7 +527,7 @@ func TestCovariancesByHand(t *testing.T) {
 func TestMarginalEffects(t *testing.T) {
 	// without controls the effect is the difference of proportions, with its unpooled standard error
 	a, b := []Cell{{Key: []int{0}, N: 80, Sum: 20, SumSq: 20}}, []Cell{{Key: []int{0}, N: 120, Sum: 60, SumSq: 60}}
-	g, err := Adjust(a, b, AdjustOptions{Model: Logit, Covariance: Classical})
+	g, err := Adjust(a, b, AdjustOptions{Level: .95, Model: Logit, Covariance: Classical})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ type Shortfall struct {
 
 // ShortfallOptions says how a shortfall is estimated.
 type ShortfallOptions struct {
-	Level      float64     // confidence level; 0 means 0.95
+	Level      float64     // confidence level, above 0 and below 1
 	Dimensions []Dimension // names for errors
 }
 
@@ -41,8 +41,8 @@ type ShortfallOptions struct {
 // influence through either. Cells of a that b has not are left out of Expected, ToExpected and
 // Composition, with a warning; none in common is an error.
 func ShortfallOf(a, b, shared []Cell, opts ShortfallOptions) (*Shortfall, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	if !Total(a).IsIndicator() || !Total(b).IsIndicator() {

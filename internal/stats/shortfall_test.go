@@ -15,7 +15,7 @@ func TestShortfallByHand(t *testing.T) {
 	// groups, and 84 % in all: 84 would reach the nation, of whom composition accounts for 4.
 	a := []Cell{at(0, 50, 40), at(1, 50, 30)}
 	b := []Cell{at(0, 9000, 7650), at(1, 1000, 750)}
-	s, err := ShortfallOf(a, b, nil, ShortfallOptions{})
+	s, err := ShortfallOf(a, b, nil, ShortfallOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,13 +27,13 @@ func TestShortfallByHand(t *testing.T) {
 	near(t, "lower", s.ToStandard.Lower, -100*gap.Upper, 1e-9)
 	near(t, "upper", s.ToStandard.Upper, -100*gap.Lower, 1e-9)
 	// Indirect standardisation's observed and expected.
-	in, err := Indirect(a, b, IndirectOptions{Binomial: true})
+	in, err := Indirect(a, b, IndirectOptions{Level: .95, Multiplier: 1, Binomial: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "expected less observed", s.ToExpected.Value, in.Expected-in.Observed, 1e-9)
 	// Half a group more enrolled than the standard has is a surplus, not nothing.
-	surplus, err := ShortfallOf([]Cell{at(0, 50, 49), at(1, 50, 45)}, b, nil, ShortfallOptions{})
+	surplus, err := ShortfallOf([]Cell{at(0, 50, 49), at(1, 50, 45)}, b, nil, ShortfallOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestShortfallByHand(t *testing.T) {
 	near(t, "surplus at its composition", surplus.ToExpected.Value, -14, 1e-9)
 
 	// One cell: the standard error is n times that of the difference.
-	one, err := ShortfallOf([]Cell{at(0, 100, 70)}, []Cell{at(0, 1000, 840)}, nil, ShortfallOptions{})
+	one, err := ShortfallOf([]Cell{at(0, 100, 70)}, []Cell{at(0, 1000, 840)}, nil, ShortfallOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestShortfallByHand(t *testing.T) {
 	near(t, "no composition", one.Composition.Value, 0, 1e-9)
 
 	// A cell that the standard has not is left out and said.
-	odd, err := ShortfallOf(append(a, at(2, 10, 3)), b, nil, ShortfallOptions{})
+	odd, err := ShortfallOf(append(a, at(2, 10, 3)), b, nil, ShortfallOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,10 +59,12 @@ func TestShortfallByHand(t *testing.T) {
 		t.Errorf("warnings %q", odd.Warnings)
 	}
 	for _, bad := range []func() (*Shortfall, error){
-		func() (*Shortfall, error) { return ShortfallOf([]Cell{at(2, 5, 1)}, b, nil, ShortfallOptions{}) },
-		func() (*Shortfall, error) { return ShortfallOf(nil, b, nil, ShortfallOptions{}) },
 		func() (*Shortfall, error) {
-			return ShortfallOf([]Cell{{Key: []int{0}, N: 2, Sum: 5, SumSq: 9}}, b, nil, ShortfallOptions{})
+			return ShortfallOf([]Cell{at(2, 5, 1)}, b, nil, ShortfallOptions{Level: .95})
+		},
+		func() (*Shortfall, error) { return ShortfallOf(nil, b, nil, ShortfallOptions{Level: .95}) },
+		func() (*Shortfall, error) {
+			return ShortfallOf([]Cell{{Key: []int{0}, N: 2, Sum: 5, SumSq: 9}}, b, nil, ShortfallOptions{Level: .95})
 		},
 		func() (*Shortfall, error) { return ShortfallOf(a, b, nil, ShortfallOptions{Level: 2}) },
 	} {
@@ -78,7 +80,7 @@ func FuzzShortfallLaws(f *testing.F) {
 		a, rest := cellsFrom(data)
 		b := append(append([]Cell{}, rest...), a...) // contains a
 		for _, c := range []struct{ standard, shared []Cell }{{rest, nil}, {b, a}} {
-			total, clusters, err := ShortfallsOf(a, c.standard, c.shared, ShortfallOptions{})
+			total, clusters, err := ShortfallsOf(a, c.standard, c.shared, ShortfallOptions{Level: .95})
 			if err != nil {
 				continue
 			}
@@ -92,7 +94,7 @@ func FuzzShortfallLaws(f *testing.F) {
 			same(t, "clusters sum to the whole", crude, total.ToStandard.Value)
 			same(t, "observations", n, total.Observed.Denominator)
 			same(t, "expected", total.Expected.Value*total.ToExpected.Denominator-total.ToExpected.Value, observedWithin(a, c.standard))
-			split, err := ShortfallOf(splitCells(a), splitCells(c.standard), splitCells(c.shared), ShortfallOptions{})
+			split, err := ShortfallOf(splitCells(a), splitCells(c.standard), splitCells(c.shared), ShortfallOptions{Level: .95})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +136,7 @@ func TestShortfallStandardErrorsAgreeWithSimulation(t *testing.T) {
 			if contained {
 				b, shared = append(b, a...), a
 			}
-			s, err := ShortfallOf(a, b, shared, ShortfallOptions{})
+			s, err := ShortfallOf(a, b, shared, ShortfallOptions{Level: .95})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +149,7 @@ func TestShortfallStandardErrorsAgreeWithSimulation(t *testing.T) {
 			if contained {
 				b, shared = append(b, a...), a
 			}
-			s, err := ShortfallOf(a, b, shared, ShortfallOptions{})
+			s, err := ShortfallOf(a, b, shared, ShortfallOptions{Level: .95})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,10 +19,10 @@ type PanelUnit struct {
 	Cluster  int       // e.g. the area of a person; only clustered standard errors read it
 }
 
-// GroupTimeOptions says how to compare. The zero value is unconditional, against units never
+// GroupTimeOptions says how to compare. With a Level alone it is unconditional, against units never
 // treated, with a base that varies before treatment.
 type GroupTimeOptions struct {
-	Level float64 // confidence level; 0 means 0.95
+	Level float64 // confidence level, above 0 and below 1
 	// Method adjusts for the covariates: RegressionAdjustment, IPW or AIPW (Sant'Anna, Zhao 2020);
 	// Unadjusted uses none.
 	Method EffectMethod
@@ -93,8 +93,8 @@ const fewInGroup = 5
 // period are never treated. Group and period pairs without controls are left out with a warning. No
 // treated group, or no controls for any, is an error.
 func StaggeredEffects(periods []int, units []PanelUnit, opts GroupTimeOptions) (*GroupTimeEffects, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	opts.Level = level

@@ -32,10 +32,17 @@ const fewEvents = 10
 
 // DirectOptions says how to standardise directly.
 type DirectOptions struct {
-	Level      float64 // confidence level; 0 means 0.95
+	Level      float64 // confidence level, above 0 and below 1
 	Interval   Interval
-	Multiplier float64     // e.g. 100000 for a rate per 100,000; 0 means 1
+	Multiplier float64     // e.g. 100000 for a rate per 100,000, 1 for a share
 	Dimensions []Dimension // names for errors
+}
+
+func checkMultiplier(m float64) (float64, error) {
+	if !(m > 0) || math.IsInf(m, 1) {
+		return m, fault.Invalidf("a rate times %g says nothing; 1 gives a share, 100000 a rate per 100,000", m)
+	}
+	return m, nil
 }
 
 // DirectRate is a rate standardised to another composition.
@@ -51,16 +58,16 @@ type DirectRate struct {
 // leaves D undefined and is an error that names it; cells of the cohort without weight are not
 // used. Fewer than ten events give a warning.
 func Direct(cells, standard []Cell, opts DirectOptions) (DirectRate, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return DirectRate{}, err
 	}
-	multiplier := opts.Multiplier
-	if multiplier == 0 {
-		multiplier = 1
+	if opts.Interval < EffectiveWilson || opts.Interval > FayFeuer {
+		return DirectRate{}, fault.Invalidf("unknown interval %d", opts.Interval)
 	}
-	if opts.Interval < EffectiveWilson || opts.Interval > FayFeuer || !(multiplier > 0) {
-		return DirectRate{}, fault.Invalidf("unknown interval %d or multiplier %g", opts.Interval, multiplier)
+	multiplier, err := checkMultiplier(opts.Multiplier)
+	if err != nil {
+		return DirectRate{}, err
 	}
 	t, err := crossTabulate(cells, standard, nil, opts.Dimensions, false)
 	if err != nil {
@@ -174,8 +181,8 @@ func SMR(observed, expected, level float64) Estimate {
 
 // IndirectOptions says how to standardise indirectly.
 type IndirectOptions struct {
-	Level      float64     // confidence level; 0 means 0.95
-	Multiplier float64     // of the rate, e.g. 100000; 0 means 1
+	Level      float64     // confidence level, above 0 and below 1
+	Multiplier float64     // of the rate, e.g. 100000 for one per 100,000
 	Dimensions []Dimension // names for warnings
 	// Binomial takes observations as persons who have the outcome or not, and the reference rates as
 	// estimated: Var(log SMR) = Σ n r(1-r)/O² + Σ n² v_ref/E². Without it counts are Poisson, which is
@@ -197,13 +204,13 @@ type IndirectRate struct {
 // which the reference has no observations are left out of O and E, with a warning; if none is
 // left that is an error. Two ratios or rates made so must not be compared with each other.
 func Indirect(cells, reference []Cell, opts IndirectOptions) (*IndirectRate, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
-	multiplier := opts.Multiplier
-	if multiplier == 0 {
-		multiplier = 1
+	multiplier, err := checkMultiplier(opts.Multiplier)
+	if err != nil {
+		return nil, err
 	}
 	t, err := crossTabulate(cells, reference, nil, opts.Dimensions, false)
 	if err != nil {
@@ -271,7 +278,7 @@ const (
 
 // StandardiseOptions says how to standardise two cohorts to one composition.
 type StandardiseOptions struct {
-	Level      float64 // confidence level; 0 means 0.95
+	Level      float64 // confidence level, above 0 and below 1
 	Standard   Standard
 	Shared     []Cell // observations that both cohorts contain, by the same keys
 	Dimensions []Dimension

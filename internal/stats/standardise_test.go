@@ -25,7 +25,7 @@ func TestDirectStandardisationCase(t *testing.T) {
 		standard[order] = append(standard[order], Cell{Key: key, N: c.number(row["standard"])})
 	}
 	for order := range cells {
-		d, err := Direct(cells[order], standard[order], DirectOptions{Interval: FayFeuer, Multiplier: 1e5})
+		d, err := Direct(cells[order], standard[order], DirectOptions{Level: .95, Interval: FayFeuer, Multiplier: 1e5})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestIndirectStandardisationCase(t *testing.T) {
 func TestDirectByHand(t *testing.T) {
 	cells := []Cell{{Key: []int{0}, N: 100, Sum: 20, SumSq: 20}, {Key: []int{1}, N: 50, Sum: 25, SumSq: 25}}
 	standard := []Cell{{Key: []int{0}, N: 3}, {Key: []int{1}, N: 1}}
-	d, err := Direct(cells, standard, DirectOptions{})
+	d, err := Direct(cells, standard, DirectOptions{Level: .95, Multiplier: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,19 +88,19 @@ func TestDirectByHand(t *testing.T) {
 	near(t, "lower", d.Standardised.Lower, w.Lower, 1e-14)
 
 	// Dobson's formula by hand with Byar's bounds for 45 events
-	d, err = Direct(cells, standard, DirectOptions{Interval: DobsonByar})
+	d, err = Direct(cells, standard, DirectOptions{Level: .95, Multiplier: 1, Interval: DobsonByar})
 	if err != nil {
 		t.Fatal(err)
 	}
 	unit := math.Sqrt((.75*.75*20/1e4 + .25*.25*25/2500) / 45)
 	near(t, "Dobson lower", d.Standardised.Lower, .275+unit*(Byar(45, .95).Lower-45), 1e-14)
 
-	if _, err := Direct(cells[:1], standard, DirectOptions{Dimensions: []Dimension{{Name: "age", Codes: []string{"0", "1-2"}}}}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "age 1-2") {
+	if _, err := Direct(cells[:1], standard, DirectOptions{Level: .95, Multiplier: 1, Dimensions: []Dimension{{Name: "age", Codes: []string{"0", "1-2"}}}}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "age 1-2") {
 		t.Errorf("a stratum without observations: %v", err)
 	}
 	none := []Cell{{Key: []int{0}, N: 100}, {Key: []int{1}, N: 50}}
 	for _, interval := range []Interval{EffectiveWilson, DobsonByar, FayFeuer} {
-		d, err := Direct(none, standard, DirectOptions{Interval: interval})
+		d, err := Direct(none, standard, DirectOptions{Level: .95, Multiplier: 1, Interval: interval})
 		if err != nil || d.Standardised.Value != 0 || len(d.Standardised.Warnings) == 0 {
 			t.Errorf("%v without events: %+v, %v", interval, d.Standardised, err)
 		}
@@ -113,11 +113,11 @@ func TestDirectByHand(t *testing.T) {
 func TestStandardise(t *testing.T) {
 	rng := rand.New(rand.NewPCG(71, 72))
 	a, b := randomCells(rng, []int{2, 3}, 60, 9, true), randomCells(rng, []int{2, 3}, 60, 30, true)
-	k, err := Kitagawa(a, b, KitagawaOptions{ThreeComponents: true})
+	k, err := Kitagawa(a, b, KitagawaOptions{Level: .95, ThreeComponents: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Standardise(a, b, StandardiseOptions{RandomStandard: true})
+	s, err := Standardise(a, b, StandardiseOptions{Level: .95, RandomStandard: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,11 +125,11 @@ func TestStandardise(t *testing.T) {
 	near(t, "gap", s.Gap.Value, k.Rate.Value, 1e-14)
 	near(t, "its SE", s.Gap.SE, k.Rate.SE, 1e-14)
 	near(t, "B", s.B.Value, s.CrudeB.Value, 1e-14)
-	fixed, err := Standardise(a, b, StandardiseOptions{})
+	fixed, err := Standardise(a, b, StandardiseOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := Direct(a, b, DirectOptions{})
+	d, err := Direct(a, b, DirectOptions{Level: .95, Multiplier: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,12 +137,12 @@ func TestStandardise(t *testing.T) {
 	near(t, "A's SE", fixed.A.SE, d.Standardised.SE, 1e-14)
 	near(t, "A's lower bound", fixed.A.Lower, d.Standardised.Lower, 1e-13)
 	near(t, "ratio's SE", fixed.Ratio.SE, fixed.Ratio.Value*math.Hypot(fixed.A.SE/fixed.A.Value, fixed.B.SE/fixed.B.Value), 1e-13)
-	inA, err := Standardise(a, b, StandardiseOptions{Standard: StandardA})
+	inA, err := Standardise(a, b, StandardiseOptions{Level: .95, Standard: StandardA})
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "A at its own composition", inA.A.Value, inA.CrudeA.Value, 1e-14)
-	pooled, err := Standardise(a, b, StandardiseOptions{Standard: StandardPooled})
+	pooled, err := Standardise(a, b, StandardiseOptions{Level: .95, Standard: StandardPooled})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,11 +151,11 @@ func TestStandardise(t *testing.T) {
 
 	// At B's composition, with B containing A: the gap's SE is that from the sums of independent parts.
 	whole := append(slices.Clone(a), b...)
-	over, err := Standardise(a, whole, StandardiseOptions{Shared: a})
+	over, err := Standardise(a, whole, StandardiseOptions{Level: .95, Shared: a})
 	if err != nil {
 		t.Fatal(err)
 	}
-	naive, err := Standardise(a, whole, StandardiseOptions{})
+	naive, err := Standardise(a, whole, StandardiseOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestStandardise(t *testing.T) {
 func TestIndirectBinomial(t *testing.T) {
 	cells := []Cell{{Key: []int{0}, N: 100, Sum: 30, SumSq: 30}, {Key: []int{1}, N: 50, Sum: 25, SumSq: 25}, {Key: []int{2}, N: 10, Sum: 5, SumSq: 5}}
 	reference := []Cell{{Key: []int{0}, N: 1000, Sum: 200, SumSq: 200}, {Key: []int{1}, N: 1000, Sum: 400, SumSq: 400}}
-	r, err := Indirect(cells, reference, IndirectOptions{Binomial: true})
+	r, err := Indirect(cells, reference, IndirectOptions{Level: .95, Multiplier: 1, Binomial: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,11 +177,11 @@ func TestIndirectBinomial(t *testing.T) {
 	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "6.25 %") {
 		t.Errorf("warnings: %q", r.Warnings)
 	}
-	poisson, err := Indirect(cells[:2], reference, IndirectOptions{})
+	poisson, err := Indirect(cells[:2], reference, IndirectOptions{Level: .95, Multiplier: 1})
 	if err != nil || len(poisson.Warnings) != 1 {
 		t.Errorf("a Poisson interval for a common outcome: %q, %v", poisson.Warnings, err)
 	}
-	if _, err := Indirect(cells[2:], reference, IndirectOptions{}); fault.KindOf(err) != fault.Invalid {
+	if _, err := Indirect(cells[2:], reference, IndirectOptions{Level: .95, Multiplier: 1}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no reference: %v", err)
 	}
 	if e := SMR(3, 0, .95); !math.IsNaN(e.Value) || len(e.Warnings) == 0 {
@@ -192,11 +192,11 @@ func TestIndirectBinomial(t *testing.T) {
 func TestStandardiseIndirectly(t *testing.T) {
 	rng := rand.New(rand.NewPCG(73, 74))
 	a, b := randomCells(rng, []int{2, 3}, 60, 9, true), randomCells(rng, []int{2, 3}, 60, 30, true)
-	s, err := StandardiseIndirectly(a, b, StandardiseOptions{})
+	s, err := StandardiseIndirectly(a, b, StandardiseOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := Indirect(a, b, IndirectOptions{Binomial: true})
+	i, err := Indirect(a, b, IndirectOptions{Level: .95, Multiplier: 1, Binomial: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,8 +77,8 @@ const strongDifference = 0.25
 // drift back without any effect, which is then counted as one (regression to the mean; Daw, Hatfield
 // 2018, Health Serv. Res. 53:4138).
 func ChangesByStart(starts []StartCells, opts DifferenceOptions) (*StartEffects, error) {
-	level, err := levelOr95(opts.Level)
-	if err != nil {
+	level := opts.Level
+	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
 	opts.Level = level

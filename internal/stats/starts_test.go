@@ -36,7 +36,7 @@ func TestChangesByStartByHand(t *testing.T) {
 		{Start: 2014, Treated: persons(0, 1, 2, 3)},
 		{Start: 2015, Controls: persons(0, 1)},
 	}
-	r := startsOf(t, starts, DifferenceOptions{})
+	r := startsOf(t, starts, DifferenceOptions{Level: .95})
 	// 2012: means 3 and 1, effect 2; 2013: means 6 and 2, effect 4. Shares 4/6 and 2/6.
 	near(t, "2012", r.ByStart[0].Effect.Value, 2, 1e-12)
 	near(t, "2013", r.ByStart[1].Effect.Value, 4, 1e-12)
@@ -59,7 +59,7 @@ func TestChangesByStartByHand(t *testing.T) {
 	// Areas, by cluster. 2012: residuals of the treated -2, 0 in area 0 and 2, 0 in area 1, over 6;
 	// of the controls 0 in each. 2013: treated -1, 1 in area 0; controls -1, -1 in area 0, 1, 1 in
 	// area 1, times -2/6/4. Shares: 2 treated in areas 0 and 1 times -2/3/6, 2 in area 0 times 4/3/6.
-	c := startsOf(t, starts, DifferenceOptions{Clustered: true})
+	c := startsOf(t, starts, DifferenceOptions{Level: .95, Clustered: true})
 	area0 := -2./6 + 2./12 - 4./18 + 8./18
 	area1 := 2./6 - 2./12 - 4./18
 	want = (area0*area0 + area1*area1) * 5 / 4 * 15 / 12 // areas 0 to 4; 16 persons in 4 groups
@@ -105,7 +105,7 @@ func drawStarts(rng *rand.Rand, areas, size int, byArea float64) (starts []Start
 // With one start all is as DifferenceOfChanges has it, whatever the standard error.
 func TestOneStartIsADifferenceOfChanges(t *testing.T) {
 	rng := rand.New(rand.NewPCG(81, 82))
-	for _, opts := range []DifferenceOptions{{}, {Pooled: true}, {Clustered: true}, {Level: .8}} {
+	for _, opts := range []DifferenceOptions{{Level: .95}, {Level: .95, Pooled: true}, {Level: .95, Clustered: true}, {Level: .8}} {
 		for i, s := range drawStarts(rng, 12, 8, .5) {
 			want, err := DifferenceOfChanges(s.Treated, s.Controls, opts)
 			if err != nil {
@@ -118,7 +118,7 @@ func TestOneStartIsADifferenceOfChanges(t *testing.T) {
 				same(t, "lower", got.Effect.Lower, want.Effect.Lower)
 				same(t, "upper", got.Effect.Upper, want.Effect.Upper)
 				same(t, "observations", got.Effect.Denominator, want.Effect.Denominator)
-				if opts == (DifferenceOptions{}) {
+				if opts == (DifferenceOptions{Level: .95}) {
 					same(t, "change of the treated", got.TreatedChange.Lower, want.TreatedChange.Lower)
 					same(t, "change of the controls", got.ControlChange.Upper, want.ControlChange.Upper)
 					gap := Gap(Total(s.TreatedBefore), Total(s.ControlsBefore), Cell{}, .95)
@@ -141,7 +141,7 @@ func TestChangesByStartAgainstStaggeredEffects(t *testing.T) {
 	for i := range units {
 		units[i].Cluster = i
 	}
-	want, err := StaggeredEffects(periods, units, GroupTimeOptions{Clustered: true})
+	want, err := StaggeredEffects(periods, units, GroupTimeOptions{Level: .95, Clustered: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestChangesByStartAgainstStaggeredEffects(t *testing.T) {
 			n++
 		}
 	}
-	got := startsOf(t, starts, DifferenceOptions{Clustered: true})
+	got := startsOf(t, starts, DifferenceOptions{Level: .95, Clustered: true})
 	for _, e := range want.Effects {
 		if e.Group == e.Period {
 			same(t, "effect", got.ByStart[e.Group-3].Effect.Value, e.Effect.Value)
@@ -181,7 +181,7 @@ func TestChangesByStartAgainstStaggeredEffects(t *testing.T) {
 			two = append(two, PanelUnit{First: u.First / 3 * 2, Outcomes: u.Outcomes[1:3]})
 		}
 	}
-	single, err := StaggeredEffects([]int{1, 2}, two, GroupTimeOptions{})
+	single, err := StaggeredEffects([]int{1, 2}, two, GroupTimeOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestChangesByStartWarnsOfRegressionToTheMean(t *testing.T) {
 				s.Controls, s.ControlsBefore, s.ControlsAfter = append(s.Controls, person(1, after-before)), append(s.ControlsBefore, person(1, before)), append(s.ControlsAfter, person(1, after))
 			}
 		}
-		r := startsOf(t, []StartCells{s}, DifferenceOptions{}).Overall
+		r := startsOf(t, []StartCells{s}, DifferenceOptions{Level: .95}).Overall
 		if falsely := r.Effect.Upper < 0; falsely != picked {
 			t.Errorf("picked %t: effect %.2f (%.2f to %.2f) where there is none", picked, r.Effect.Value, r.Effect.Lower, r.Effect.Upper)
 		}
@@ -278,14 +278,14 @@ func TestChangesByStartRefuses(t *testing.T) {
 		opts   DifferenceOptions
 		want   string
 	}{
-		"nothing":           {nil, DifferenceOptions{}, "no start has both"},
-		"no controls":       {[]StartCells{{Start: 1, Treated: persons(0, 1)}}, DifferenceOptions{}, "no start has both"},
-		"twice":             {[]StartCells{good, good}, DifferenceOptions{}, "2012 is given twice"},
-		"not a number":      {[]StartCells{nan}, DifferenceOptions{}, "start 2012: cell"},
-		"one level":         {[]StartCells{levels}, DifferenceOptions{}, "3 treated have a change but 0 a value after"},
-		"levels of fewer":   {[]StartCells{fewer}, DifferenceOptions{}, "3 treated have a change but 2 a value after"},
+		"nothing":           {nil, DifferenceOptions{Level: .95}, "no start has both"},
+		"no controls":       {[]StartCells{{Start: 1, Treated: persons(0, 1)}}, DifferenceOptions{Level: .95}, "no start has both"},
+		"twice":             {[]StartCells{good, good}, DifferenceOptions{Level: .95}, "2012 is given twice"},
+		"not a number":      {[]StartCells{nan}, DifferenceOptions{Level: .95}, "start 2012: cell"},
+		"one level":         {[]StartCells{levels}, DifferenceOptions{Level: .95}, "3 treated have a change but 0 a value after"},
+		"levels of fewer":   {[]StartCells{fewer}, DifferenceOptions{Level: .95}, "3 treated have a change but 2 a value after"},
 		"level":             {[]StartCells{good}, DifferenceOptions{Level: 95}, "95"},
-		"pooled, clustered": {[]StartCells{good}, DifferenceOptions{Pooled: true, Clustered: true}, "not both"},
+		"pooled, clustered": {[]StartCells{good}, DifferenceOptions{Level: .95, Pooled: true, Clustered: true}, "not both"},
 	} {
 		_, err := ChangesByStart(bad.starts, bad.opts)
 		if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), bad.want) {
@@ -293,7 +293,7 @@ func TestChangesByStartRefuses(t *testing.T) {
 		}
 	}
 	// One person in a year borrows a variance in the average, and has no interval alone.
-	lone := startsOf(t, []StartCells{good, {Start: 2013, Treated: persons(0, 4), Controls: persons(0, 1, 2)}}, DifferenceOptions{})
+	lone := startsOf(t, []StartCells{good, {Start: 2013, Treated: persons(0, 4), Controls: persons(0, 1, 2)}}, DifferenceOptions{Level: .95})
 	if e := lone.ByStart[1].Effect; e.Value != 2.5 || !math.IsNaN(e.SE) || len(e.Warnings) == 0 {
 		t.Errorf("one treated: %+v", e)
 	}
@@ -352,7 +352,7 @@ func FuzzChangesByStart(f *testing.F) {
 			swapped[i] = StartCells{s.Start, s.Controls, s.Treated, s.ControlsBefore, s.ControlsAfter, s.TreatedBefore, s.TreatedAfter}
 			split[i] = StartCells{s.Start, splitCells(s.Treated), splitCells(s.Controls), splitCells(s.TreatedBefore), splitCells(s.TreatedAfter), splitCells(s.ControlsBefore), splitCells(s.ControlsAfter)}
 		}
-		for _, opts := range []DifferenceOptions{{}, {Pooled: true}, {Clustered: true}} {
+		for _, opts := range []DifferenceOptions{{Level: .95}, {Level: .95, Pooled: true}, {Level: .95, Clustered: true}} {
 			r, err := ChangesByStart(starts, opts)
 			if err != nil {
 				if fault.KindOf(err) != fault.Invalid {

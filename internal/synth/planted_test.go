@@ -39,7 +39,7 @@ type sought struct {
 // seek estimates the planted effects of one world with every method, from its participants alone.
 func seek(seed uint64) []sought {
 	list := make([]sought, len(planted))
-	w, err := synth.Generate(synth.Options{Seed: seed, Scale: *worldScale})
+	w, err := synth.Generate(synth.Options{Seed: seed, Scale: *worldScale, World: synth.NoAreaEffect})
 	if err != nil {
 		return []sought{{err: err}}
 	}
@@ -51,7 +51,7 @@ func seek(seed uint64) []sought {
 			list[k] = sought{truth: truth, found: map[stats.EffectMethod]stats.Estimate{}}
 			design, rows := participants(w, truth.Activity, truth.Outcome)
 			for _, method := range append([]stats.EffectMethod{stats.Unadjusted}, adjusting...) {
-				e, err := stats.EstimateEffect(design, rows, stats.EffectOptions{Method: method, Estimand: stats.OnTreated})
+				e, err := stats.EstimateEffect(design, rows, stats.EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method, Estimand: stats.OnTreated})
 				if err != nil {
 					list[k].err = fmt.Errorf("seed %d, %s, %v: %w", seed, truth.Activity, method, err)
 					break

@@ -22,11 +22,11 @@ const (
 	WithAreaEffect Kind = "area-effect"    // AreaEffect is added at ages 1-2 in supported areas
 )
 
-// Options says what to generate. The zero value of World and Scale mean the default.
+// Options says what to generate.
 type Options struct {
 	Seed  uint64
-	Scale float64 // of every count, 0.001 to 1; 0 means 1. Published counts hold at 1.
-	World Kind    // "" means NoAreaEffect
+	Scale float64 // of every count, 0.001 to 1. Published counts hold at 1.
+	World Kind
 }
 
 // World is a generated register. Its tables come from Tables, its truth from DayCare.
@@ -60,14 +60,8 @@ type world struct {
 // Generate draws a register. It reports an Invalid fault for a scale or world that is not known.
 func Generate(o Options) (_ *World, err error) {
 	defer fault.Wrap(&err, "synth.Generate(%+v)", o)
-	if o.Scale == 0 {
-		o.Scale = 1
-	}
-	if o.World == "" {
-		o.World = NoAreaEffect
-	}
 	if !(o.Scale >= 0.001 && o.Scale <= 1) {
-		return nil, fault.Invalidf("scale %g is not between 0.001 and 1", o.Scale)
+		return nil, fault.Invalidf("scale %g is not between 0.001 and 1; 1 is the whole country", o.Scale)
 	}
 	if o.World != NoAreaEffect && o.World != WithAreaEffect {
 		return nil, fault.Invalidf("no world %q%s", o.World, fault.Suggest(string(o.World), []string{string(NoAreaEffect), string(WithAreaEffect)}))
