@@ -63,6 +63,9 @@ func (s *server) prepare(ctx context.Context, p params, isGet bool) (*graphql.Op
 		return nil, gqlerror.List{refused(fault.Invalid, "a GET may only query; send this %s by POST", op.Operation)}
 	}
 	variables, e := s.coerce(op, p.Variables)
+	if e == nil {
+		e = s.checkNulls(op, variables)
+	}
 	if e != nil {
 		return nil, gqlerror.List{e}
 	}
@@ -98,7 +101,8 @@ func (s *server) document(text string) (*ast.QueryDocument, gqlerror.List) {
 	if e := s.Limits.checkDepth(doc); e != nil {
 		return nil, gqlerror.List{e}
 	}
-	if errs := validator.ValidateWithRules(s.schema, doc, rules.NewDefaultRules()); len(errs) > 0 {
+	errs := validator.ValidateWithRules(s.schema, doc, rules.NewDefaultRules())
+	if errs = withoutRepeats(s.checkLiterals(doc), errs); len(errs) > 0 {
 		errs = coded(errs, codeValidation)
 		for _, e := range errs {
 			e.Message = s.withCodes(e.Message)

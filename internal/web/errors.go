@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -53,8 +54,22 @@ func coded(errs gqlerror.List, code string) gqlerror.List {
 	return errs
 }
 
+// withoutRepeats joins the errors of checkLiterals and of the validator, without what the validator says
+// again of the same values, and of the variables whose defaults they are.
+func withoutRepeats(ours, validator gqlerror.List) gqlerror.List {
+	said := map[gqlerror.Location]bool{}
+	for _, e := range ours {
+		said[e.Locations[0]] = true
+	}
+	return append(ours, slices.DeleteFunc(validator, func(e *gqlerror.Error) bool {
+		return e.Rule == "ValuesOfCorrectType" && len(ours) > 0 && (said[e.Locations[0]] || ofVariable.MatchString(e.Message))
+	})...)
+}
+
+var ofVariable = regexp.MustCompile(`(value:|found) \$\w+\.?$`)
+
 // The validator's words for a code that an enum does not have, when none is like it.
-var unknownCode = regexp.MustCompile(` does not exist in "(\w+)!?" enum\.?$`)
+var unknownCode = regexp.MustCompile(` does not exist in "\[*(\w+)[\]!]*" enum\.?$`)
 
 // withCodes adds the codes of the enum to a message that one of them was expected.
 func (s *server) withCodes(message string) string {

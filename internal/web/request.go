@@ -135,12 +135,31 @@ func (s *server) readURL(r *http.Request) (params, *httpError) {
 	}
 	raw := map[string]json.RawMessage{}
 	for name, value := range values {
+		if e := checkName(name); e != nil {
+			return params{}, e
+		}
+		if !slices.Contains(members, name) {
+			continue
+		}
+		what := "`" + name + "` in the URL"
+		if len(value) > 1 {
+			return params{}, badRequest("%s stands %d times; once was expected", what, len(value))
+		}
+		if e := checkUTF8(what, []byte(value[0])); e != nil {
+			return params{}, e
+		}
 		switch name {
 		case "query", "operationName":
 			raw[name], _ = json.Marshal(value[0])
 		case "variables", "extensions":
-			if value[0] != "" {
-				raw[name] = json.RawMessage(value[0])
+			if value[0] == "" {
+				continue
+			}
+			raw[name] = json.RawMessage(value[0])
+			if json.Valid(raw[name]) {
+				if e := checkJSON(what, raw[name]); e != nil {
+					return params{}, e
+				}
 			}
 		}
 	}
@@ -193,6 +212,9 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) (params, *http
 
 	_ = connection.SetReadDeadline(time.Time{})
 
+	if e := checkUTF8("the request body", body); e != nil {
+		return params{}, e
+	}
 	body = bytes.TrimSpace(body)
 	switch {
 	case len(body) == 0:
@@ -210,7 +232,33 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) (params, *http
 		}
 		return params{}, badRequest("the request body is not JSON: %v", err)
 	}
+	if e := checkJSON("the request body", body); e != nil {
+		return params{}, e
+	}
+	for name := range raw {
+		if e := checkName(name); e != nil {
+			return params{}, e
+		}
+	}
 	return readParams(raw)
+}
+
+// members are the parameters of a request.
+var members = []string{"query", "operationName", "variables", "extensions"}
+
+// checkName returns an error for a parameter that is likely to be one of members misspelt. Others are
+// ignored, as the GraphQL-over-HTTP specification says.
+func checkName(name string) *httpError {
+	if slices.Contains(members, name) {
+		return nil
+	}
+	for _, member := range members {
+		suggestion := fault.Suggest(name, []string{member})
+		if n := len(name) - len(member); n >= -1 && n <= 1 && strings.Contains(suggestion, "did you mean") { // queryId is none
+			return badRequest("a request has no `%s`%s", name, suggestion)
+		}
+	}
+	return nil
 }
 
 // readParams checks the type of each parameter.
@@ -235,7 +283,7 @@ func readParams(raw map[string]json.RawMessage) (p params, _ *httpError) {
 		var object map[string]any
 		decoder := json.NewDecoder(bytes.NewReader(value))
 		decoder.UseNumber()
-		if err := decoder.Decode(&object); err != nil || decoder.More() {
+		if err := decoder.Decode(&object); err != nil || !json.Valid(value) {
 			if kind(value) == "an object" {
 				return p, badRequest("`%s` is not JSON: %v", name, cmpErr(err, "there is more after its end"))
 			}

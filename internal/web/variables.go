@@ -40,7 +40,7 @@ func (s *server) coerce(op *ast.OperationDefinition, given map[string]any) (map[
 			}
 			continue
 		}
-		coerced, e := s.coerceTo(v.Type, value, place)
+		coerced, e := (&coercion{s, op, v}).to(v.Type, v.DefaultValue, value, place)
 		if e != nil {
 			return nil, e
 		}
@@ -68,48 +68,56 @@ func undeclared(op *ast.OperationDefinition, given map[string]any) string {
 	return "; the operation has no variable for what is given as " + strings.Join(names, ", ")
 }
 
-func (s *server) coerceTo(t *ast.Type, value any, place string) (any, *gqlerror.Error) {
+// coercion reads the value of a variable of an operation.
+type coercion struct {
+	*server
+	op       *ast.OperationDefinition
+	variable *ast.VariableDefinition
+}
+
+// to reads a value of the type; standard is what stands for it when it is left out, nil for nothing.
+func (c *coercion) to(t *ast.Type, standard *ast.Value, value any, place string) (any, *gqlerror.Error) {
 	if value == nil {
 		if t.NonNull {
-			return nil, s.unexpected(t, value, place)
+			return nil, c.unexpectedNull(t, standard, place)
 		}
 		return nil, nil
 	}
 	if t.Elem != nil {
 		list, ok := value.([]any)
 		if !ok {
-			one, e := s.coerceTo(t.Elem, value, place)
+			one, e := c.to(t.Elem, nil, value, place)
 			return []any{one}, e
 		}
 		out := make([]any, len(list))
 		for i, x := range list {
 			var e *gqlerror.Error
-			if out[i], e = s.coerceTo(t.Elem, x, fmt.Sprintf("%s[%d]", place, i)); e != nil {
+			if out[i], e = c.to(t.Elem, nil, x, fmt.Sprintf("%s[%d]", place, i)); e != nil {
 				return nil, e
 			}
 		}
 		return out, nil
 	}
-	switch def := s.schema.Types[t.NamedType]; def.Kind {
+	switch def := c.schema.Types[t.NamedType]; def.Kind {
 	case ast.Enum:
-		return s.coerceCode(t, def, value, place)
+		return c.code(t, def, value, place)
 	case ast.InputObject:
-		return s.coerceObject(t, def, value, place)
+		return c.object(t, def, value, place)
 	default:
-		return s.coerceScalar(t, value, place)
+		return c.scalar(t, value, place)
 	}
 }
 
-func (s *server) coerceCode(t *ast.Type, enum *ast.Definition, value any, place string) (any, *gqlerror.Error) {
+func (c *coercion) code(t *ast.Type, enum *ast.Definition, value any, place string) (any, *gqlerror.Error) {
 	code, ok := value.(string)
 	if !ok {
-		return nil, s.unexpected(t, value, place)
+		return nil, c.unexpected(t, value, place)
 	}
 	if enum.EnumValues.ForName(code) == nil {
 		code = shorten(code, 50)
 		var codes []string
-		for _, c := range enum.EnumValues {
-			codes = append(codes, c.Name)
+		for _, v := range enum.EnumValues {
+			codes = append(codes, v.Name)
 		}
 		suggestion := fault.Suggest(code, codes)
 		if !strings.Contains(suggestion, "did you mean") {
@@ -120,10 +128,10 @@ func (s *server) coerceCode(t *ast.Type, enum *ast.Definition, value any, place 
 	return code, nil
 }
 
-func (s *server) coerceObject(t *ast.Type, def *ast.Definition, value any, place string) (any, *gqlerror.Error) {
+func (c *coercion) object(t *ast.Type, def *ast.Definition, value any, place string) (any, *gqlerror.Error) {
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, s.unexpected(t, value, place)
+		return nil, c.unexpected(t, value, place)
 	}
 	var fields, unknown []string
 	for _, f := range def.Fields {
@@ -150,20 +158,20 @@ func (s *server) coerceObject(t *ast.Type, def *ast.Definition, value any, place
 					return nil, refused(fault.Invalid, "%s: its default cannot be read: %v", within, err)
 				}
 			case f.Type.NonNull:
-				return nil, refused(fault.Invalid, "%s: %s was expected, and the field is not given", within, s.article(f.Type))
+				return nil, refused(fault.Invalid, "%s: %s was expected, and the field is not given", within, c.article(f.Type))
 			default:
 				continue
 			}
 		}
 		var e *gqlerror.Error
-		if out[f.Name], e = s.coerceTo(f.Type, x, within); e != nil {
+		if out[f.Name], e = c.to(f.Type, f.DefaultValue, x, within); e != nil {
 			return nil, e
 		}
 	}
 	return out, nil
 }
 
-func (s *server) coerceScalar(t *ast.Type, value any, place string) (any, *gqlerror.Error) {
+func (c *coercion) scalar(t *ast.Type, value any, place string) (any, *gqlerror.Error) {
 	number, isNumber := "", true
 	switch v := value.(type) {
 	case json.Number:
@@ -180,14 +188,14 @@ func (s *server) coerceScalar(t *ast.Type, value any, place string) (any, *gqler
 		if !isNumber {
 			break
 		}
-		f, err := strconv.ParseFloat(number, 64)
-		if err != nil || f < math.MinInt32 || f > math.MaxInt32 {
-			return nil, refused(fault.Invalid, "%s: an Int is from -2,147,483,648 to 2,147,483,647, got %s", place, shorten(number, 50))
-		}
-		if f != math.Trunc(f) {
+		n, isWhole, inRange := whole(number)
+		if !isWhole {
 			return nil, refused(fault.Invalid, "%s: an Int was expected, a number without a fraction, got %s", place, shorten(number, 50))
 		}
-		return int64(f), nil
+		if !inRange {
+			return nil, refused(fault.Invalid, "%s: an Int is from -2,147,483,648 to 2,147,483,647, got %s", place, shorten(number, 50))
+		}
+		return n, nil
 	case "Float":
 		if !isNumber {
 			break
@@ -215,15 +223,64 @@ func (s *server) coerceScalar(t *ast.Type, value any, place string) (any, *gqler
 	default: // a scalar of the schema's own reads its values itself
 		return value, nil
 	}
-	return nil, s.unexpected(t, value, place)
+	return nil, c.unexpected(t, value, place)
+}
+
+// whole reads a JSON number that has no fraction and is in the range of 32 bits, to the last digit: a Float
+// would take 2147483647.0000000001 for 2147483647, and 1e-400 for 0.
+func whole(number string) (n int64, isWhole, inRange bool) {
+	mantissa, exponent := number, 0
+	if i := strings.IndexAny(number, "eE"); i >= 0 {
+		mantissa = number[:i]
+		exponent, _ = strconv.Atoi(number[i+1:]) // one out of range is the largest or smallest int
+		exponent = min(max(exponent, -1<<40), 1<<40)
+	}
+	sign := ""
+	if strings.HasPrefix(mantissa, "-") {
+		sign, mantissa = "-", mantissa[1:]
+	}
+	integer, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.TrimLeft(integer+fraction, "0")
+	kept := strings.TrimRight(digits, "0")
+	exponent += len(digits) - len(kept) - len(fraction)
+	switch {
+	case kept == "":
+		return 0, true, true
+	case exponent < 0:
+		return 0, false, false
+	case len(kept)+exponent > 10: // digits of 2147483648
+		return 0, true, false
+	}
+	n, err := strconv.ParseInt(sign+kept+strings.Repeat("0", exponent), 10, 64)
+	return n, true, err == nil && n >= math.MinInt32 && n <= math.MaxInt32
+}
+
+// unexpectedNull says what was expected in place of null, for which argument, and what to do.
+func (c *coercion) unexpectedNull(t *ast.Type, standard *ast.Value, place string) *gqlerror.Error {
+	use := c.use()
+	var advice string
+	switch isWhole := place == "variable $"+c.variable.Variable; {
+	case standard != nil:
+		advice = "; leave it out, and " + standard.String() + " is used"
+	case !isWhole && strings.HasSuffix(place, "]"):
+		advice = "; leave it out"
+	case !isWhole || use.expected == nil:
+		advice = "; it must be given"
+	case use.standard != nil || !use.expected.NonNull:
+		advice = "; declare it as " + strings.TrimSuffix(t.String(), "!") + " and leave it out"
+		if use.standard != nil {
+			advice += ", and " + use.standard.String() + " is used"
+		}
+	default:
+		advice = "; it must be given"
+	}
+	return refused(fault.Invalid, "%s: %s was expected, got null for %s%s", place, c.article(t), use.place, advice)
 }
 
 // unexpected says what was expected at the place and what is there.
-func (s *server) unexpected(t *ast.Type, value any, place string) *gqlerror.Error {
+func (c *coercion) unexpected(t *ast.Type, value any, place string) *gqlerror.Error {
 	var got, hint string
 	switch v := value.(type) {
-	case nil:
-		got = "null"
 	case string:
 		got = fmt.Sprintf("the text %q", shorten(v, 50))
 		if n := json.Number(v); t.NamedType == "Int" || t.NamedType == "Float" {
@@ -245,7 +302,7 @@ func (s *server) unexpected(t *ast.Type, value any, place string) *gqlerror.Erro
 			hint = "; put it in quotation marks"
 		}
 	}
-	return refused(fault.Invalid, "%s: %s was expected, got %s%s", place, s.article(t), got, hint)
+	return refused(fault.Invalid, "%s: %s was expected, got %s%s", place, c.article(t), got, hint)
 }
 
 // article names a value of the type, e.g. "an Int" or "a code of Sex".
