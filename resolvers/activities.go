@@ -21,6 +21,11 @@ func notEmpty[T any](field string, list []T) error {
 	return nil
 }
 
+// notOf is the error of a filter on an area or a plan, asked of another, that nothing can match.
+func notOf(field, name string) error {
+	return fault.Invalidf("%s names others than %s, of which this is asked, so that nothing matches; leave it out", field, name)
+}
+
 // once returns an error if a dimension stands twice.
 func once[T ~string](by []T) error {
 	for i, d := range by {
@@ -60,6 +65,12 @@ func (r *Resolver) activities(where *model.ActivityFilter, area *store.Area, pla
 			return nil, fault.NotFoundf("no plan %q in this data set; `plans` lists them", id)
 		}
 		plans = append(plans, own)
+	}
+	switch {
+	case area != nil && where.Area != nil && !slices.Contains(areas, area.ID):
+		return nil, notOf("area", area.Name)
+	case plan != nil && where.Plan != nil && !slices.Contains(plans, plan.ID):
+		return nil, notOf("plan", plan.Name)
 	}
 	out := []*model.Activity{}
 	for _, a := range all {

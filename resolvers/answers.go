@@ -104,6 +104,11 @@ func (r *Resolver) cohortOf(ctx context.Context, area *store.Area, name string, 
 	if err != nil {
 		return nil, err
 	}
+	for _, c := range f.Conditions {
+		if c.Dimension == dimension && !slices.Contains(c.Areas, area.ID) {
+			return nil, notOf("area", area.Name)
+		}
+	}
 	fc := graphql.GetFieldContext(ctx)
 	key := fmt.Sprintf("%s of an area, selected at byte %d", cohortKey(name, f), fc.Field.Position.Start)
 	sc := scopeOf(ctx)

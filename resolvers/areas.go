@@ -73,6 +73,11 @@ func (r *Resolver) areas(where *model.AreaFilter) ([]*model.Area, error) {
 	if where == nil {
 		where = &model.AreaFilter{}
 	}
+	for _, err := range []error{notEmpty("ids", where.Ids), notEmpty("municipality", where.Municipality), notEmpty("region", where.Region)} {
+		if err != nil {
+			return nil, err
+		}
+	}
 	var codes []string
 	for _, m := range where.Municipality {
 		code := strings.TrimPrefix(m, "Municipality:")
@@ -151,6 +156,11 @@ func (r *Resolver) plans(where *model.PlanFilter) ([]*model.Plan, error) {
 	}
 	if where == nil {
 		where = &model.PlanFilter{}
+	}
+	for _, err := range []error{notEmpty("area", where.Area), r.checkYear(where.ActiveIn)} {
+		if err != nil {
+			return nil, err
+		}
 	}
 	var ids []string
 	for _, id := range where.Area {

@@ -199,6 +199,12 @@ func decomposition(s *sides, by []string, method model.DecompositionMethod, comp
 	if len(by) == 0 {
 		return nil, fault.Invalidf("`by` is empty; give at least one dimension that composition is made of")
 	}
+	switch {
+	case method == model.DecompositionMethodKitagawa && reference != model.DecompositionReferencePooled:
+		return nil, fault.Invalidf("KITAGAWA has no reference such as %s; leave `reference` out, or ask OAXACA_BLINDER", reference)
+	case components == 3 && reference != model.DecompositionReferencePooled && reference != model.DecompositionReferenceOther:
+		return nil, fault.Invalidf("three components are seen from the other cohort, not by the reference %s; leave `reference` out, or ask for two", reference)
+	}
 	gap := stats.Gap(stats.Total(s.a), stats.Total(s.b), stats.Total(s.shared), level)
 	out := &model.Decomposition{Method: method, Gap: derived(gap)}
 	switch method {
@@ -281,6 +287,9 @@ func contribution(by []string, dimensions []stats.Dimension, dimension, category
 func standardisation(s *sides, method model.StandardisationMethod, standard model.StandardPopulation, level float64) (*model.Standardisation, error) {
 	standardise := stats.Standardise
 	if method == model.StandardisationMethodIndirect {
+		if standard == model.StandardPopulationBoth {
+			return nil, fault.Invalidf("INDIRECT has the composition of this cohort, not of %s; leave `standard` out, or ask DIRECT", standard)
+		}
 		standardise = stats.StandardiseIndirectly
 	}
 	d, err := standardise(s.a, s.b, stats.StandardiseOptions{Level: level, Standard: standards[standard], Shared: s.shared, Dimensions: s.dimensions})
@@ -369,6 +378,9 @@ func ratio(s *sides, level float64) (*model.Estimate, error) {
 }
 
 func equivalence(s *sides, margin, level float64) (*model.EquivalenceTest, error) {
+	if margin >= 1 {
+		return nil, fault.Invalidf("margin %g is not below 1, and no gap of shares is larger; 0.02 is 2 percentage points", margin)
+	}
 	gap := stats.Gap(stats.Total(s.a), stats.Total(s.b), stats.Total(s.shared), level)
 	t, err := stats.TestEquivalence(gap, margin, level)
 	if err != nil {

@@ -38,7 +38,22 @@ func (r *Resolver) filter(table *contract.Table, where map[string]any) (store.Fi
 	if any != nil {
 		f.WithAny = [][]*contract.Indicator{any}
 	}
-	return f, err
+	if err != nil {
+		return f, err
+	}
+	return f, contradicted(f, any)
+}
+
+// contradicted returns an error for indicators that are asked for and excluded at once, which nobody can be.
+func contradicted(f store.Filter, any []*contract.Indicator) error {
+	excluded := func(i *contract.Indicator) bool { return slices.Contains(f.Without, i) }
+	if i := slices.IndexFunc(f.With, excluded); i >= 0 {
+		return fault.Invalidf("%s stands in both with and without, and nobody is both; leave it out of one", f.With[i].Name)
+	}
+	if len(any) > 0 && !slices.ContainsFunc(any, func(i *contract.Indicator) bool { return !excluded(i) }) {
+		return fault.Invalidf("all of withAny stands in without too, and nobody is both; leave it out of one")
+	}
+	return nil
 }
 
 // unset says whether a field of a filter was left out or is null, which narrows nothing; gqlgen

@@ -94,7 +94,7 @@ type AreaEdge struct {
 	Cursor string `json:"cursor"`
 }
 
-// Every field narrows the list.
+// Every field narrows the list; a list means any of its values; an empty list is an error.
 type AreaFilter struct {
 	// Areas with one of these ids.
 	Ids []string `json:"ids,omitempty"`
@@ -585,11 +585,11 @@ type PlanEdge struct {
 	Cursor string `json:"cursor"`
 }
 
-// Every field narrows the list.
+// Every field narrows the list; a list means any of its values; an empty list is an error.
 type PlanFilter struct {
 	// Plans that cover one of these areas.
 	Area []string `json:"area,omitempty"`
-	// Plans active on some day of this year; a plan without a start or an end is open there.
+	// Plans active on some day of this year, one of the data set; a plan without a start or an end is open there.
 	ActiveIn *int `json:"activeIn,omitempty"`
 }
 

@@ -144,7 +144,7 @@ func (s *Store) check(q Query) error {
 	}
 	for i, d := range q.By {
 		if slices.Contains(q.By[:i], d) {
-			return fault.Invalidf("%s stands twice in `by`; once was expected", d.Name)
+			return fault.Invalidf("%s stands twice among the dimensions asked for; once was expected", d.Name)
 		}
 	}
 	for _, d := range slices.Concat(q.By, q.Where.Dimensions()) {

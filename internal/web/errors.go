@@ -62,7 +62,7 @@ func withoutRepeats(ours, validator gqlerror.List) gqlerror.List {
 		said[e.Locations[0]] = true
 	}
 	return append(ours, slices.DeleteFunc(validator, func(e *gqlerror.Error) bool {
-		return e.Rule == "ValuesOfCorrectType" && len(ours) > 0 && (said[e.Locations[0]] || ofVariable.MatchString(e.Message))
+		return e.Rule == "ValuesOfCorrectType" && len(ours) > 0 && len(e.Locations) > 0 && (said[e.Locations[0]] || ofVariable.MatchString(e.Message))
 	})...)
 }
 

@@ -106,7 +106,7 @@ func schema(c *contract.Contract) string {
 		fmt.Fprintf(&b, "  %s\n  %s: %s\n", quote(d.Definition.EN), d.Filter, kind)
 	}
 	fmt.Fprintf(&b, "  %s\n  with: [Indicator!]\n", quote("Only observations known to have all of these."))
-	fmt.Fprintf(&b, "  %s\n  without: [Indicator!]\n", quote("Only observations known to have none of these."))
+	fmt.Fprintf(&b, "  %s\n  without: [Indicator!]\n", quote("Only observations known to have none of these. One that is in with too is an error."))
 	fmt.Fprintf(&b, "  %s\n  withAny: [Indicator!]\n}\n", quote("Only observations known to have at least one of these. One that is known is enough, whatever is unknown of the others; an observation of which none is known to be there is left out, be it without them or unknown."))
 	return b.String()
 }
