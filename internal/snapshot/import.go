@@ -175,7 +175,7 @@ func (s *staged) load(t recipeTable) error {
 	if err != nil {
 		return s.wrongSelect(t, err)
 	}
-	f := &facts{Table: t.Table, view: quoteName("facts of " + t.Name), exact: map[string]bool{}}
+	f := &facts{Table: t.Table, view: quoteName("facts of " + t.Name), exact: map[string]bool{}, reads: selected.reads}
 	kinds, ok := s.columns(t, f, columns)
 	if !ok {
 		return nil
@@ -452,7 +452,7 @@ func typed(c *contract.Column, kind string) string {
 		if nested || strings.HasPrefix(kind, "DATE") || strings.HasPrefix(kind, "TIME") {
 			return ""
 		}
-		return fmt.Sprintf("TRY_CAST(%s AS BOOLEAN)", text)
+		return yesOrNo(text)
 	case contract.Date:
 		switch {
 		case strings.HasPrefix(kind, "TIMESTAMP"):

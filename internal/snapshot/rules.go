@@ -28,6 +28,24 @@ type facts struct {
 	columns []*contract.Column
 	exact   map[string]bool // columns that came in the contract's type
 	located bool            // _row leads to the row; messages need no key of a person's row
+	reads   []read          // the files that its SELECT reads
+}
+
+// readsCSV reports whether all files that the table comes from are CSV.
+func (f *facts) readsCSV() bool {
+	return len(f.reads) > 0 && !slices.ContainsFunc(f.reads, func(r read) bool { return !strings.HasPrefix(r.function, "read_csv") })
+}
+
+// stated returns the value of an argument by which the recipe reads all files of the table, or "".
+func (f *facts) stated(argument string) string {
+	value := ""
+	for i, r := range f.reads {
+		if i > 0 && r.stated[argument] != value {
+			return ""
+		}
+		value = r.stated[argument]
+	}
+	return value
 }
 
 func (f *facts) has(column string) bool {
@@ -79,7 +97,7 @@ func (k *checker) all() error {
 		if f == nil {
 			continue
 		}
-		for _, rule := range []func(*facts) error{k.rowRules, k.codes, k.duplicates, k.sizes, k.repeated, k.references, k.settings, k.recordKeys, k.jumps, k.units, k.scales, k.swapped, k.offTheList, k.names} {
+		for _, rule := range []func(*facts) error{k.rowRules, k.codes, k.duplicates, k.sizes, k.counts, k.repeated, k.totals, k.references, k.settings, k.recordKeys, k.jumps, k.units, k.scales, k.swapped, k.offTheList, k.names, k.alike, k.years} {
 			if err := rule(f); err != nil {
 				return fmt.Errorf("table %s: %w", t.Name, err)
 			}
@@ -168,7 +186,7 @@ func (k *checker) rowRules(f *facts) error {
 			checks = append(checks, check{rule{column: c.Name, name: r, severity: severity, message: message}, where})
 		}
 		if !f.exact[c.Name] {
-			add("type", Error, fmt.Sprintf("%s IS NOT NULL AND %s IS NULL", given, name), func(value, _ string) string { return wrongType(c, value) })
+			add("type", Error, fmt.Sprintf("%s IS NOT NULL AND %s IS NULL", given, name), func(value, _ string) string { return f.wrongType(c, value) })
 		}
 		if !c.Optional {
 			add("empty", Error, given+" IS NULL", func(_, _ string) string { return "this is empty, and the contract requires " + describeColumn(c) })
@@ -181,7 +199,13 @@ func (k *checker) rowRules(f *facts) error {
 			outside = append(outside, fmt.Sprintf("%s > %s", name, strconv.FormatFloat(c.Max, 'f', -1, 64)))
 		}
 		if len(outside) > 0 {
-			add("range", Error, strings.Join(outside, " OR "), func(value, _ string) string { return fmt.Sprintf("%s is not %s", value, c.Bounds()) })
+			add("range", Error, strings.Join(outside, " OR "), func(value, _ string) string {
+				hint := ""
+				if c.Unit == "years" {
+					hint = suggestRest(value)
+				}
+				return fmt.Sprintf("%s is not %s%s", value, c.Bounds(), hint)
+			})
 		}
 	}
 	if f.Person != "" && f.has(f.Person) && f.has("n") {
@@ -250,7 +274,7 @@ func (k *checker) codes(f *facts) error {
 		err := k.list(f, rule{column: c.Name, name: "code", severity: Error,
 			rows: fmt.Sprintf("SELECT _at, %s AS value, NULL AS extra FROM %s WHERE %s", raw(c.Name), f.view, where),
 			message: func(value, _ string) string {
-				return fmt.Sprintf("%q is no code of %s%s", value, c.Codes.Name, suggestCode(value, c.Codes, codes))
+				return fmt.Sprintf("%q is no code of %s%s", value, c.Codes.Name, f.suggestCode(c, value, codes))
 			}})
 		if err != nil {
 			return err
@@ -259,7 +283,7 @@ func (k *checker) codes(f *facts) error {
 	return nil
 }
 
-var typeNames = map[contract.Type]string{contract.Int: "a whole number", contract.Decimal: "a number", contract.Bool: "true or false",
+var typeNames = map[contract.Type]string{contract.Int: "a whole number", contract.Decimal: "a number", contract.Bool: "yes or no",
 	contract.String: "a text", contract.Strings: "a list of texts", contract.Date: "a date YYYY-MM-DD"}
 
 // describeColumn says what a column holds.
@@ -277,42 +301,54 @@ func describeColumn(c *contract.Column) string {
 	return text
 }
 
-func wrongType(c *contract.Column, value string) string {
+// wrongType says why a value is not what its column holds, and what would be read.
+func (f *facts) wrongType(c *contract.Column, value string) string {
 	hint := ""
 	value = strings.TrimSpace(value)
-	number := c.Type == contract.Int || c.Type == contract.Decimal
+	round := ""
+	if c.Type == contract.Int {
+		round = ", and round it"
+	}
 	switch {
-	case slices.Contains(missingMarks, strings.ToUpper(value)):
-		hint = fmt.Sprintf("; if it marks a missing value, read the file with read_csv('…', nullstr = ['', %s])", quoteText(value))
+	case isTotal(value):
+		hint = suggestTotal(value, nil)
+	case isNumber(c) && f.notFinite(value) != "":
+		hint = f.notFinite(value)
+	case f.suggestMissing(c, value) != "":
+		hint = f.suggestMissing(c, value)
+	case c.Type == contract.Int && pointsPartThousands(value) && f.stated("decimal_separator") == ",":
+		hint = f.suggestThousands()
 	case c.Type == contract.Int && pointsPartThousands(value):
 		hint = "; if points part thousands, read the file with read_csv('…', decimal_separator = ',', thousands = '.'); else write round(column::DOUBLE)"
 	case c.Type == contract.Int && looksLike(decimalNumber, value):
 		hint = "; write round(column), or 1000 * column if these are thousands"
-	case number && looksLike(commaNumber, value):
-		hint = "; read the file with read_csv('…', decimal_separator = ','), or with all_varchar write replace(column, ',', '.')"
-		if c.Type == contract.Int {
-			hint += ", and round it"
-		}
+	case c.Type == contract.Int && looksLike(commaThousands, value):
+		hint = "; if commas part thousands, write replace(column, ',', ''); if it is a decimal comma, write round(replace(column, ',', '.')::DOUBLE)"
+	case isNumber(c) && looksLike(commaNumber, value):
+		hint = f.suggestComma(value) + round
+	case isNumber(c):
+		hint = f.suggestAttached(c, value)
 	case c.Type == contract.Date && looksLike(dayFirst, value) && !inCalendar(value):
 		hint = "; read day, month, year, the calendar has no such day, and one such value makes a text of the whole column"
+	case c.Type == contract.Date && looksLike(dayFirst, value) && f.stated("dateformat") != "":
+		hint = fmt.Sprintf("; the file is read with dateformat = %s: is one of its values written otherwise?", quoteText(f.stated("dateformat")))
 	case c.Type == contract.Date && looksLike(dayFirst, value):
 		hint = "; read the file with read_csv('…', dateformat = '%d-%m-%Y'), with the points or slashes of the file"
 	case c.Type == contract.Bool:
-		hint = "; 1, 0, true and false are read, and of other marks write column = 'J'"
+		hint = suggestYesOrNo(value)
 	case c.Type == contract.Strings:
 		hint = "; a text is split with string_split(column, ';')"
 	}
 	return fmt.Sprintf("%q is not %s%s", value, typeNames[c.Type], hint)
 }
 
-// missingMarks are what statistical systems and publishers write for a value that is missing.
-var missingMarks = []string{".", "..", "-", "NA", "N/A", "NAN", "NULL", "NONE"}
-
 // Forms of numbers and dates that are common, and that the contract's types do not read.
 const (
 	decimalNumber = `[+-]?\d+\.\d+`
 	commaNumber   = `[+-]?\d+(\.\d{3})*,\d+`
-	dayFirst      = `\d{1,2}[-./]\d{1,2}[-./]\d{2,4}`
+	// Commas after each three digits, as thousands are written in English; 1,000 may be either.
+	commaThousands = `[+-]?[1-9]\d{0,2}(,\d{3})+`
+	dayFirst       = `\d{1,2}[-./]\d{1,2}[-./]\d{2,4}`
 	// Points after each three digits, as thousands are written in Danish; 1.000 may be either.
 	pointedThousands = `[+-]?[1-9]\d{0,2}(\.\d{3})+`
 )
@@ -334,11 +370,21 @@ func inCalendar(value string) bool {
 
 func pointsPartThousands(value string) bool { return looksLike(pointedThousands, value) }
 
-// suggestCode suggests the code that a value means: by its spelling or its label.
-func suggestCode(value string, l *contract.Codelist, codes []string) string {
+// suggestCode suggests the code that a value means: by its spelling or its label. What is known for
+// the mark of a total, or of a missing value, is no misspelt code.
+func (f *facts) suggestCode(column *contract.Column, value string, codes []string) string {
 	plain := strings.ToLower(strings.TrimSpace(norm.NFC.String(value)))
+	if total := suggestTotal(value, column.Codes); total != "" {
+		return total
+	}
+	if missing := f.suggestMissing(column, strings.TrimSpace(value)); missing != "" && column.Optional {
+		return missing
+	}
 	best, nearest := "", len([]rune(plain))/3+1
-	for _, c := range l.Codes {
+	for _, c := range column.Codes.Codes {
+		if code, _, ok := strings.Cut(plain, " "); ok && code == strings.ToLower(c.Code) {
+			return fmt.Sprintf("; its code is %s (%s): write split_part(column, ' ', 1)", c.Code, c.Label.EN)
+		}
 		for _, name := range []string{c.Code, c.Label.DA, c.Label.EN} {
 			if d := levenshtein.ComputeDistance(plain, strings.ToLower(name)); d < nearest {
 				best, nearest = fmt.Sprintf("; did you mean %s (%s)?", c.Code, c.Label.EN), d
@@ -465,7 +511,11 @@ func (k *checker) references(f *facts) error {
 		err := k.list(f, rule{column: c.Name, name: "reference", severity: Error,
 			rows: fmt.Sprintf("SELECT _at, value, NULL AS extra FROM (%s) AS given WHERE value IS NOT NULL AND NOT EXISTS (SELECT 1 FROM %s AS other WHERE other.%s = value)", values, other.view, quoteName(column)),
 			message: func(value, _ string) string {
-				return fmt.Sprintf("%q is no %s of the table %s", value, column, table)
+				total := ""
+				if isTotal(value) {
+					total = suggestTotal(value, nil)
+				}
+				return fmt.Sprintf("%q is no %s of the table %s%s", value, column, table, total)
 			}})
 		if err != nil {
 			return err

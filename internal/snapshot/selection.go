@@ -35,6 +35,8 @@ type read struct {
 	encoding bool // the recipe states the encoding
 	skips    bool // the recipe leaves out lines at the top, or says what to take for them
 	lenient  bool // the recipe wants unreadable lines ignored
+
+	stated map[string]string // the arguments that the recipe states, with their values where plain
 }
 
 // The columns in which a recipe may itself say where a row comes from.
@@ -210,9 +212,13 @@ func (p *preparer) prepare(o object) {
 	if !slices.Contains(fileReaders, name) || len(arguments) == 0 {
 		return
 	}
-	r, collects, before := read{function: name}, false, len(p.reads)
+	r, collects, before := read{function: name, stated: map[string]string{}}, false, len(p.reads)
 	for _, a := range arguments[1:] {
-		switch strings.ToLower(columnName(child(a, "left"))) {
+		argument := strings.ToLower(columnName(child(a, "left")))
+		if r.stated[argument] = "stated"; str(child(child(a, "right"), "value"), "value") != "" {
+			r.stated[argument] = str(child(child(a, "right"), "value"), "value")
+		}
+		switch argument {
 		case "encoding":
 			r.encoding = true
 		case "skip", "comment":
