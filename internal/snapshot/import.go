@@ -192,6 +192,9 @@ func (s *staged) load(t recipeTable) error {
 			return err
 		}
 	}
+	if err := s.folded(t, selected.folds); err != nil {
+		return err
+	}
 	rejected, err := s.rejected(selected)
 	if err != nil || rejected {
 		return err

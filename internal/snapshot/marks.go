@@ -151,31 +151,3 @@ func (f *facts) notFinite(value string) string {
 	}
 	return ""
 }
-
-// Texts that are yes or no, in small letters: of Danish and English, of registers and programs.
-var (
-	yesWords = []string{"true", "t", "yes", "y", "ja", "j", "sand", "1", "1.0"}
-	noWords  = []string{"false", "f", "no", "n", "nej", "falsk", "0", "0.0"}
-)
-
-// yesOrNo writes the yes or no that a text means; null where it is neither.
-func yesOrNo(text string) string {
-	in := func(words []string) string {
-		var quoted []string
-		for _, w := range words {
-			quoted = append(quoted, quoteText(w))
-		}
-		return strings.Join(quoted, ", ")
-	}
-	return fmt.Sprintf("CASE WHEN lower(%[1]s) IN (%[2]s) THEN true WHEN lower(%[1]s) IN (%[3]s) THEN false END", text, in(yesWords), in(noWords))
-}
-
-// suggestYesOrNo says how a text is read that is neither yes nor no.
-func suggestYesOrNo(value string) string {
-	const known = "J and N, ja and nej, Y and N, yes and no, T and F, true and false, 1 and 0 are read"
-	if value == "2" || value == "2.0" {
-		one := strings.Replace(value, "2", "1", 1)
-		return fmt.Sprintf("; %s. If 1 is yes and 2 is no, write CASE column::VARCHAR WHEN %s THEN 'yes' WHEN %s THEN 'no' ELSE column::VARCHAR END", known, quoteText(one), quoteText(value))
-	}
-	return fmt.Sprintf("; %s. If it is one of them, write CASE column::VARCHAR WHEN %s THEN 'yes' ELSE column::VARCHAR END, or 'no'; if it is not known, nullif(column::VARCHAR, %s)", known, quoteText(value), quoteText(value))
-}

@@ -25,6 +25,7 @@ type selection struct {
 	origin string // a SELECT of _file and _row from the file that traced rows come from; or ""
 	reads  []read
 	csvs   []*csvRead
+	folds  []folding
 }
 
 // read is a file, or a pattern of files, that a selection reads.
@@ -100,7 +101,7 @@ func parseSelect(ctx context.Context, conn *sql.Conn, text, folder string) (*sel
 	if p.err != nil {
 		return nil, p.err
 	}
-	s := &selection{reads: p.reads, csvs: p.csvs}
+	s := &selection{reads: p.reads, csvs: p.csvs, folds: p.foldings(node)}
 	if s.text, err = p.write(node); err != nil {
 		return nil, err
 	}
