@@ -41,7 +41,7 @@ func (k *checker) totals(f *facts) error {
 	if f.has(f.Person) {
 		groups += " AND " + quoteName(f.Person) + " IS NULL"
 	}
-	t := &totalled{checker: k, facts: f, groups: groups, relation: quoteName("groups of " + f.Name)}
+	t := &totalled{checker: k, facts: f, groups: groups, relation: quoteName("groups of " + f.Name), named: quoteName("totals of " + f.Name)}
 	for _, c := range f.columns {
 		switch {
 		case c.Name == f.Person || c.Name == "n" || c.Secret:
@@ -71,6 +71,7 @@ type totalled struct {
 	groups       string             // the condition for a row that is a group
 	fixed, split []*contract.Column // what tells groups apart: columns always filled, and those that may be empty
 	relation     string             // the groups by these columns: mask, n, largest and rows
+	named        string             // the rows that are listed already
 }
 
 // mask writes the set of split columns in which a row tells nothing, as bits.
@@ -106,9 +107,14 @@ func (t *totalled) find() (err error) {
 		t.relation, strings.Join(columns, ", "), t.view, t.groups)); err != nil {
 		return err
 	}
+	if _, err := t.conn.ExecContext(t.ctx, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s (_at BIGINT)", t.named)); err != nil {
+		return err
+	}
 	defer func() {
-		if _, dropErr := t.conn.ExecContext(t.ctx, "DROP TABLE IF EXISTS "+t.relation); err == nil {
-			err = dropErr
+		for _, table := range []string{t.relation, t.named} {
+			if _, dropErr := t.conn.ExecContext(t.ctx, "DROP TABLE IF EXISTS "+table); err == nil {
+				err = dropErr
+			}
 		}
 	}()
 	rows, err := t.conn.QueryContext(t.ctx, fmt.Sprintf("SELECT mask FROM %s GROUP BY mask ORDER BY sum(n) DESC, mask LIMIT %d", t.relation, patterns))
@@ -133,12 +139,14 @@ func (t *totalled) find() (err error) {
 	for _, whole := range masks {
 		found := false
 		for _, part := range slices.Backward(masks) {
-			if found || part&^whole != 0 || part == whole {
+			if part&^whole != 0 || part == whole {
 				continue
 			}
-			if found, err = t.compare(whole, part); err != nil {
+			more, err := t.compare(whole, part)
+			if err != nil {
 				return err
 			}
+			found = found || more
 		}
 		if !found {
 			if _, err = t.compare(whole, whole); err != nil {
@@ -170,25 +178,25 @@ func (t *totalled) compare(whole, part uint64) (found bool, err error) {
 	// For each cell of what the totals tell: the largest row, what all its rows count, and what the
 	// rows that tell more count: those of part, and those between the two, such as groups of unknown.
 	// The largest row is the sum of the others, with or without those of unknown; or all rows are,
-	// since there are totals of several levels, such as the regions' and the country's.
+	// once or, since there are levels such as the regions and the country, several times.
 	cells := fmt.Sprintf(`SELECT *, largest = detail AS exact, false AS levels, false AS near
 		FROM (SELECT %s, sum(n) AS n, max(largest) AS largest, sum(n) - max(largest) AS detail, 0 AS between, sum(rows) - 1 AS parts
 			FROM %s WHERE mask = %d GROUP BY ALL)`, list, t.relation, whole)
 	if whole != part {
 		cells = fmt.Sprintf(`SELECT *, largest IN (detail, detail + between, detail + n - largest) AS exact,
-				detail > 0 AND n %% greatest(detail, 1) = 0 AND n // greatest(detail, 1) BETWEEN 2 AND rows AS levels,
+				detail > 0 AND n %% greatest(detail, 1) = 0 AND n // greatest(detail, 1) BETWEEN 1 AND rows AS levels,
 				abs(largest - detail) <= least(%d * (parts + 1), %g * largest) AS near
 			FROM (SELECT %[3]s, sum(n) AS n, max(largest) AS largest, sum(rows) AS rows FROM %[4]s WHERE mask = %[5]d GROUP BY ALL)
 			JOIN (SELECT %[3]s, coalesce(sum(n) FILTER (mask = %[6]d), 0) AS detail, coalesce(sum(n) FILTER (mask <> %[6]d), 0) AS between, count(*) FILTER (n > 0) AS parts
 				FROM %[4]s WHERE mask <> %[5]d AND mask & %[6]d = %[6]d AND mask | %[5]d = %[5]d GROUP BY ALL) USING (%[3]s)`,
 			roundedBy, nearTotal, list, t.relation, whole, part)
 	}
-	cells = "SELECT * FROM (" + cells + ") WHERE largest > 1 AND detail > 0"
+	cells = "SELECT * FROM (" + cells + ") WHERE detail > 0"
 	var evidence int64
 	var exact, near float64
 	if err := t.conn.QueryRowContext(t.ctx, fmt.Sprintf(`SELECT count(*),
 			coalesce(sum(largest) FILTER (exact OR levels) / sum(largest), 0), coalesce(sum(largest) FILTER (near OR exact OR levels) / sum(largest), 0)
-		FROM (%s) WHERE parts > 1`, cells)).Scan(&evidence, &exact, &near); err != nil {
+		FROM (%s) WHERE parts > 1 AND largest > 1`, cells)).Scan(&evidence, &exact, &near); err != nil {
 		return false, err
 	}
 	// Where most such rows are totals, so is one whose parts are hidden in some cell.
@@ -204,12 +212,16 @@ func (t *totalled) compare(whole, part uint64) (found bool, err error) {
 	if whole != part {
 		column = columnNames(over, ", ")
 	}
-	return true, t.list(t.facts, rule{column: column, name: "total", severity: Warning,
-		rows: fmt.Sprintf(`SELECT _at, fact.n AS value, (detail + CASE largest - detail WHEN between THEN between WHEN cell.n - largest THEN cell.n - largest ELSE 0 END)::VARCHAR AS extra
-			FROM (SELECT *, %s AS mask FROM %s WHERE %s) AS fact JOIN (SELECT * FROM (%s) WHERE %s) AS cell ON %s
-			WHERE fact.mask = %d AND (levels OR fact.n = largest)`,
-			t.mask(), t.view, t.groups, cells, condition, strings.Join(same, " AND "), whole),
-		message: func(value, sum string) string { return totalMessage(value, sum, over, meaning) }})
+	totals := fmt.Sprintf(`SELECT _at, fact.n AS value, (detail + CASE largest - detail WHEN between THEN between WHEN cell.n - largest THEN cell.n - largest ELSE 0 END)::VARCHAR AS extra
+		FROM (SELECT *, %s AS mask FROM %s WHERE %s) AS fact JOIN (SELECT * FROM (%s) WHERE %s) AS cell ON %s
+		WHERE fact.mask = %d AND (levels OR fact.n = largest) AND _at NOT IN (FROM %s)`,
+		t.mask(), t.view, t.groups, cells, condition, strings.Join(same, " AND "), whole, t.named)
+	if err := t.list(t.facts, rule{column: column, name: "total", severity: Warning, rows: totals,
+		message: func(value, sum string) string { return totalMessage(value, sum, over, meaning) }}); err != nil {
+		return false, err
+	}
+	_, err = t.conn.ExecContext(t.ctx, fmt.Sprintf("INSERT INTO %s SELECT _at FROM (%s)", t.named, totals))
+	return true, err
 }
 
 // emptyMeans reports whether an empty value of the column says something by the contract, as an
