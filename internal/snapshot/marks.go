@@ -141,13 +141,17 @@ func (f *facts) suggestAttached(c *contract.Column, value string) string {
 	return ""
 }
 
-// notFinite says what to do with a number that is none, as it comes from Parquet.
+// notFinite says what to do with a number that is none, or "".
 func (f *facts) notFinite(value string) string {
+	missing := "write CASE WHEN isfinite(column::DOUBLE) THEN column END"
+	if f.readsCSV() {
+		missing = "name it in nullstr as the file writes it, as in read_csv('…', nullstr = ['', 'NaN', 'Inf'])"
+	}
 	switch strings.TrimLeft(strings.ToLower(value), "+-") {
 	case "nan":
-		return "; it is NaN (not a number), as pandas and R often write a missing value: if so, write CASE WHEN isfinite(column::DOUBLE) THEN column END"
+		return "; it is NaN (not a number), as pandas and R often write a missing value: if so, " + missing
 	case "inf", "infinity":
-		return "; it is infinite, as after a division by zero: if that is to count as missing, write CASE WHEN isfinite(column::DOUBLE) THEN column END"
+		return "; it is infinite, as after a division by zero: if that is to count as missing, " + missing
 	}
 	return ""
 }
