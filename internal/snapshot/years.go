@@ -118,7 +118,7 @@ func (k *checker) counts(f *facts) error {
 const alikePeople = 5
 
 // alike: an indicator that is no for everyone, or yes for everyone, is often a code that was not
-// read for what it means.
+// read for what it means. Where all rows have one and the same code, that is what the table is of.
 func (k *checker) alike(f *facts) error {
 	type test struct{ column, name, yes, among string }
 	var tests []test
@@ -142,12 +142,19 @@ func (k *checker) alike(f *facts) error {
 		if f.Person != "" && f.has("n") {
 			n = "coalesce(n, 1)"
 		}
+		c := f.Column(i.column) // nil where it is of several
+		values := "0"
+		if c != nil {
+			values = "count(DISTINCT " + quoteName(c.Name) + ")"
+		}
 		var yes, no float64
-		if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT coalesce(sum(%[1]s) FILTER (%[2]s), 0)::DOUBLE, coalesce(sum(%[1]s) FILTER (NOT %[2]s), 0)::DOUBLE FROM %[3]s WHERE %[4]s",
-			n, i.yes, f.view, i.among)).Scan(&yes, &no); err != nil {
+		var different int64
+		if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT coalesce(sum(%[1]s) FILTER (%[2]s), 0)::DOUBLE, coalesce(sum(%[1]s) FILTER (NOT %[2]s), 0)::DOUBLE, %[5]s FROM %[3]s WHERE %[4]s",
+			n, i.yes, f.view, i.among, values)).Scan(&yes, &no, &different); err != nil {
 			return err
 		}
-		if yes+no < alikePeople || yes > 0 && no > 0 {
+		coded := c != nil && c.Codes != nil
+		if yes+no < alikePeople || yes > 0 && no > 0 || coded && different < 2 {
 			continue
 		}
 		answer := "no"
@@ -155,7 +162,7 @@ func (k *checker) alike(f *facts) error {
 			answer = "yes"
 		}
 		cause := "is a code of the file read as another?"
-		if c := f.Column(i.column); c != nil && c.Type == contract.Bool {
+		if !coded {
 			cause = fmt.Sprintf("is a code of the file read as what it does not mean? Leave %s as it is in the file, and each value that is not yes or no is named", i.column)
 		}
 		k.add(Finding{Severity: Warning, File: k.whole, Column: f.Name + "." + i.column, Rule: "alike", Value: answer, Rows: 1, Table: f.Name,
