@@ -83,18 +83,24 @@ func (t *totalled) mask() string {
 	return strings.Join(parts, " + ")
 }
 
-// told writes the value of a column, null where it is a code for unknown.
-func told(c *contract.Column) string {
-	name := quoteName(c.Name)
-	if c.Codes == nil {
-		return name
-	}
-	for _, code := range c.Codes.Codes {
-		if code.Unknown {
-			name = fmt.Sprintf("nullif(%s, %s)", name, quoteText(code.Code))
+// unknownCode returns the column's code for unknown, or "".
+func unknownCode(c *contract.Column) string {
+	if c.Codes != nil {
+		for _, code := range c.Codes.Codes {
+			if code.Unknown {
+				return code.Code
+			}
 		}
 	}
-	return name
+	return ""
+}
+
+// told writes the value of a column, null where it is the code for unknown.
+func told(c *contract.Column) string {
+	if code := unknownCode(c); code != "" {
+		return fmt.Sprintf("nullif(%s, %s)", quoteName(c.Name), quoteText(code))
+	}
+	return quoteName(c.Name)
 }
 
 // find compares the rows that are empty in some columns with those that are empty in fewer.
@@ -103,7 +109,8 @@ func (t *totalled) find() (err error) {
 	for _, c := range slices.Concat(t.fixed, t.split) {
 		columns = append(columns, told(c)+" AS "+quoteName(c.Name))
 	}
-	if _, err := t.conn.ExecContext(t.ctx, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS SELECT %s, sum(n) AS n, max(n) AS largest, count(*) AS rows FROM %s WHERE %s GROUP BY ALL",
+	if _, err := t.conn.ExecContext(t.ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE %s AS
+		SELECT %s, sum(n) AS n, max(n) AS largest, count(*) AS rows FROM %s WHERE %s GROUP BY ALL`,
 		t.relation, strings.Join(columns, ", "), t.view, t.groups)); err != nil {
 		return err
 	}
@@ -134,7 +141,7 @@ func (t *totalled) find() (err error) {
 		return err
 	}
 	// From those that tell most, each against what tells a little more than it first: a row that is
-	// a total over two columns is named as the total of totals, once.
+	// a total over two columns is named once, as the total of totals.
 	slices.SortFunc(masks, func(a, b uint64) int { return bits.OnesCount64(a) - bits.OnesCount64(b) })
 	for _, whole := range masks {
 		found := false
@@ -212,7 +219,8 @@ func (t *totalled) compare(whole, part uint64) (found bool, err error) {
 	if whole != part {
 		column = columnNames(over, ", ")
 	}
-	totals := fmt.Sprintf(`SELECT _at, fact.n AS value, (detail + CASE largest - detail WHEN between THEN between WHEN cell.n - largest THEN cell.n - largest ELSE 0 END)::VARCHAR AS extra
+	totals := fmt.Sprintf(`SELECT _at, fact.n AS value,
+			(CASE WHEN largest IN (detail + between, detail + cell.n - largest) THEN largest ELSE detail END)::VARCHAR AS extra
 		FROM (SELECT *, %s AS mask FROM %s WHERE %s) AS fact JOIN (SELECT * FROM (%s) WHERE %s) AS cell ON %s
 		WHERE fact.mask = %d AND (levels OR fact.n = largest) AND _at NOT IN (FROM %s)`,
 		t.mask(), t.view, t.groups, cells, condition, strings.Join(same, " AND "), whole, t.named)
@@ -257,8 +265,8 @@ func totalMessage(value, sum string, over []*contract.Column, meaning bool) stri
 	var filled []string
 	for _, c := range over {
 		condition := c.Name + " IS NOT NULL"
-		if told(c) != quoteName(c.Name) {
-			condition = c.Name + " <> 'UNKNOWN'"
+		if code := unknownCode(c); code != "" {
+			condition = c.Name + " <> " + quoteText(code) // and not null
 		}
 		filled = append(filled, condition)
 	}
