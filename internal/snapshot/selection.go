@@ -32,9 +32,12 @@ type read struct {
 	function string // e.g. read_csv
 	path     string // absolute
 	files    []string
-	encoding bool // the recipe states the encoding
 	skips    bool // the recipe leaves out lines at the top, or says what to take for them
 	lenient  bool // the recipe wants unreadable lines ignored
+
+	stated      string // the encoding that the recipe names
+	encoding    string // what that is; "" is UTF-8
+	compression string // stated; "" goes by the name
 }
 
 // The columns in which a recipe may itself say where a row comes from.
@@ -71,13 +74,13 @@ func mistake(format string, args ...any) error {
 	return &selectMistake{message: fmt.Sprintf(format, args...)}
 }
 
-// parseSelect parses and prepares a SELECT whose files are in folder.
-func parseSelect(ctx context.Context, conn *sql.Conn, text, folder string) (*selection, error) {
+// parseSelect parses and prepares a SELECT over the user's files.
+func parseSelect(ctx context.Context, conn *sql.Conn, text string, files *sources) (*selection, error) {
 	node, err := parseSQL(ctx, conn, text)
 	if err != nil {
 		return nil, err
 	}
-	p := &preparer{ctx: ctx, conn: conn, folder: folder, ctes: map[string]object{}}
+	p := &preparer{ctx: ctx, conn: conn, sources: files, ctes: map[string]object{}}
 	walk(node, func(o object) {
 		for _, entry := range list(child(o, "cte_map"), "map") {
 			p.ctes[strings.ToLower(str(entry, "key"))] = child(child(child(entry, "value"), "query"), "node")
@@ -143,13 +146,13 @@ func parseSQL(ctx context.Context, conn *sql.Conn, text string) (object, error) 
 
 // preparer changes a parse in place.
 type preparer struct {
-	ctx    context.Context
-	conn   *sql.Conn
-	folder string
-	ctes   map[string]object
-	reads  []read
-	csvs   []*csvRead
-	err    error // the first
+	ctx  context.Context
+	conn *sql.Conn
+	*sources
+	ctes  map[string]object
+	reads []read
+	csvs  []*csvRead
+	err   error // the first
 }
 
 func (p *preparer) fail(err error) {
@@ -197,7 +200,9 @@ func (p *preparer) baseTable(o object) {
 		p.prepare(o)
 		return
 	}
-	if str(o, "schema_name") == "" && str(o, "catalog_name") == "" {
+	if kind := kindNamed(name); kind != nil {
+		p.fail(mistake("%s is %s; %s", name, kind.name, kind.advice))
+	} else if str(o, "schema_name") == "" && str(o, "catalog_name") == "" {
 		p.fail(mistake("FROM %q names no file; a .csv, .tsv, .json, .jsonl, .ndjson or .parquet file of the recipe's folder was expected, or read_csv('…'), read_json('…'), read_parquet('…')", name))
 	}
 }
@@ -214,8 +219,18 @@ func (p *preparer) prepare(o object) {
 	for _, a := range arguments[1:] {
 		switch strings.ToLower(columnName(child(a, "left"))) {
 		case "encoding":
-			r.encoding = true
-		case "skip", "comment":
+			value := child(child(a, "right"), "value")
+			r.stated, _ = value["value"].(string)
+			var err error
+			if r.encoding, err = encodingOf(r.stated); err != nil {
+				p.fail(err)
+				return
+			}
+			value["value"] = utf8Name // what its copy is in
+		case "compression":
+			r.compression, _ = child(child(a, "right"), "value")["value"].(string)
+			r.compression = strings.ToLower(r.compression)
+		case "skip", "comment", "names", "column_names", "columns":
 			r.skips = true
 		case "ignore_errors":
 			r.lenient = true
@@ -241,7 +256,11 @@ func (p *preparer) prepare(o object) {
 		if r.files = p.files(path, r.path); r.files == nil {
 			return
 		}
-		value["value"] = r.path
+		var err error
+		if value["value"], err = p.open(r); err != nil {
+			p.fail(err)
+			return
+		}
 		p.reads = append(p.reads, r)
 	}
 	if strings.HasPrefix(name, "read_csv") && !collects {
@@ -302,6 +321,10 @@ func (p *preparer) files(name, path string) []string {
 		return nil
 	}
 	if len(files) == 0 {
+		if why := isMissing(path); why != "" {
+			p.fail(mistake("%s %s", name, why))
+			return nil
+		}
 		var there []string
 		entries, _ := os.ReadDir(filepath.Dir(path)) // a folder that is not there holds no file to suggest
 		for _, e := range entries {
