@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -216,6 +217,8 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 		line += m.line
 	case !errors.As(err, &engine) || engine.Type == duckdb.ErrorTypeInternal || engine.Type == duckdb.ErrorTypeFatal:
 		return err
+	case damaged.MatchString(message):
+		message = "a Parquet file that it reads is damaged (" + message + "); get it again, or write it again"
 	case strings.Contains(message, "No function matches the given name and argument types") && strings.Contains(message, "(VARCHAR"):
 		message += "; a column is text if one of its values is no number: name the column without a function, and each such value is listed with its row"
 	case engine.Type == duckdb.ErrorTypeConversion:
@@ -224,6 +227,9 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 	s.add(Finding{Severity: Error, File: s.recipe.file, Row: fmt.Sprintf("line %d", line), Rule: "select", Rows: 1, Message: fmt.Sprintf("the SELECT for %s: %s", t.Name, message)})
 	return nil
 }
+
+// damaged matches what DuckDB says of pages that it cannot read.
+var damaged = regexp.MustCompile(`(?i)decompress|TProtocolException|corrupt`)
 
 // oneLine drops what DuckDB adds for its own shell: the kind of error, and the line of our SQL.
 func oneLine(message string) string {

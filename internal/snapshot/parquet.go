@@ -11,11 +11,13 @@ import (
 	"math"
 	"os"
 	"strings"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // checkParquet returns what is wrong with a Parquet file, or "": that it has its footer, that the
 // pages of each column follow one another to the end that the footer gives, and that those with a
-// checksum hold it, which DuckDB does not test. The format is
+// checksum (their own, or gzip's) are what it says, which DuckDB does not test. The format is
 // github.com/apache/parquet-format, PageHeader and ColumnMetaData in parquet.thrift.
 func checkParquet(ctx context.Context, file string) (problem string, err error) {
 	f, err := os.Open(file)
@@ -70,7 +72,7 @@ func checkParquet(ctx context.Context, file string) (problem string, err error) 
 			if begin < int64(len(mark)) || length < 0 || length > footer-begin {
 				return damagedParquet(fmt.Sprintf("column %s of row group %d (number %d) lies outside the rows", name, g+1, c+1)), nil
 			}
-			if problem := checkPages(io.NewSectionReader(f, begin, length), length, number(column[5])); problem != "" {
+			if problem := checkPages(io.NewSectionReader(f, begin, length), length, column); problem != "" {
 				return damagedParquet(fmt.Sprintf("%s in column %s of row group %d", problem, name, g+1)), nil
 			}
 		}
@@ -84,9 +86,9 @@ func damagedParquet(how string) string {
 	return "the Parquet file is damaged: " + how + "; get it again, or write it again"
 }
 
-// checkPages returns what is wrong with the pages of a column, which take length bytes and hold
-// as many values, or "".
-func checkPages(in io.Reader, length, values int64) string {
+// checkPages returns what is wrong with the pages of a column, which take length bytes, or "".
+func checkPages(in io.Reader, length int64, column thriftStruct) string {
+	const gzipCodec = 2
 	counted := &countingReader{in: bufio.NewReaderSize(in, 1<<16)}
 	var held int64
 	for page := 1; counted.n < length; page++ {
@@ -96,28 +98,47 @@ func checkPages(in io.Reader, length, values int64) string {
 		if d.err != nil || size < 0 || size > length-counted.n {
 			return fmt.Sprintf("the header of page %d is broken", page)
 		}
-		for _, kind := range []int16{5, 8} { // DataPageHeader and DataPageHeaderV2
-			if data, ok := header[kind].(thriftStruct); ok {
-				held += number(data[1])
-			}
+		levels := int64(0) // bytes before what is compressed
+		if data, ok := header[5].(thriftStruct); ok {
+			held += number(data[1])
+		} else if data, ok := header[8].(thriftStruct); ok {
+			held += number(data[1])
+			levels = max(0, number(data[5])) + max(0, number(data[6]))
 		}
 		sum := crc32.NewIEEE()
-		to := io.Discard
-		stated, summed := header[4].(int64)
-		if summed {
-			to = sum
+		content := io.TeeReader(io.LimitReader(counted, size), sum)
+		end := counted.n + size
+		if number(column[4]) == gzipCodec && levels < size {
+			_, err := io.CopyN(io.Discard, content, levels)
+			if err == nil {
+				err = readGzip(content)
+			}
+			if errors.Is(err, gzip.ErrChecksum) {
+				return fmt.Sprintf("page %d is not what its checksum says", page)
+			}
 		}
-		if n, err := io.CopyN(to, counted, size); n < size || err != nil {
+		if _, err := io.Copy(io.Discard, content); err != nil || counted.n != end {
 			return fmt.Sprintf("page %d ends too early", page)
 		}
-		if summed && uint32(stated) != sum.Sum32() {
+		if stated, ok := header[4].(int64); ok && uint32(stated) != sum.Sum32() {
 			return fmt.Sprintf("page %d is not what its checksum says", page)
 		}
 	}
-	if held != values {
+	if values := number(column[5]); held != values {
 		return fmt.Sprintf("the pages hold %d values where the footer has %d", held, values)
 	}
 	return ""
+}
+
+// readGzip reads a gzip file to its end. What is no gzip, as a page may be that was not worth
+// compressing, is DuckDB's to judge.
+func readGzip(in io.Reader) error {
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, z)
+	return err
 }
 
 // countingReader counts what was read from it.
