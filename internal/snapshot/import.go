@@ -199,7 +199,7 @@ func (s *staged) load(t recipeTable) error {
 	}
 	f.located = kinds[rowColumn] != ""
 	s.tables[t.Name] = f
-	return nil
+	return s.misreadRows(f, selected.reads)
 }
 
 // wrongSelect adds what is wrong with a table's SELECT to the findings. An error that is not the

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
@@ -48,8 +50,9 @@ const (
 
 // readerOf is the function by which DuckDB reads a file named in FROM, by the end of its name.
 var readerOf = []struct{ suffix, function string }{
-	{".csv", "read_csv"}, {".tsv", "read_csv"}, {".csv.gz", "read_csv"}, {".tsv.gz", "read_csv"},
+	{".csv", "read_csv"}, {".tsv", "read_csv"}, {".csv.gz", "read_csv"}, {".tsv.gz", "read_csv"}, {".csv.zst", "read_csv"}, {".tsv.zst", "read_csv"},
 	{".json", "read_json"}, {".jsonl", "read_json"}, {".ndjson", "read_json"}, {".json.gz", "read_json"}, {".jsonl.gz", "read_json"}, {".ndjson.gz", "read_json"},
+	{".json.zst", "read_json"}, {".jsonl.zst", "read_json"}, {".ndjson.zst", "read_json"},
 	{".parquet", "read_parquet"},
 }
 
@@ -253,7 +256,7 @@ func (p *preparer) prepare(o object) {
 		if r.path, ok = p.path(path); !ok {
 			return
 		}
-		if r.files = p.files(path, r.path); r.files == nil {
+		if r.path, r.files = p.files(path, r.path); r.files == nil {
 			return
 		}
 		var err error
@@ -299,9 +302,46 @@ func (p *preparer) path(name string) (string, bool) {
 	return path, true
 }
 
-// files returns the files that a name or pattern stands for, or reports that there is none.
-func (p *preparer) files(name, path string) []string {
-	var files []string
+// files returns the files that a name or pattern stands for, with the path that leads to them, or
+// reports that there is none. A recipe's letters are composed; those of names that a Mac wrote
+// are not.
+func (p *preparer) files(name, path string) (string, []string) {
+	files := p.glob(path)
+	if parts := p.folder + norm.NFD.String(strings.TrimPrefix(path, p.folder)); len(files) == 0 && parts != path {
+		if files = p.glob(parts); len(files) > 0 {
+			path = parts
+		}
+	}
+	if len(files) == 0 {
+		if why := isMissing(path); why != "" {
+			p.fail(mistake("%s %s", name, why))
+			return path, nil
+		}
+		var there []string
+		entries, _ := os.ReadDir(filepath.Dir(path)) // a folder that is not there holds no file to suggest
+		for _, e := range entries {
+			if !e.IsDir() {
+				there = append(there, e.Name())
+			}
+		}
+		p.fail(mistake("there is no file %s in the folder of the recipe%s", name, fault.Suggest(filepath.Base(name), there)))
+	}
+	for _, file := range files {
+		real, err := filepath.EvalSymlinks(file)
+		if err != nil {
+			p.fail(mistake("%s cannot be read: %v", name, err))
+			return path, nil
+		}
+		if !strings.HasPrefix(real, p.folder+string(filepath.Separator)) {
+			p.fail(mistake("%s is a link to %s, outside the recipe's folder, the one place a recipe reads", name, real))
+			return path, nil
+		}
+	}
+	return path, files
+}
+
+// glob returns the files that a path or pattern stands for.
+func (p *preparer) glob(path string) (files []string) {
 	rows, err := p.conn.QueryContext(p.ctx, "SELECT file FROM glob("+quoteText(path)+") ORDER BY file")
 	if err != nil {
 		p.fail(err)
@@ -319,31 +359,6 @@ func (p *preparer) files(name, path string) []string {
 	if err := rows.Err(); err != nil {
 		p.fail(err)
 		return nil
-	}
-	if len(files) == 0 {
-		if why := isMissing(path); why != "" {
-			p.fail(mistake("%s %s", name, why))
-			return nil
-		}
-		var there []string
-		entries, _ := os.ReadDir(filepath.Dir(path)) // a folder that is not there holds no file to suggest
-		for _, e := range entries {
-			if !e.IsDir() {
-				there = append(there, e.Name())
-			}
-		}
-		p.fail(mistake("there is no file %s in the folder of the recipe%s", name, fault.Suggest(filepath.Base(name), there)))
-	}
-	for _, file := range files {
-		real, err := filepath.EvalSymlinks(file)
-		if err != nil {
-			p.fail(mistake("%s cannot be read: %v", name, err))
-			return nil
-		}
-		if !strings.HasPrefix(real, p.folder+string(filepath.Separator)) {
-			p.fail(mistake("%s is a link to %s, outside the recipe's folder, the one place a recipe reads", name, real))
-			return nil
-		}
 	}
 	return files
 }

@@ -454,18 +454,6 @@ func isMissing(path string) string {
 	return ""
 }
 
-// composedName returns the file of a folder that is called name but for the form of its letters,
-// as files that come from a Mac often are; or "".
-func composedName(path string) string {
-	entries, _ := os.ReadDir(filepath.Dir(path)) // a folder that is not there holds no file
-	for _, e := range entries {
-		if norm.NFC.String(e.Name()) == norm.NFC.String(filepath.Base(path)) {
-			return filepath.Join(filepath.Dir(path), e.Name())
-		}
-	}
-	return ""
-}
-
 // checkBytes returns what is wrong with a file that is no text of the kind it is read as.
 func checkBytes(r read, file string) (problem string, err error) {
 	f, err := os.Open(file)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
@@ -393,6 +395,29 @@ func decomposedWord(text string) string {
 		}
 	}
 	return ""
+}
+
+// misreadRows warns of rows with text that is UTF-8 read as Latin-1, in a table that comes from
+// files that are no text.
+func (s *staged) misreadRows(f *facts, reads []read) error {
+	if !slices.ContainsFunc(reads, func(r read) bool { return r.format() == parquetFormat }) {
+		return nil
+	}
+	for _, c := range f.columns {
+		if c.Type != contract.String {
+			continue
+		}
+		if err := s.list(f, rule{
+			column: c.Name, name: "encoding", severity: Warning,
+			rows: fmt.Sprintf("SELECT _at, %[1]s AS value, '' AS extra FROM %[2]s WHERE regexp_matches(%[1]s, %[3]s)", quoteName(c.Name), f.view, quoteText(misread.String())),
+			message: func(value, _ string) string {
+				return fmt.Sprintf("%q looks like UTF-8 that was read as Latin-1 and saved again, for %q; make the file again from the text in its own encoding", value, read1252(value))
+			},
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *scanned) others(odd oddLines) string {
