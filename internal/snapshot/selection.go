@@ -218,6 +218,15 @@ func (p *preparer) prepare(o object) {
 	if !slices.Contains(fileReaders, name) || len(arguments) == 0 {
 		return
 	}
+	for _, a := range arguments[1:] { // name := value, or name => value, becomes name = value
+		if alias := str(a, "alias"); alias != "" {
+			value := clone(a)
+			value["alias"] = ""
+			named := list(child(child(p.template("FROM read_csv('x', "+quoteName(alias)+" = 0)"), "from_table"), "function"), "children")[1]
+			named["right"] = value
+			replace(a, named)
+		}
+	}
 	r, collects, before := read{function: name}, false, len(p.reads)
 	for _, a := range arguments[1:] {
 		switch strings.ToLower(columnName(child(a, "left"))) {

@@ -263,3 +263,38 @@ func TestInterruptedCopy(t *testing.T) {
 		t.Errorf("left behind: %v %v", left, err)
 	}
 }
+
+// Text that was read as Latin-1 before it came into a Parquet file is warned of with its row, by
+// import and by check; letters in parts are stored whole.
+func TestLettersOfParquet(t *testing.T) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	folder := t.TempDir()
+	if _, err := db.Exec("COPY (SELECT * FROM (VALUES ('P1', 'Lyset'), ('P2', 'SÃ¸nderÃ¥s'), ('P3', 'A\u030alyset')) AS v(plan_id, name)) TO '" + filepath.Join(folder, "x.parquet") + "'"); err != nil {
+		t.Fatal(err)
+	}
+	dir, findings, err := importFolder(t, folder, plansRecipe+"FROM 'x.parquet'\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, err := snapshot.Check(context.Background(), dir, theContract(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, found := range map[string][]snapshot.Finding{"import": findings, "check": checked} {
+		if len(found) != 1 || found[0].Rule != "encoding" || found[0].Row != "2" || !strings.Contains(found[0].Message, `for "Sønderås"`) {
+			t.Errorf("%s: got %v, want the one row", what, found)
+		}
+	}
+	current, _, err := snapshot.Current(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole int
+	if err := db.QueryRow("SELECT count(*) FROM read_parquet('" + filepath.Join(current, "plan.parquet") + "') WHERE name = '\u00c5lyset'").Scan(&whole); err != nil || whole != 1 {
+		t.Errorf("%d names in composed letters: %v", whole, err)
+	}
+}

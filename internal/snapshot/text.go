@@ -452,7 +452,7 @@ func notText(text []byte, bad, line int, r read) string {
 	}
 	switch b := text[bad]; {
 	case line == 1 && (bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff})):
-		return `the file is in UTF-16, as a spreadsheet saves "Unicode text"` + strings.Replace(remedy(utf16Name), "save the file as UTF-8", "save it as CSV in UTF-8", 1)
+		return `the file is in UTF-16, as a spreadsheet saves "Unicode text"` + remedy(utf16Name)
 	case b == 0 && line == 1 && bad < 2 && r.encoding == "":
 		return "the file looks like UTF-16 without its mark: every second byte is zero" + remedy(utf16Name)
 	case b == 0:
