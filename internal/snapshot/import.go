@@ -99,10 +99,12 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 		return nil, err
 	}
 	defer conn.Close()
+	within := func(folder string) string { return quoteText(folder + string(filepath.Separator)) }
 	for _, text := range []string{
 		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false", "SET memory_limit=" + quoteText(memoryLimit),
 		// What a SELECT can reach: the recipe's folder to read, and this import's own to write.
-		fmt.Sprintf("SET allowed_directories=[%s, %s]", quoteText(r.folder+string(filepath.Separator)), quoteText(w.folder+string(filepath.Separator))),
+		// DuckDB holds patterns against it as they are written.
+		fmt.Sprintf("SET allowed_directories=[%s, %s, %s, %s]", within(r.folder), within(literal(r.folder, r.folder)), within(w.folder), within(literal(w.folder, w.folder))),
 		"SET enable_external_access=false", "SET lock_configuration=true",
 	} {
 		if _, err := conn.ExecContext(ctx, text); err != nil {

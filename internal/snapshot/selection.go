@@ -351,7 +351,7 @@ func (p *preparer) files(name, path string) (string, []string) {
 
 // glob returns the files that a path or pattern stands for.
 func (p *preparer) glob(path string) (files []string) {
-	rows, err := p.conn.QueryContext(p.ctx, "SELECT file FROM glob("+quoteText(path)+") ORDER BY file")
+	rows, err := p.conn.QueryContext(p.ctx, "SELECT file FROM glob("+quoteText(literal(p.folder, path))+") ORDER BY file")
 	if err != nil {
 		p.fail(err)
 		return nil

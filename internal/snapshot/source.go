@@ -110,14 +110,20 @@ func (s *sources) open(r read) (path string, err error) {
 		copied, broken = copied || result.copy, broken || result.wrong
 	}
 	if broken || !copied {
-		return r.path, nil
+		return literal(s.folder, r.path), nil
 	}
 	for _, file := range r.files {
 		if err := s.copy(r, file); err != nil {
 			return "", err
 		}
 	}
-	return s.copyOf(r, r.path), nil
+	return literal(s.copies, s.copyOf(r, r.path)), nil
+}
+
+// literal writes a path or pattern of files in a folder so that DuckDB takes the folder's own name
+// as no pattern.
+func literal(folder, path string) string {
+	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(folder) + strings.TrimPrefix(path, folder)
 }
 
 // wrong reports whether one of the files of a SELECT cannot be read.
