@@ -11,6 +11,7 @@ require (
 	github.com/goccy/go-yaml v1.19.2
 	github.com/google/uuid v1.6.0
 	github.com/janpfeifer/gonb v0.11.5
+	github.com/klauspost/compress v1.18.3
 	github.com/vektah/gqlparser/v2 v2.5.64
 	golang.org/x/image v0.25.0
 	golang.org/x/sync v0.22.0
@@ -45,7 +46,6 @@ require (
 	github.com/gx-org/gx v0.6.1 // indirect
 	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
 	github.com/janpfeifer/must v0.2.0 // indirect
-	github.com/klauspost/compress v1.18.3 // indirect
 	github.com/klauspost/cpuid/v2 v2.3.0 // indirect
 	github.com/mattn/go-colorable v0.1.15 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,17 +75,22 @@ const memoryLimit = "1GB"
 // the snapshot that is being made.
 const stagingFile = "import.duckdb"
 
+// copiesFolder holds the copies of files in UTF-8, within the folder of the snapshot that is
+// being made.
+const copiesFolder = "import.files"
+
 // write runs the recipe's SELECTs, checks what they give, and writes the Parquet if nothing is
 // wrong with it.
 func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progress.Reporter) (_ []Finding, err error) {
 	staging := filepath.Join(w.folder, stagingFile)
+	sources := &sources{ctx: ctx, folder: r.folder, copies: filepath.Join(w.folder, copiesFolder)}
 	db, err := sql.Open("duckdb", staging)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		err = errors.Join(err, db.Close())
-		for _, leftover := range []string{staging, staging + ".wal", staging + ".tmp"} {
+		for _, leftover := range []string{staging, staging + ".wal", staging + ".tmp", sources.copies} {
 			err = errors.Join(err, os.RemoveAll(leftover))
 		}
 	}()
@@ -93,10 +99,12 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 		return nil, err
 	}
 	defer conn.Close()
+	within := func(folder string) string { return quoteText(folder + string(filepath.Separator)) }
 	for _, text := range []string{
 		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false", "SET memory_limit=" + quoteText(memoryLimit),
 		// What a SELECT can reach: the recipe's folder to read, and this import's own to write.
-		fmt.Sprintf("SET allowed_directories=[%s, %s]", quoteText(r.folder+string(filepath.Separator)), quoteText(w.folder+string(filepath.Separator))),
+		// DuckDB holds patterns against it as they are written.
+		fmt.Sprintf("SET allowed_directories=[%s, %s, %s, %s]", within(r.folder), within(literal(r.folder, r.folder)), within(w.folder), within(literal(w.folder, w.folder))),
 		"SET enable_external_access=false", "SET lock_configuration=true",
 	} {
 		if _, err := conn.ExecContext(ctx, text); err != nil {
@@ -104,7 +112,7 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 		}
 	}
 	s := &staged{recipe: r, checker: checker{ctx: ctx, conn: conn, contract: w.contract, tables: map[string]*facts{}, broken: map[string]bool{}},
-		files: map[string]bool{}, origins: map[string]string{}, offsets: map[string]map[string]int64{}}
+		sources: sources, origins: map[string]string{}, offsets: map[string]map[string]int64{}}
 	s.place, s.whole = s.locate, r.file
 	for _, t := range r.tables {
 		steps.Start("Reading "+t.Name, 0)
@@ -136,7 +144,7 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 type staged struct {
 	checker
 	recipe  *Recipe
-	files   map[string]bool             // looked at; whether DuckDB can read it
+	sources *sources
 	origins map[string]string           // by table: the relation of its file's rows with _file and _row
 	offsets map[string]map[string]int64 // by table and file: the rows of other files that DuckDB counts before
 }
@@ -144,28 +152,13 @@ type staged struct {
 // load runs a table's SELECT into a table of its own, and makes the view of it in the contract's
 // types. Where findings say why there are no rows to check, there is no view.
 func (s *staged) load(t recipeTable) error {
-	selected, err := parseSelect(s.ctx, s.conn, t.selects, s.recipe.folder)
+	selected, err := parseSelect(s.ctx, s.conn, t.selects, s.sources)
+	s.findings = append(s.findings, s.sources.findings...)
+	s.sources.findings = nil
 	if err != nil {
 		return s.wrongSelect(t, err)
 	}
-	whole := true
-	for _, r := range selected.reads {
-		for _, file := range r.files {
-			if clean, looked := s.files[file]; looked {
-				whole = whole && clean
-				continue
-			}
-			found, err := checkFile(r, file, nameWithin(s.recipe.folder, file))
-			if err != nil {
-				return err
-			}
-			s.findings = append(s.findings, found...)
-			wrong, _ := Count(found)
-			s.files[file] = wrong == 0
-			whole = whole && wrong == 0
-		}
-	}
-	if !whole {
+	if s.sources.wrong(selected.reads) {
 		return nil
 	}
 	if doubtful, err := s.points(selected.csvs); err != nil || doubtful {
@@ -211,7 +204,7 @@ func (s *staged) load(t recipeTable) error {
 	}
 	f.located = kinds[rowColumn] != ""
 	s.tables[t.Name] = f
-	return nil
+	return s.misreadRows(f, selected.reads)
 }
 
 // wrongSelect adds what is wrong with a table's SELECT to the findings. An error that is not the
@@ -221,7 +214,7 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 		return s.ctx.Err()
 	}
 	line := t.line
-	message := oneLine(err.Error())
+	message := s.sources.originals(oneLine(err.Error()))
 	var m *selectMistake
 	var engine *duckdb.Error
 	switch {
@@ -229,6 +222,8 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 		line += m.line
 	case !errors.As(err, &engine) || engine.Type == duckdb.ErrorTypeInternal || engine.Type == duckdb.ErrorTypeFatal:
 		return err
+	case damaged.MatchString(message):
+		message = "a Parquet file that it reads is damaged (" + message + "); get it again, or write it again"
 	case strings.Contains(message, "No function matches the given name and argument types") && strings.Contains(message, "(VARCHAR"):
 		message += "; a column is text if one of its values is no number: name the column without a function, and each such value is listed with its row"
 	case engine.Type == duckdb.ErrorTypeConversion:
@@ -237,6 +232,9 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 	s.add(Finding{Severity: Error, File: s.recipe.file, Row: fmt.Sprintf("line %d", line), Rule: "select", Rows: 1, Message: fmt.Sprintf("the SELECT for %s: %s", t.Name, message)})
 	return nil
 }
+
+// damaged matches what DuckDB says of pages that it cannot read.
+var damaged = regexp.MustCompile(`(?i)decompress|TProtocolException|corrupt`)
 
 // oneLine drops what DuckDB adds for its own shell: the kind of error, and the line of our SQL.
 func oneLine(message string) string {
@@ -381,9 +379,9 @@ func (s *staged) locate(f *facts, at int64, file, row string) (string, string, e
 	if file == "" {
 		return s.recipe.file, row, nil
 	}
-	name := nameWithin(s.recipe.folder, file)
+	name := nameWithin(s.recipe.folder, s.sources.original(file))
 	if s.origins[f.Name] == "" {
-		return file, row, nil // as the recipe itself says
+		return s.sources.original(file), row, nil // as the recipe itself says
 	}
 	offsets, ok := s.offsets[f.Name]
 	if !ok {
@@ -430,7 +428,10 @@ func given(c *contract.Column, kind string) string {
 // type; it is null where the value cannot be read as that. It is "" where no value can.
 func typed(c *contract.Column, kind string) string {
 	name := quoteName(c.Name)
-	if kind == c.Type.SQL() {
+	switch {
+	case kind == "VARCHAR" && c.Type == contract.String:
+		return "nfc_normalize(" + name + ")" // letters are compared in one form
+	case kind == c.Type.SQL() && c.Type != contract.Strings:
 		return name
 	}
 	base, _, _ := strings.Cut(kind, "(")
@@ -439,18 +440,19 @@ func typed(c *contract.Column, kind string) string {
 	text := "trim(" + given(c, kind) + ")"
 	switch c.Type {
 	case contract.Strings:
+		const composed = "list_transform(TRY_CAST(%s AS VARCHAR[]), lambda item: nfc_normalize(item))"
 		if isList {
-			return fmt.Sprintf("TRY_CAST(%s AS VARCHAR[])", name)
+			return fmt.Sprintf(composed, name)
 		}
 		if kind == "VARCHAR" || kind == "JSON" {
-			return fmt.Sprintf("TRY_CAST(%s AS VARCHAR[])", given(c, kind))
+			return fmt.Sprintf(composed, given(c, kind))
 		}
 		return ""
 	case contract.String:
 		if nested {
 			return ""
 		}
-		return given(c, kind)
+		return "nfc_normalize(" + given(c, kind) + ")"
 	case contract.Bool:
 		if nested || strings.HasPrefix(kind, "DATE") || strings.HasPrefix(kind, "TIME") {
 			return ""
@@ -512,6 +514,7 @@ func (s *staged) rejected(selected *selection) (found bool, err error) {
 		if err := rows.Scan(&file, &at, &column, &kind, &line, &message); err != nil {
 			return false, errors.Join(err, rows.Close())
 		}
+		file = s.sources.original(file)
 		if id := fmt.Sprint(file, at); seen[id] {
 			continue // one mistake of a line is enough
 		} else {
@@ -520,6 +523,15 @@ func (s *staged) rejected(selected *selection) (found bool, err error) {
 		line = strings.TrimSpace(line) // it begins with the end of the line before, in files of Windows
 		f := Finding{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", at), Column: column, Rule: "line", Value: clip(line), Rows: 1,
 			Message: fmt.Sprintf("%q cannot be read: %s", clip(line), rejection(kind, message))}
+		switch {
+		case line == "":
+			f.Column, f.Message = "", "the line is blank; delete it, or leave such lines out with read_csv('…', ignore_errors = true)"
+		case isFooter(line):
+			f.Message = fmt.Sprintf("%q is a note below the table, as statistical offices write, and no row", clip(line))
+			if !lenient[file] {
+				f.Message += "; leave such lines out with read_csv('…', ignore_errors = true), and each is a warning"
+			}
+		}
 		if lenient[file] {
 			f.Severity = Warning
 		}
@@ -546,7 +558,7 @@ func rejection(kind, message string) string {
 	case "TOO MANY COLUMNS":
 		return fmt.Sprintf("it has %s or more fields, the header %s; a text with the separator in it needs quotes", got, expected)
 	case "MISSING COLUMNS":
-		return fmt.Sprintf("it has %s fields, the header %s", got, expected)
+		return fmt.Sprintf("it has fewer fields than the header, which has %s", expected)
 	}
 	return oneLine(message)
 }

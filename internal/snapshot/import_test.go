@@ -2,6 +2,7 @@ package snapshot_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"flag"
 	"os"
@@ -9,6 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/unicode/norm"
 	"golang.org/x/tools/txtar"
 
 	"github.com/kvarter/kvarter/internal/snapshot"
@@ -26,30 +32,71 @@ sources:
   - {title: Invented for a test, publisher: Kvarter}
 `
 
-// writeFiles writes a test case's files. A name may end in an encoding: "areas.csv latin-1".
+// forms are what a test case can do to a file's text, in the order that its name gives:
+// "areas.csv.gz latin-1 gzip cut".
+var forms = map[string]func([]byte) []byte{
+	"empty":   func([]byte) []byte { return nil },
+	"latin-1": encode(charmap.ISO8859_1), "windows-1252": encode(charmap.Windows1252), "cp850": encode(charmap.CodePage850),
+	"utf-16":    encode(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)),
+	"utf-16be":  encode(unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)),
+	"mark":      func(text []byte) []byte { return append([]byte("\ufeff"), text...) },
+	"decompose": norm.NFD.Bytes,
+	"misread": func(text []byte) []byte { // as Windows-1252
+		out, err := charmap.Windows1252.NewDecoder().Bytes(text)
+		if err != nil {
+			panic(err)
+		}
+		return out
+	},
+	"crlf": func(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")) },
+	"gzip": func(text []byte) []byte {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write(text); err != nil || w.Close() != nil {
+			panic("gzip to memory")
+		}
+		return b.Bytes()
+	},
+	"zstd": func(text []byte) []byte {
+		var b bytes.Buffer
+		w, err := zstd.NewWriter(&b)
+		if err != nil {
+			panic(err)
+		}
+		if _, err := w.Write(text); err != nil || w.Close() != nil {
+			panic("zstd to memory")
+		}
+		return b.Bytes()
+	},
+	"cut":     func(data []byte) []byte { return data[:len(data)-10] },
+	"damaged": func(data []byte) []byte { data[len(data)-7] ^= 1; return data }, // the checksum of gzip
+	"twice":   func(data []byte) []byte { return append(data, data...) },
+	"tail":    func(data []byte) []byte { return append(data, "and something else"...) },
+	"zero":    func(text []byte) []byte { return append(text, 0) },
+	"xff":     func(text []byte) []byte { return append(text, 0x81) },
+}
+
+func encode(e encoding.Encoding) func([]byte) []byte {
+	return func(text []byte) []byte {
+		out, err := e.NewEncoder().Bytes(text)
+		if err != nil {
+			panic(err)
+		}
+		return out
+	}
+}
+
+// writeFiles writes a test case's files.
 func writeFiles(t testing.TB, folder string, files []txtar.File) {
 	t.Helper()
 	for _, f := range files {
-		name, encoding, _ := strings.Cut(f.Name, " ")
-		text := f.Data
+		words := strings.Fields(f.Name)
+		name, text := words[0], f.Data
 		if name == "recipe.yaml" && bytes.HasPrefix(text, []byte("tables:")) {
 			text = append([]byte(head), text...)
 		}
-		switch encoding {
-		case "latin-1":
-			var out []byte
-			for _, r := range string(text) {
-				out = append(out, byte(r))
-			}
-			text = out
-		case "utf-16":
-			out := []byte{0xff, 0xfe}
-			for _, r := range string(text) {
-				out = append(out, byte(r), byte(r>>8))
-			}
-			text = out
-		case "empty":
-			text = nil
+		for _, form := range words[1:] {
+			text = forms[form](bytes.Clone(text))
 		}
 		path := filepath.Join(folder, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

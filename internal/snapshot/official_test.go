@@ -229,7 +229,10 @@ func TestOfficialFiles(t *testing.T) {
 			{"2012[0]", "unemplyed", "key"},
 			{"2012[16]", "percent_non_western, percent_outside_work_and_education", "swapped"}, // Ringparken
 		}
-		for _, row := range []string{"2011[26]", "2011[27]", "2013[15]", "2013[23]", "2013[29]", "2013[40]", "2014[11]", "2014[23]", "2014[37]"} {
+		for _, row := range []string{"2011[26]", "2011[27]"} {
+			quirks = append(quirks, quirk{row, "id", "name"}) // of the file, whose letters are in parts there
+		}
+		for _, row := range []string{"2013[15]", "2013[23]", "2013[29]", "2013[40]", "2014[11]", "2014[23]", "2014[37]"} {
 			quirks = append(quirks, quirk{row, "name", "name"})
 		}
 		for year, places := range map[int][]int{2011: {26, 27, 28}, 2012: {33, 34, 35, 36, 37}, 2013: {39, 40}, 2014: {31, 32, 33, 34, 35, 36, 37}} {

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
@@ -41,6 +43,9 @@ func ReadRecipe(file string, c *contract.Contract) (*Recipe, error) {
 	}
 	if err != nil {
 		return nil, fault.Invalidf("the recipe cannot be read: %w", err)
+	}
+	if bad := badByte(text); bad >= 0 {
+		return nil, fault.Invalidf("%s:%d: the recipe is not UTF-8 (byte 0x%02X); save it as UTF-8", file, 1+bytes.Count(text[:bad], []byte{'\n'}), text[bad])
 	}
 	r, err := parseRecipe(file, text, c)
 	if err != nil {
@@ -230,7 +235,7 @@ func (p *recipeParser) text(key string, node ast.Node) string {
 	if strings.TrimSpace(text) == "" {
 		p.wrong(lineOf(node), "%s: a text was expected", key)
 	}
-	return strings.TrimRight(text, " \n")
+	return norm.NFC.String(strings.TrimRight(text, " \n"))
 }
 
 func lineOf(node ast.Node) int {

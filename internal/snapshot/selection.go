@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
@@ -33,11 +35,12 @@ type read struct {
 	function string // e.g. read_csv
 	path     string // absolute
 	files    []string
-	encoding bool // the recipe states the encoding
 	skips    bool // the recipe leaves out lines at the top, or says what to take for them
 	lenient  bool // the recipe wants unreadable lines ignored
 
-	stated map[string]string // the arguments that the recipe states, with their values where plain
+	stated      map[string]string // the arguments that the recipe states, with their values where plain
+	encoding    string            // what the stated one is; "" is UTF-8
+	compression string            // stated; "" goes by the name
 }
 
 // The columns in which a recipe may itself say where a row comes from.
@@ -48,8 +51,9 @@ const (
 
 // readerOf is the function by which DuckDB reads a file named in FROM, by the end of its name.
 var readerOf = []struct{ suffix, function string }{
-	{".csv", "read_csv"}, {".tsv", "read_csv"}, {".csv.gz", "read_csv"}, {".tsv.gz", "read_csv"},
+	{".csv", "read_csv"}, {".tsv", "read_csv"}, {".csv.gz", "read_csv"}, {".tsv.gz", "read_csv"}, {".csv.zst", "read_csv"}, {".tsv.zst", "read_csv"},
 	{".json", "read_json"}, {".jsonl", "read_json"}, {".ndjson", "read_json"}, {".json.gz", "read_json"}, {".jsonl.gz", "read_json"}, {".ndjson.gz", "read_json"},
+	{".json.zst", "read_json"}, {".jsonl.zst", "read_json"}, {".ndjson.zst", "read_json"},
 	{".parquet", "read_parquet"},
 }
 
@@ -74,13 +78,13 @@ func mistake(format string, args ...any) error {
 	return &selectMistake{message: fmt.Sprintf(format, args...)}
 }
 
-// parseSelect parses and prepares a SELECT whose files are in folder.
-func parseSelect(ctx context.Context, conn *sql.Conn, text, folder string) (*selection, error) {
+// parseSelect parses and prepares a SELECT over the user's files.
+func parseSelect(ctx context.Context, conn *sql.Conn, text string, files *sources) (*selection, error) {
 	node, err := parseSQL(ctx, conn, text)
 	if err != nil {
 		return nil, err
 	}
-	p := &preparer{ctx: ctx, conn: conn, folder: folder, ctes: map[string]object{}}
+	p := &preparer{ctx: ctx, conn: conn, sources: files, ctes: map[string]object{}}
 	walk(node, func(o object) {
 		for _, entry := range list(child(o, "cte_map"), "map") {
 			p.ctes[strings.ToLower(str(entry, "key"))] = child(child(child(entry, "value"), "query"), "node")
@@ -146,13 +150,13 @@ func parseSQL(ctx context.Context, conn *sql.Conn, text string) (object, error) 
 
 // preparer changes a parse in place.
 type preparer struct {
-	ctx    context.Context
-	conn   *sql.Conn
-	folder string
-	ctes   map[string]object
-	reads  []read
-	csvs   []*csvRead
-	err    error // the first
+	ctx  context.Context
+	conn *sql.Conn
+	*sources
+	ctes  map[string]object
+	reads []read
+	csvs  []*csvRead
+	err   error // the first
 }
 
 func (p *preparer) fail(err error) {
@@ -200,7 +204,9 @@ func (p *preparer) baseTable(o object) {
 		p.prepare(o)
 		return
 	}
-	if str(o, "schema_name") == "" && str(o, "catalog_name") == "" {
+	if kind := kindNamed(name); kind != nil {
+		p.fail(mistake("%s is %s; %s", name, kind.name, kind.advice))
+	} else if str(o, "schema_name") == "" && str(o, "catalog_name") == "" {
 		p.fail(mistake("FROM %q names no file; a .csv, .tsv, .json, .jsonl, .ndjson or .parquet file of the recipe's folder was expected, or read_csv('…'), read_json('…'), read_parquet('…')", name))
 	}
 }
@@ -213,6 +219,15 @@ func (p *preparer) prepare(o object) {
 	if !slices.Contains(fileReaders, name) || len(arguments) == 0 {
 		return
 	}
+	for _, a := range arguments[1:] { // name := value, or name => value, becomes name = value
+		if alias := str(a, "alias"); alias != "" {
+			value := clone(a)
+			value["alias"] = ""
+			named := list(child(child(p.template("FROM read_csv('x', "+quoteName(alias)+" = 0)"), "from_table"), "function"), "children")[1]
+			named["right"] = value
+			replace(a, named)
+		}
+	}
 	r, collects, before := read{function: name, stated: map[string]string{}}, false, len(p.reads)
 	for _, a := range arguments[1:] {
 		argument := strings.ToLower(columnName(child(a, "left")))
@@ -221,8 +236,19 @@ func (p *preparer) prepare(o object) {
 		}
 		switch argument {
 		case "encoding":
-			r.encoding = true
-		case "skip", "comment":
+			value := child(child(a, "right"), "value")
+			stated, _ := value["value"].(string)
+			r.stated[argument] = stated
+			var err error
+			if r.encoding, err = encodingOf(stated); err != nil {
+				p.fail(err)
+				return
+			}
+			value["value"] = utf8Name // what its copy is in
+		case "compression":
+			r.compression, _ = child(child(a, "right"), "value")["value"].(string)
+			r.compression = strings.ToLower(r.compression)
+		case "skip", "comment", "names", "column_names", "columns":
 			r.skips = true
 		case "ignore_errors":
 			r.lenient = true
@@ -245,10 +271,14 @@ func (p *preparer) prepare(o object) {
 		if r.path, ok = p.path(path); !ok {
 			return
 		}
-		if r.files = p.files(path, r.path); r.files == nil {
+		if r.path, r.files = p.files(path, r.path); r.files == nil {
 			return
 		}
-		value["value"] = r.path
+		var err error
+		if value["value"], err = p.open(r); err != nil {
+			p.fail(err)
+			return
+		}
 		p.reads = append(p.reads, r)
 	}
 	if strings.HasPrefix(name, "read_csv") && !collects {
@@ -287,10 +317,47 @@ func (p *preparer) path(name string) (string, bool) {
 	return path, true
 }
 
-// files returns the files that a name or pattern stands for, or reports that there is none.
-func (p *preparer) files(name, path string) []string {
-	var files []string
-	rows, err := p.conn.QueryContext(p.ctx, "SELECT file FROM glob("+quoteText(path)+") ORDER BY file")
+// files returns the files that a name or pattern stands for, with the path that leads to them, or
+// reports that there is none. A recipe's letters are composed; those of names that a Mac wrote
+// are not.
+func (p *preparer) files(name, path string) (string, []string) {
+	files := p.glob(path)
+	if parts := p.folder + norm.NFD.String(strings.TrimPrefix(path, p.folder)); len(files) == 0 && parts != path {
+		if files = p.glob(parts); len(files) > 0 {
+			path = parts
+		}
+	}
+	if len(files) == 0 {
+		if why := isMissing(path); why != "" {
+			p.fail(mistake("%s %s", name, why))
+			return path, nil
+		}
+		var there []string
+		entries, _ := os.ReadDir(filepath.Dir(path)) // a folder that is not there holds no file to suggest
+		for _, e := range entries {
+			if !e.IsDir() {
+				there = append(there, e.Name())
+			}
+		}
+		p.fail(mistake("there is no file %s in the folder of the recipe%s", name, fault.Suggest(filepath.Base(name), there)))
+	}
+	for _, file := range files {
+		real, err := filepath.EvalSymlinks(file)
+		if err != nil {
+			p.fail(mistake("%s cannot be read: %v", name, err))
+			return path, nil
+		}
+		if !strings.HasPrefix(real, p.folder+string(filepath.Separator)) {
+			p.fail(mistake("%s is a link to %s, outside the recipe's folder, the one place a recipe reads", name, real))
+			return path, nil
+		}
+	}
+	return path, files
+}
+
+// glob returns the files that a path or pattern stands for.
+func (p *preparer) glob(path string) (files []string) {
+	rows, err := p.conn.QueryContext(p.ctx, "SELECT file FROM glob("+quoteText(literal(p.folder, path))+") ORDER BY file")
 	if err != nil {
 		p.fail(err)
 		return nil
@@ -307,27 +374,6 @@ func (p *preparer) files(name, path string) []string {
 	if err := rows.Err(); err != nil {
 		p.fail(err)
 		return nil
-	}
-	if len(files) == 0 {
-		var there []string
-		entries, _ := os.ReadDir(filepath.Dir(path)) // a folder that is not there holds no file to suggest
-		for _, e := range entries {
-			if !e.IsDir() {
-				there = append(there, e.Name())
-			}
-		}
-		p.fail(mistake("there is no file %s in the folder of the recipe%s", name, fault.Suggest(filepath.Base(name), there)))
-	}
-	for _, file := range files {
-		real, err := filepath.EvalSymlinks(file)
-		if err != nil {
-			p.fail(mistake("%s cannot be read: %v", name, err))
-			return nil
-		}
-		if !strings.HasPrefix(real, p.folder+string(filepath.Separator)) {
-			p.fail(mistake("%s is a link to %s, outside the recipe's folder, the one place a recipe reads", name, real))
-			return nil
-		}
 	}
 	return files
 }

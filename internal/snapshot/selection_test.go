@@ -88,7 +88,7 @@ func TestOriginChangesNothing(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.text, func(t *testing.T) {
-			selected, err := parseSelect(ctx, conn, test.text, folder)
+			selected, err := parseSelect(ctx, conn, test.text, &sources{ctx: ctx, folder: folder})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,180 +2,56 @@ package snapshot
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/agnivade/levenshtein"
+	"golang.org/x/text/unicode/norm"
 )
 
-// checkFile looks at a file of the user's before DuckDB reads it: that it is not empty, that it
-// is text in UTF-8, and for JSON that it can be read and its rows look alike. name is what
-// findings call it.
-func checkFile(r read, file, name string) ([]Finding, error) {
-	wrong := func(message string) []Finding {
-		return []Finding{{Severity: Error, File: name, Rule: "file", Message: message, Rows: 1}}
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, err
-	}
-	lower := strings.ToLower(file)
-	switch {
-	case info.IsDir():
-		return wrong("this is a folder; a file was expected"), nil
-	case info.Size() == 0:
-		return wrong("the file is empty; rows were expected"), nil
-	case slices.Contains(rowReaders, r.function) && strings.Contains(r.function, "parquet"):
-		whole, err := isParquet(file)
-		if err == nil && !whole {
-			return wrong("this is no whole Parquet file: it does not begin and end with PAR1; was it cut off when it was copied?"), nil
-		}
-		return nil, err
-	case strings.Contains(r.function, "parquet") || r.encoding || strings.HasSuffix(lower, ".gz") || strings.HasSuffix(lower, ".zst"):
-		return nil, nil // DuckDB says what is wrong with these
-	}
-	problem, err := checkText(file)
-	if err != nil {
-		return nil, err
-	}
-	if problem != "" {
-		return wrong(problem), nil
-	}
-	if strings.HasPrefix(r.function, "read_csv") && !r.skips {
-		if first, err := firstLine(file); err != nil {
-			return nil, err
-		} else if strings.HasPrefix(strings.ToLower(first), "sep=") {
-			return wrong(fmt.Sprintf("line 1 is %q, a word to a spreadsheet and no header; read the file with read_csv('…', skip = 1)", first)), nil
-		}
-	}
-	if !strings.Contains(r.function, "json") {
-		return nil, nil
-	}
-	rows, err := readJSON(file)
+// opener opens a text that is read more than once.
+type opener = func() (io.ReadCloser, error)
+
+// checkJSON reports what is wrong with a JSON file: whether it can be read, and whether its rows
+// look alike; in a text of mixed letters, which rows have them in parts.
+func checkJSON(open opener, mixed bool) ([]Finding, error) {
+	rows, err := readJSON(open)
 	var broken *brokenJSON
 	if errors.As(err, &broken) {
-		return wrong(broken.Error()), nil
+		return []Finding{{Severity: Error, Rule: "file", Message: broken.Error(), Rows: 1}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	findings, err := rows.misspelt(file)
+	findings, err := rows.misspelt(open)
 	if err != nil {
 		return nil, err
 	}
 	findings = append(findings, rows.otherUnits()...)
-	for i := range findings {
-		findings[i].File = name
+	if !mixed {
+		return findings, nil
 	}
-	return findings, nil
-}
-
-// isParquet reports whether a file begins and ends as Parquet does.
-func isParquet(file string) (bool, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	const mark = "PAR1"
-	ends := make([]byte, 2*len(mark))
-	if _, err := io.ReadFull(f, ends[:len(mark)]); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, nil
-	} else if err != nil {
-		return false, err
-	}
-	if _, err := f.Seek(-int64(len(mark)), io.SeekEnd); err != nil {
-		return false, err
-	}
-	_, err = io.ReadFull(f, ends[len(mark):])
-	return string(ends) == mark+mark, err
-}
-
-// firstLine returns the first line of a text, or the first hundred bytes of it, without the mark
-// of its encoding.
-func firstLine(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 100))
-	line, _, _ := strings.Cut(string(text), "\n")
-	return strings.TrimSpace(strings.TrimPrefix(line, "\ufeff")), err
-}
-
-// checkText returns what is wrong with the encoding of a file and where, or "".
-func checkText(file string) (problem string, err error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	buffer := make([]byte, 0, 1<<20)
-	for line, first := 1, true; ; first = false {
-		n, err := f.Read(buffer[len(buffer):cap(buffer)])
-		if err != nil && err != io.EOF {
-			return "", err
-		}
-		text := buffer[:len(buffer)+n]
-		if first && (bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff})) {
-			return "the file is in UTF-16, as a spreadsheet saves \"Unicode text\"; save it as CSV in UTF-8, or read it with read_csv('…', encoding = 'utf-16')", nil
-		}
-		whole := len(text)
-		for whole > 0 && err == nil && len(text)-whole < utf8.UTFMax && !endsInRune(text[:whole]) {
-			whole-- // a character cut at the end of what was read
-		}
-		if bad := badByte(text[:whole]); bad >= 0 {
-			line += bytes.Count(text[:bad], []byte{'\n'})
-			if text[bad] == 0 {
-				return fmt.Sprintf("line %d holds a zero byte; the file is no text", line), nil
+	listed := 0
+	err = walkJSON(open, func(_, place string, object []jsonMember) {
+		for _, m := range object {
+			if !norm.NFC.IsNormalString(m.text) {
+				if listed++; listed <= listedRows {
+					findings = append(findings, Finding{Severity: Warning, Row: place, Column: m.key, Rule: "name", Value: clip(m.text), Rows: 1, Message: fmt.Sprintf("%q %s", clip(m.text), inParts)})
+				} else {
+					findings[len(findings)-1].Rows++
+				}
 			}
-			return fmt.Sprintf("line %d is not UTF-8 (byte 0x%02X); it looks like Latin-1 (Windows-1252), as older systems write; save the file as UTF-8, or read it with read_csv('…', encoding = 'latin-1')", line, text[bad]), nil
 		}
-		if err == io.EOF {
-			return "", nil
-		}
-		line += bytes.Count(text[:whole], []byte{'\n'})
-		buffer = append(buffer[:0], text[whole:]...)
-	}
-}
-
-// endsInRune reports whether text ends with a whole character, or with a byte that begins none.
-func endsInRune(text []byte) bool {
-	for back := 1; back <= utf8.UTFMax && back <= len(text); back++ {
-		if tail := text[len(text)-back:]; utf8.RuneStart(tail[0]) {
-			return utf8.FullRune(tail)
-		}
-	}
-	return true
-}
-
-// badByte returns the place of the first byte that is zero or no UTF-8, or -1.
-func badByte(text []byte) int {
-	if zero := bytes.IndexByte(text, 0); zero >= 0 {
-		return zero
-	}
-	if utf8.Valid(text) {
-		return -1
-	}
-	for at := 0; ; {
-		r, size := utf8.DecodeRune(text[at:])
-		if r == utf8.RuneError && size == 1 {
-			return at
-		}
-		at += size
-	}
+	})
+	return findings, err
 }
 
 // brokenJSON is a JSON file that cannot be read.
@@ -209,9 +85,9 @@ type jsonKey struct {
 }
 
 // readJSON reads a JSON file, or a file of one JSON value per line, once through.
-func readJSON(file string) (*jsonRows, error) {
+func readJSON(open opener) (*jsonRows, error) {
 	out := &jsonRows{arrays: map[string]*jsonArray{}}
-	err := walkJSON(file, func(array, _ string, object []jsonMember) {
+	err := walkJSON(open, func(array, _ string, object []jsonMember) {
 		a := out.arrays[array]
 		if a == nil {
 			a = &jsonArray{path: array, keys: map[string]*jsonKey{}}
@@ -259,7 +135,7 @@ func (r *jsonRows) groups() [][]*jsonArray {
 
 // misspelt names the rows with a key that few rows have, in the place of a key of nearly the same
 // name that nearly all others have.
-func (r *jsonRows) misspelt(file string) ([]Finding, error) {
+func (r *jsonRows) misspelt(open opener) ([]Finding, error) {
 	type suspect struct{ array, key, usual string }
 	suspects := map[suspect]bool{}
 	for _, group := range r.groups() {
@@ -289,7 +165,7 @@ func (r *jsonRows) misspelt(file string) ([]Finding, error) {
 		return nil, nil
 	}
 	var out []Finding
-	err := walkJSON(file, func(array, place string, object []jsonMember) {
+	err := walkJSON(open, func(array, place string, object []jsonMember) {
 		has := func(key string) bool {
 			return slices.ContainsFunc(object, func(m jsonMember) bool { return m.key == key })
 		}
@@ -349,8 +225,8 @@ type jsonMember struct {
 // and the object's place, e.g. `2012[27]`. What a file of one value per line, or a list at the
 // top, holds is in the array "", and its place is the row as DuckDB counts, from 1. It keeps one
 // object at a time.
-func walkJSON(file string, visit func(array, place string, object []jsonMember)) error {
-	f, err := os.Open(file)
+func walkJSON(open opener, visit func(array, place string, object []jsonMember)) error {
+	f, err := open()
 	if err != nil {
 		return err
 	}
@@ -369,7 +245,7 @@ func walkJSON(file string, visit func(array, place string, object []jsonMember))
 			_, err = w.value(token, "", strconv.Itoa(i+1), true)
 		}
 		if err != nil {
-			return locateJSON(file, d.InputOffset(), err)
+			return locateJSON(open, d.InputOffset(), err)
 		}
 	}
 }
@@ -451,7 +327,7 @@ func (w *jsonWalker) array(path, place string) error {
 }
 
 // locateJSON says in which line and column of the file reading ended.
-func locateJSON(file string, offset int64, err error) error {
+func locateJSON(open opener, offset int64, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		offset = syntax.Offset
@@ -460,7 +336,7 @@ func locateJSON(file string, offset int64, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		reason = "the file ends too early"
 	}
-	f, openErr := os.Open(file)
+	f, openErr := open()
 	if openErr != nil {
 		return openErr
 	}
