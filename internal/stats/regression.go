@@ -62,17 +62,20 @@ type Regression struct {
 	Design       Design
 	Coef         []float64 // by term
 	Observations float64   // used in the fit
+	Settled      float64   // observations of a logit whose outcome is predicted perfectly; they are not in the fit
 	Patterns     int       // rows used in the fit
 	Clusters     int       // distinct clusters, whether or not the covariance uses them
 	DF           float64   // degrees of freedom of intervals; +Inf for the normal
 	Sigma2       float64   // residual variance of the linear model; NaN for the logit
 	LogLik       float64   // of the rows, without the binomial coefficient; NaN for the linear model
 	Iterations   int
-	Separated    []string // what predicts the outcome perfectly; those observations are left out
+	Separated    []string // what predicts the outcome perfectly; see Settled
 	Warnings     []string
 
 	rows    []Pattern
-	coef    []float64 // Coef with 0 for what is NaN there
+	settled []Pattern   // rows whose outcome is predicted perfectly
+	toward  [][]float64 // the directions in which the coefficients have no end, each larger than those after it
+	coef    []float64   // Coef with 0 for what is NaN there
 	omitted []bool
 	cov     symmetric
 	bread   symmetric // inverse information, (X'WX)⁻¹
@@ -91,8 +94,9 @@ const (
 // predict the outcome perfectly (separation: Albert, Anderson 1984, Biometrika 71:1) have no
 // finite estimate. They are recognised when Newton's step stops shrinking: the step is then a
 // direction that improves the fit for ever, and it is checked against every row before it is
-// believed. Observations it settles are left out, which is the limit of the likelihood for the
-// other coefficients, and Separated and Warnings name them. If nothing is left, or the group
+// believed. Observations it settles are not in the fit, which is the limit of the likelihood for the
+// other coefficients, and Separated and Warnings name them; their probability is 0 or 1, and averages
+// over all observations count them (see MarginalEffect). If nothing is left, or the group
 // indicator itself is the perfect predictor, Fit returns an error, as it does for a fit that does
 // not converge within 60 steps.
 func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error) {
@@ -286,13 +290,14 @@ func (r *Regression) leaveOutSeparated(direction []float64) error {
 	for i := range r.rows {
 		largest = math.Max(largest, math.Abs(dot(r.rows[i].X, direction)))
 	}
-	var left []Pattern
+	var left, settled []Pattern
 	dropped := make([]bool, len(r.rows))
-	var settled float64
+	var n float64
 	for i, p := range r.rows {
 		dropped[i] = math.Abs(dot(p.X, direction)) > separationTolerance*largest
 		if dropped[i] {
-			settled += p.N
+			settled = append(settled, p)
+			n += p.N
 		} else {
 			left = append(left, p)
 		}
@@ -311,13 +316,29 @@ func (r *Regression) leaveOutSeparated(direction []float64) error {
 		}
 	}
 	r.Separated = append(r.Separated, what...)
-	r.Warnings = append(r.Warnings, sentenceForSeparation(what, settled))
-	r.rows = left
+	r.Warnings = append(r.Warnings, "perfect prediction: "+strings.Join(what, "; ")+"; these "+formatCount(n)+
+		" observations say nothing about the other coefficients, which are of the rest")
+	for j := range direction {
+		direction[j] /= largest
+	}
+	r.toward = append(r.toward, direction)
+	r.rows, r.settled, r.Settled = left, append(r.settled, settled...), r.Settled+n
 	return nil
 }
 
-func sentenceForSeparation(what []string, settled float64) string {
-	return "perfect prediction: " + strings.Join(what, "; ") + "; these " + formatCount(settled) + " observations say nothing about the other coefficients and are left out"
+// probability is that of the outcome at covariates x, and its derivative by the linear predictor: where
+// coefficients have no end it is the limit, 0 or 1.
+func (r *Regression) probability(x []float64) (mu, slope float64) {
+	for _, direction := range r.toward {
+		switch d := dot(x, direction); {
+		case d > separationTolerance:
+			return 1, 0
+		case d < -separationTolerance:
+			return 0, 0
+		}
+	}
+	mu = logistic(dot(x, r.coef))
+	return mu, mu * (1 - mu)
 }
 
 func absolutes(v []float64) []float64 {
@@ -546,7 +567,9 @@ func (r *Regression) CoefficientCovariance(i, j int) float64 { return r.cov.at(i
 
 // MarginalEffect averages over all observations what a term changes in the expected outcome: for a
 // category the change from the base category, for a column of zeros and ones that from 0 to 1, for
-// any other column the derivative. In a linear model that is the coefficient. The standard error
+// any other column the derivative. In a linear model that is the coefficient. Observations that a
+// logit predicts perfectly are among all: where the covariates settle the outcome with the term as
+// without it they add 0 to the sum, and count in its denominator. The standard error
 // is the delta method's for the coefficients, given the covariates (as in Stata's margins).
 // Columns that are functions of each other, as a square, are moved alone: do not ask for those.
 func (r *Regression) MarginalEffect(term int, level float64) Estimate {
@@ -563,6 +586,7 @@ func (r *Regression) MarginalEffect(term int, level float64) Estimate {
 	value, gradient := r.marginalEffect(term)
 	e = r.linear(value, r.cov.form(gradient), level)
 	e.Method = "average marginal effect, " + r.Method()
+	e.Denominator = r.Observations + r.Settled
 	return e
 }
 
@@ -573,17 +597,25 @@ func (r *Regression) marginalEffect(term int) (value float64, gradient []float64
 	if f := r.Design.factorOf(term); f >= 0 {
 		columns = r.Design.Factors[f].Columns
 	}
+	all := slices.Concat(r.rows, r.settled)
 	discrete := true
-	for i := range r.rows {
-		discrete = discrete && (r.rows[i].X[term] == 0 || r.rows[i].X[term] == 1)
+	for i := range all {
+		discrete = discrete && (all[i].X[term] == 0 || all[i].X[term] == 1)
 	}
 	x := make([]float64, k)
-	for i := range r.rows {
-		p := &r.rows[i]
+	add := func(n, sign float64) {
+		mu, slope := r.probability(x)
+		value += sign * n * mu
+		for j, v := range x {
+			gradient[j] += sign * n * slope * v
+		}
+	}
+	for i := range all {
+		p := &all[i]
 		copy(x, p.X)
 		if !discrete {
-			mu := logistic(dot(x, r.coef))
-			slope := p.N * mu * (1 - mu)
+			mu, slope := r.probability(x)
+			slope *= p.N
 			value += slope * r.coef[term]
 			for j, v := range x {
 				gradient[j] += slope * (1 - 2*mu) * r.coef[term] * v
@@ -595,19 +627,13 @@ func (r *Regression) marginalEffect(term int) (value float64, gradient []float64
 			x[j] = 0
 		}
 		x[term] = 1
-		at1 := logistic(dot(x, r.coef))
-		for j, v := range x {
-			gradient[j] += p.N * at1 * (1 - at1) * v
-		}
+		add(p.N, 1)
 		x[term] = 0
-		at0 := logistic(dot(x, r.coef))
-		for j, v := range x {
-			gradient[j] -= p.N * at0 * (1 - at0) * v
-		}
-		value += p.N * (at1 - at0)
+		add(p.N, -1)
 	}
+	n := r.Observations + r.Settled
 	for j := range gradient {
-		gradient[j] /= r.Observations
+		gradient[j] /= n
 	}
-	return value / r.Observations, gradient
+	return value / n, gradient
 }
