@@ -262,7 +262,7 @@ func weightedShare(answers []Answer, has func(code int) bool, level float64) Est
 		return Wilson(count, s.n, level)
 	}
 	p := clip01(s.mean)
-	e := Estimate{Value: p, Level: level, Numerator: count, Denominator: s.n, Method: "Wilson score, by respondent"}
+	e := Estimate{Value: p, SE: math.NaN(), Level: level, Numerator: count, Denominator: s.n, Method: "Wilson score, by respondent"}
 	n, q := s.kish, normalQuantile(level)
 	if independent := p * (1 - p); independent > 1e-12 && s.variance > 0 {
 		n, q = math.Min(s.n, independent/s.variance), studentQuantile(level, s.respondents-1)
@@ -299,9 +299,7 @@ func weightedMean(answers []Answer, score func(code int) float64, level float64)
 	e.Denominator = s.n
 	if s.respondents < 2 {
 		e.Lower, e.Upper, e.SE = math.NaN(), math.NaN(), math.NaN()
-		e.warnf("one respondent tells nothing about the others")
-	} else if e.SE == 0 {
-		e.warnf("nothing varies between respondents: the interval has no width, which is no certainty")
+		e.Warnings = []string{"one respondent tells nothing about the others"}
 	}
 	return e, sd
 }

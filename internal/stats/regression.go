@@ -175,11 +175,7 @@ func (r *Regression) iterate() (direction []float64, err error) {
 	r.omitted = nil
 	tolerance := stepTolerance
 	if r.Model == Linear {
-		var t Cell
-		for _, p := range r.rows {
-			t.N, t.Sum, t.SumSq = t.N+p.N, t.Sum+p.Sum, t.SumSq+p.SumSq
-		}
-		tolerance *= math.Sqrt(t.SumSq / t.N)
+		tolerance *= math.Sqrt(meanSquare(r.rows))
 	}
 	last := math.Inf(-1)
 	step := make([]float64, k)
@@ -406,8 +402,9 @@ func (r *Regression) covariance(kept float64) error {
 	information, _, loglik := r.derivatives(eta)
 	r.bread, _ = information.inverse(r.omitted)
 	var sse, outside float64
+	typical := meanSquare(r.rows)
 	for i, p := range r.rows {
-		sse += squares(p, eta[i])
+		sse += squares(p, eta[i], typical)
 		if eta[i] < 0 || eta[i] > 1 {
 			outside += p.N
 		}
@@ -438,12 +435,11 @@ func (r *Regression) covariance(kept float64) error {
 		if g < 2 {
 			return fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and some %d to be trusted", fewClusters)
 		}
-		meat := newSymmetric(k)
-		for _, s := range clusters {
-			meat.addOuter(s, 1)
+		r.cov = newSymmetric(k)
+		for _, moved := range r.bread.timesEach(clusters) {
+			r.cov.addOuter(moved, 1)
 		}
-		meat.fill()
-		r.cov = r.bread.sandwich(meat)
+		r.cov.fill()
 		r.cov.scale(g / (g - 1))
 		if r.Model == Linear {
 			r.cov.scale((n - 1) / (n - kept))
@@ -461,7 +457,7 @@ func (r *Regression) covariance(kept float64) error {
 			mu = logistic(eta[i])
 			slope = mu * (1 - mu)
 		}
-		w := squares(p, mu)
+		w := squares(p, mu, typical)
 		if r.Covariance == HC2 || r.Covariance == HC3 {
 			rest := math.Max(1e-9, 1-slope*r.bread.form(p.X))
 			w /= rest
@@ -482,9 +478,21 @@ func (r *Regression) covariance(kept float64) error {
 	return nil
 }
 
-// squares is Σ(y - mu)² over the observations of a pattern; rounding never makes it negative.
-func squares(p Pattern, mu float64) float64 {
-	return math.Max(0, p.SumSq-2*mu*p.Sum+mu*mu*p.N)
+// squares is Σ(y - mu)² over the observations of a pattern, 0 if it is rounding beside those of the
+// pattern or of as many typical ones.
+func squares(p Pattern, mu, typical float64) float64 {
+	return leftOf(p.SumSq-2*mu*p.Sum+mu*mu*p.N, math.Max(p.SumSq+mu*mu*p.N, typical*p.N))
+}
+
+// meanSquare is Σy²/n.
+func meanSquare(rows ...[]Pattern) float64 {
+	var squares, n float64
+	for _, list := range rows {
+		for _, p := range list {
+			squares, n = squares+p.SumSq, n+p.N
+		}
+	}
+	return squares / n
 }
 
 func (r *Regression) isIndicator() bool {
@@ -498,6 +506,7 @@ func (r *Regression) isIndicator() bool {
 
 // clusterScores adds up x·(y - mu) by cluster, clusters in ascending order.
 func (r *Regression) clusterScores(eta []float64) [][]float64 {
+	size := make([]float64, len(r.coef))
 	order := r.clusterOrder()
 	var sums [][]float64
 	for at, i := range order {
@@ -513,8 +522,10 @@ func (r *Regression) clusterScores(eta []float64) [][]float64 {
 		s := sums[len(sums)-1]
 		for j, x := range p.X {
 			s[j] += residual * x
+			size[j] = math.Max(size[j], math.Abs(x)*math.Max(math.Abs(p.Sum), p.N*math.Abs(mu)))
 		}
 	}
+	clearRounding(sums, size)
 	return sums
 }
 
@@ -547,15 +558,25 @@ func (r *Regression) OddsRatio(term int, level float64) Estimate {
 	if r.Model != Logit {
 		return undefined(r.Method(), level, "a linear model has no odds ratio")
 	}
-	e.Value, e.Lower, e.Upper = math.Exp(e.Value), math.Exp(e.Lower), math.Exp(e.Upper)
-	e.SE *= e.Value
-	return e
+	variance, q := e.SE*e.SE, (e.Upper-e.Value)/e.SE
+	if e.Value = math.Exp(e.Value); !(e.SE > 0) {
+		return e
+	}
+	return e.onLogScale(variance, q)
+}
+
+// combination estimates a sum of coefficients with these weights.
+func (r *Regression) combination(weights []float64, level float64) Estimate {
+	return r.linear(dot(weights, r.coef), r.cov.variance(weights), level)
 }
 
 func (r *Regression) linear(value, variance, level float64) Estimate {
 	q := normalQuantile(level)
 	if !math.IsInf(r.DF, 1) {
 		q = studentQuantile(level, r.DF)
+	}
+	if r.Model == Linear {
+		variance = leftOf(variance, 1e-6*meanSquare(r.rows)/r.Observations)
 	}
 	e := scaledEstimate(r.Method(), value, variance, q, level)
 	e.Denominator = r.Observations
@@ -584,7 +605,7 @@ func (r *Regression) MarginalEffect(term int, level float64) Estimate {
 		return e
 	}
 	value, gradient := r.marginalEffect(term)
-	e = r.linear(value, r.cov.form(gradient), level)
+	e = r.linear(value, r.cov.variance(gradient), level)
 	e.Method = "average marginal effect, " + r.Method()
 	e.Denominator = r.Observations + r.Settled
 	return e
