@@ -116,7 +116,7 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fit.Model == Linear && fit.leavesNothing() {
+	if fit.Model == Linear && fit.leavesNothing() && decided(a, b) {
 		return nil, fault.Invalidf("the controls determine the outcome: nothing of it is left to compare; leave out the control that is the outcome")
 	}
 	out.Fit, out.Observations = fit, fit.Observations+fit.Settled
@@ -214,6 +214,26 @@ func (r *Regression) leavesNothing() bool {
 	}
 	spread := t.SumSq - t.Sum*t.Sum/t.N
 	return spread > 0 && r.Sigma2*r.DF <= 1e-9*spread
+}
+
+// decided tells whether the outcome is the same within each cell of the controls, whatever the cohort.
+func decided(a, b []Cell) bool {
+	same := make([]Cell, 0, len(a)+len(b))
+	for _, c := range slices.Concat(a, b) {
+		same = append(same, Cell{Key: c.Key, N: c.N, Sum: c.Sum, SumSq: c.SumSq})
+	}
+	slices.SortStableFunc(same, func(x, y Cell) int { return slices.Compare(x.Key, y.Key) })
+	for i := 0; i < len(same); {
+		j := i
+		for j < len(same) && slices.Equal(same[j].Key, same[i].Key) {
+			j++
+		}
+		if Total(same[i:j]).squaredDeviations() > 0 {
+			return false
+		}
+		i = j
+	}
+	return true
 }
 
 // twoSided is P(|T| > |t|) at df degrees of freedom, normal for +Inf.

@@ -136,167 +136,185 @@ func FuzzUncertaintyIsNeverZero(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
-		a, b, shared := degenerate(rand.New(rand.NewPCG(seed, 1)))
-		check := func(name string, result any, err error) {
+		everyEstimator(t, seed, func(name string, result any, err error) {
 			t.Helper()
 			if err == nil {
 				checkUncertainty(t, name, result)
 			}
+		})
+	})
+}
+
+// The law above says something of every estimator: none of them refuses all cells.
+func TestEveryEstimatorTakesSomeDegenerateCells(t *testing.T) {
+	answered := map[string]bool{}
+	for seed := range uint64(200) {
+		everyEstimator(t, seed, func(name string, _ any, err error) { answered[name] = answered[name] || err == nil })
+	}
+	for name, ok := range answered {
+		if !ok {
+			t.Errorf("%s has refused all cells", name)
 		}
-		totalA, totalB, both := Total(a), Total(b), Total(shared)
-		for side, c := range []Cell{totalA, totalB} {
-			check(fmt.Sprint("mean ", side), Mean(c.N, c.Sum, c.SumSq, .95), nil)
-			for name, of := range map[string]func(x, n, level float64) Estimate{
-				"Wilson": Wilson, "ClopperPearson": ClopperPearson, "AgrestiCoull": AgrestiCoull, "Wald": Wald,
-			} {
-				check(name, of(c.Sum, c.N, .95), nil)
-			}
-			check("ExactCount", ExactCount(c.Sum, .95), nil)
-			check("Byar", Byar(c.Sum, .95), nil)
-			check("SMR", SMR(c.Sum, totalB.Sum, .95), nil)
-		}
-		for name, of := range map[string]func(x1, n1, x2, n2, level float64) Estimate{
-			"Difference": Difference, "WaldDifference": WaldDifference, "AgrestiCaffo": AgrestiCaffo,
-			"MiettinenNurminen": MiettinenNurminen, "Ratio": Ratio, "OddsRatio": OddsRatio,
+	}
+}
+
+// everyEstimator hands check what each estimator makes of some degenerate cells.
+func everyEstimator(t *testing.T, seed uint64, check func(name string, result any, err error)) {
+	t.Helper()
+	a, b, shared := degenerate(rand.New(rand.NewPCG(seed, 1)))
+	totalA, totalB, both := Total(a), Total(b), Total(shared)
+	for side, c := range []Cell{totalA, totalB} {
+		check(fmt.Sprint("mean ", side), Mean(c.N, c.Sum, c.SumSq, .95), nil)
+		for name, of := range map[string]func(x, n, level float64) Estimate{
+			"Wilson": Wilson, "ClopperPearson": ClopperPearson, "AgrestiCoull": AgrestiCoull, "Wald": Wald,
 		} {
-			e := of(totalA.Sum, totalA.N, totalB.Sum, totalB.N, .95)
-			check(name, e, nil)
-			check(name+", E-value", EValueOf(e), nil)
+			check(name, of(c.Sum, c.N, .95), nil)
 		}
-		for side, cells := range [][]Cell{a, b} {
-			check(fmt.Sprint("clustered proportion ", side), ClusteredProportion(cells, .95), nil)
-			v, err := BetweenAreas(cells, nil, .95)
-			check("between areas", v, err)
-			s, err := SlopeIndexOf(cells, .95)
-			check("slope index", s, err)
-		}
-		gap := Gap(totalA, totalB, both, .95)
-		check("gap", gap, nil)
-		for _, margin := range []float64{.001, .02, .5, 1, 3} {
-			q, err := TestEquivalenceOfGap(totalA, totalB, both, margin, .95)
-			check("equivalence", q, err)
-			if err != nil {
-				t.Fatal(err)
-			}
-			inside := q.Gap.Lower > -margin && q.Gap.Upper < margin
-			near := math.Abs(q.Gap.Lower+margin) < 1e-6 || math.Abs(q.Gap.Upper-margin) < 1e-6
-			if q.Decided != !math.IsNaN(q.PValue) || q.Decided && q.Equivalent != inside && !near || q.Equivalent && !q.Decided {
-				t.Errorf("margin %g: interval %g to %g, p %g, equivalent %v", margin, q.Gap.Lower, q.Gap.Upper, q.PValue, q.Equivalent)
-			}
-			q, err = TestEquivalence(gap, margin, .95)
-			check("equivalence of an estimate", q, err)
-		}
-		for _, support := range []Support{CommonSupport, CollapseCells, BorrowRate} {
-			for _, clustered := range []bool{false, true} {
-				for _, three := range []bool{false, true} {
-					d, err := Kitagawa(a, b, KitagawaOptions{Shared: shared, Support: support, Clustered: clustered, ThreeComponents: three, FixedWeights: three && !clustered})
-					check(fmt.Sprintf("Kitagawa %d clustered %v three %v", support, clustered, three), d, err)
-					if err == nil {
-						check("out of support", Sum(d.OutOfSupportA, d.OutOfSupportB), nil)
-					}
-				}
-			}
-		}
-		for reference := Pooled; reference < Given; reference++ {
-			for _, clustered := range []bool{false, true} {
-				opts := OaxacaOptions{Shared: shared, Reference: reference, Clustered: clustered, Robust: !clustered}
-				o, err := OaxacaBlinder(a, b, opts)
-				check(fmt.Sprintf("Oaxaca %v clustered %v", reference, clustered), o, err)
-				y, err := Fairlie(a, b, opts)
-				check(fmt.Sprintf("Fairlie %v clustered %v", reference, clustered), y, err)
-			}
-		}
-		for standard := StandardB; standard <= StandardPooled; standard++ {
-			for _, clustered := range []bool{false, true} {
-				opts := StandardiseOptions{Standard: standard, Shared: shared, Clustered: clustered, RandomStandard: standard == StandardA}
-				s, err := Standardise(a, b, opts)
-				check(fmt.Sprintf("standardised to %d clustered %v", standard, clustered), s, err)
-				s, err = StandardiseIndirectly(a, b, opts)
-				check("standardised indirectly", s, err)
-			}
-		}
-		for interval := EffectiveWilson; interval <= FayFeuer; interval++ {
-			d, err := Direct(a, b, DirectOptions{Interval: interval})
-			check("direct "+interval.String(), d, err)
-		}
-		for _, binomial := range []bool{false, true} {
-			i, err := Indirect(a, b, IndirectOptions{Binomial: binomial})
-			check("indirect", i, err)
-		}
-		for _, model := range []Model{Linear, Logit} {
-			for covariance := Robust; covariance <= Clustered; covariance++ {
-				g, err := Adjust(a, b, AdjustOptions{Model: model, Covariance: covariance, Shared: shared, Draws: 99})
-				check(fmt.Sprintf("adjusted %v %v", model, covariance), g, err)
-			}
-		}
-		half := func(cells []Cell) (first, second []Cell) { return cells[:(len(cells)+1)/2], cells[len(cells)/2:] }
-		a0, a1 := half(a)
-		b0, b1 := half(b)
-		for _, opts := range []DifferenceOptions{{}, {Pooled: true}, {Clustered: true}} {
-			d, err := DifferenceInDifferences(a0, a1, b0, b1, opts)
-			check(fmt.Sprintf("difference in differences %+v", opts), d, err)
-			d, err = DifferenceOfChanges(a, b, opts)
-			check(fmt.Sprintf("difference of changes %+v", opts), d, err)
-			s, err := ChangesByStart([]StartCells{{Start: 1, Treated: a0, Controls: b0}, {Start: 2, Treated: a1, Controls: b1}}, opts)
-			check(fmt.Sprintf("changes by start %+v", opts), s, err)
-		}
-		design, rows, err := TreatmentRows(nil, a, b)
+		check("ExactCount", ExactCount(c.Sum, .95), nil)
+		check("Byar", Byar(c.Sum, .95), nil)
+		check("SMR", SMR(c.Sum, totalB.Sum, .95), nil)
+	}
+	for name, of := range map[string]func(x1, n1, x2, n2, level float64) Estimate{
+		"Difference": Difference, "WaldDifference": WaldDifference, "AgrestiCaffo": AgrestiCaffo,
+		"MiettinenNurminen": MiettinenNurminen, "Ratio": Ratio, "OddsRatio": OddsRatio,
+	} {
+		e := of(totalA.Sum, totalA.N, totalB.Sum, totalB.N, .95)
+		check(name, e, nil)
+		check(name+", E-value", EValueOf(e), nil)
+	}
+	for side, cells := range [][]Cell{a, b} {
+		check(fmt.Sprint("clustered proportion ", side), ClusteredProportion(cells, .95), nil)
+		v, err := BetweenAreas(cells, nil, .95)
+		check("between areas", v, err)
+		s, err := SlopeIndexOf(cells, .95)
+		check("slope index", s, err)
+	}
+	gap := Gap(totalA, totalB, both, .95)
+	check("gap", gap, nil)
+	for _, margin := range []float64{.001, .02, .5, 1, 3} {
+		q, err := TestEquivalenceOfGap(totalA, totalB, both, margin, .95)
+		check("equivalence", q, err)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for method := Unadjusted; method <= Subclassification; method++ {
-			for _, opts := range []EffectOptions{{}, {Clustered: true}, {Estimand: OnAll, Outcome: Logit}} {
-				opts.Method = method
-				e, err := EstimateEffect(design, rows, opts)
-				check(fmt.Sprintf("effect by %v, clustered %v, %v", method, opts.Clustered, opts.Estimand), e, err)
-			}
+		inside := q.Gap.Lower > -margin && q.Gap.Upper < margin
+		near := math.Abs(q.Gap.Lower+margin) < 1e-6 || math.Abs(q.Gap.Upper-margin) < 1e-6
+		if q.Decided != !math.IsNaN(q.PValue) || q.Decided && q.Equivalent != inside && !near || q.Equivalent && !q.Decided {
+			t.Errorf("margin %g: interval %g to %g, p %g, equivalent %v", margin, q.Gap.Lower, q.Gap.Upper, q.PValue, q.Equivalent)
 		}
-		balance, err := Balance(design, rows, .95)
-		check("balance", balance, err)
-		if totalA.IsIndicator() && totalB.IsIndicator() {
-			total, areas, err := ShortfallsOf(a, b, shared, ShortfallOptions{})
-			check("shortfall", total, err)
-			check("shortfall of clusters", areas, err)
-			stay := [2][2]float64{{totalA.N - totalA.Sum, 0}, {0, totalA.Sum}}
-			turnover, err := TurnoverOf(stay, a0, b0, .95)
-			check("turnover", turnover, err)
-			if err == nil {
-				check("part of a turnover", turnover.Part([]int{0}, []int{0}), nil)
-			}
-			turnover, err = TurnoverOf([2][2]float64{}, a0, b0, .95)
-			check("turnover without stayers", turnover, err)
-			var x, n, scores []float64
-			for i, c := range slices.Concat(a, b) {
-				x, n, scores = append(x, c.Sum), append(n, c.N), append(scores, float64(i))
-			}
-			trend, err := Trend(x, n, scores, .95)
-			check("trend", trend, err)
-		}
-		s, err := Segregate(a, b, shared, .95)
-		check("segregation", s, err)
-		var answers [2][]Answer
-		var units []PanelUnit
-		for side, cells := range [][]Cell{a, b} {
-			for i, c := range cells {
-				code := 4
-				if totalA.IsIndicator() && c.Sum == 0 {
-					code = 1
-				}
-				answers[side] = append(answers[side], Answer{Code: code, Respondent: i, N: c.N, Weight: c.N})
-				units = append(units, PanelUnit{First: 3 * side, Outcomes: []float64{c.Sum / c.N, c.Sum / c.N, c.SumSq / c.N, 1}, Cluster: c.Cluster})
-			}
-		}
-		scales, err := LikertTable([]LikertGroup{{Key: []int{0}, Answers: answers[0]}, {Key: []int{1}, Answers: answers[1]}}, LikertOptions{Minimum: 1})
-		check("Likert", scales, err)
-		if err == nil {
-			check("perceived difference", LikertDifference(scales[0], scales[1]), nil)
-		}
+		q, err = TestEquivalence(gap, margin, .95)
+		check("equivalence of an estimate", q, err)
+	}
+	for _, support := range []Support{CommonSupport, CollapseCells, BorrowRate} {
 		for _, clustered := range []bool{false, true} {
-			if g, err := StaggeredEffects([]int{1, 2, 3, 4}, units, GroupTimeOptions{Clustered: clustered}); err == nil {
-				check("group-time effects", g, nil)
-				check("their mean", g.Simple(), nil)
-				check("by exposure", g.ByExposure(), nil)
+			for _, three := range []bool{false, true} {
+				d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Shared: shared, Support: support, Clustered: clustered, ThreeComponents: three, FixedWeights: three && !clustered})
+				check(fmt.Sprintf("Kitagawa %d clustered %v three %v", support, clustered, three), d, err)
+				if err == nil {
+					check("out of support", Sum(d.OutOfSupportA, d.OutOfSupportB), nil)
+				}
 			}
 		}
-	})
+	}
+	for reference := Pooled; reference < Given; reference++ {
+		for _, clustered := range []bool{false, true} {
+			opts := OaxacaOptions{Level: .95, Shared: shared, Reference: reference, Clustered: clustered, Robust: !clustered}
+			o, err := OaxacaBlinder(a, b, opts)
+			check(fmt.Sprintf("Oaxaca %v clustered %v", reference, clustered), o, err)
+			y, err := Fairlie(a, b, opts)
+			check(fmt.Sprintf("Fairlie %v clustered %v", reference, clustered), y, err)
+		}
+	}
+	for standard := StandardB; standard <= StandardPooled; standard++ {
+		for _, clustered := range []bool{false, true} {
+			opts := StandardiseOptions{Level: .95, Standard: standard, Shared: shared, Clustered: clustered, RandomStandard: standard == StandardA}
+			s, err := Standardise(a, b, opts)
+			check(fmt.Sprintf("standardised to %d clustered %v", standard, clustered), s, err)
+			s, err = StandardiseIndirectly(a, b, opts)
+			check("standardised indirectly", s, err)
+		}
+	}
+	for interval := EffectiveWilson; interval <= FayFeuer; interval++ {
+		d, err := Direct(a, b, DirectOptions{Level: .95, Multiplier: 1, Interval: interval})
+		check("direct "+interval.String(), d, err)
+	}
+	for _, binomial := range []bool{false, true} {
+		i, err := Indirect(a, b, IndirectOptions{Level: .95, Multiplier: 1, Binomial: binomial})
+		check("indirect", i, err)
+	}
+	for _, model := range []Model{Linear, Logit} {
+		for covariance := Robust; covariance <= Clustered; covariance++ {
+			g, err := Adjust(a, b, AdjustOptions{Level: .95, Model: model, Covariance: covariance, Shared: shared, Draws: 99})
+			check(fmt.Sprintf("adjusted %v %v", model, covariance), g, err)
+		}
+	}
+	half := func(cells []Cell) (first, second []Cell) { return cells[:(len(cells)+1)/2], cells[len(cells)/2:] }
+	a0, a1 := half(a)
+	b0, b1 := half(b)
+	for _, opts := range []DifferenceOptions{{Level: .95}, {Level: .95, Pooled: true}, {Level: .95, Clustered: true}} {
+		d, err := DifferenceInDifferences(a0, a1, b0, b1, opts)
+		check(fmt.Sprintf("difference in differences %+v", opts), d, err)
+		d, err = DifferenceOfChanges(a, b, opts)
+		check(fmt.Sprintf("difference of changes %+v", opts), d, err)
+		s, err := ChangesByStart([]StartCells{{Start: 1, Treated: a0, Controls: b0}, {Start: 2, Treated: a1, Controls: b1}}, opts)
+		check(fmt.Sprintf("changes by start %+v", opts), s, err)
+	}
+	design, rows, err := TreatmentRows(nil, a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for method := Unadjusted; method <= Subclassification; method++ {
+		for _, opts := range []EffectOptions{{}, {Clustered: true}, {Estimand: OnAll, Outcome: Logit}} {
+			opts.Method, opts.Level, opts.Caliper, opts.Subclasses = method, .95, .2, 6
+			e, err := EstimateEffect(design, rows, opts)
+			check(fmt.Sprintf("effect by %v, clustered %v, %v", method, opts.Clustered, opts.Estimand), e, err)
+		}
+	}
+	balance, err := Balance(design, rows, .95)
+	check("balance", balance, err)
+	if totalA.IsIndicator() && totalB.IsIndicator() {
+		total, areas, err := ShortfallsOf(a, b, shared, ShortfallOptions{Level: .95})
+		check("shortfall", total, err)
+		check("shortfall of clusters", areas, err)
+		stay := [2][2]float64{{totalA.N - totalA.Sum, 0}, {0, totalA.Sum}}
+		turnover, err := TurnoverOf(stay, a0, b0, .95)
+		check("turnover", turnover, err)
+		if err == nil {
+			check("part of a turnover", turnover.Part([]int{0}, []int{0}), nil)
+		}
+		turnover, err = TurnoverOf([2][2]float64{}, a0, b0, .95)
+		check("turnover without stayers", turnover, err)
+		var x, n, scores []float64
+		for i, c := range slices.Concat(a, b) {
+			x, n, scores = append(x, c.Sum), append(n, c.N), append(scores, float64(i))
+		}
+		trend, err := Trend(x, n, scores, .95)
+		check("trend", trend, err)
+	}
+	s, err := Segregate(a, b, shared, .95)
+	check("segregation", s, err)
+	var answers [2][]Answer
+	var units []PanelUnit
+	for side, cells := range [][]Cell{a, b} {
+		for i, c := range cells {
+			code := 4
+			if totalA.IsIndicator() && c.Sum == 0 {
+				code = 1
+			}
+			answers[side] = append(answers[side], Answer{Code: code, Respondent: i, N: c.N, Weight: c.N})
+			units = append(units, PanelUnit{First: 3 * side, Outcomes: []float64{c.Sum / c.N, c.Sum / c.N, c.SumSq / c.N, 1}, Cluster: c.Cluster})
+		}
+	}
+	scales, err := LikertTable([]LikertGroup{{Key: []int{0}, Answers: answers[0]}, {Key: []int{1}, Answers: answers[1]}}, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 1})
+	check("Likert", scales, err)
+	if err == nil {
+		check("perceived difference", LikertDifference(scales[0], scales[1]), nil)
+	}
+	for _, clustered := range []bool{false, true} {
+		if g, err := StaggeredEffects([]int{1, 2, 3, 4}, units, GroupTimeOptions{Level: .95, Clustered: clustered}); err == nil {
+			check("group-time effects", g, nil)
+			check("their mean", g.Simple(), nil)
+			check("by exposure", g.ByExposure(), nil)
+		}
+	}
 }

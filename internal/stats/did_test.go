@@ -430,7 +430,7 @@ func TestEveryPartOfADoubleDifferenceHasTheOptions(t *testing.T) {
 		c := Total(cells)
 		within, n = within+c.squaredDeviations(), n+c.N
 	}
-	d, err := DifferenceInDifferences(before, after, controls, later, DifferenceOptions{Pooled: true})
+	d, err := DifferenceInDifferences(before, after, controls, later, DifferenceOptions{Level: .95, Pooled: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -447,7 +447,7 @@ func TestEveryPartOfADoubleDifferenceHasTheOptions(t *testing.T) {
 	}
 	near(t, "gaps make the effect", d.GapAfter.Value-d.GapBefore.Value, d.Effect.Value, 1e-12)
 	near(t, "changes make the effect", d.TreatedChange.Value-d.ControlChange.Value, d.Effect.Value, 1e-12)
-	c, err := DifferenceInDifferences(before, after, controls, later, DifferenceOptions{Clustered: true})
+	c, err := DifferenceInDifferences(before, after, controls, later, DifferenceOptions{Level: .95, Clustered: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -457,7 +457,7 @@ func TestEveryPartOfADoubleDifferenceHasTheOptions(t *testing.T) {
 	if e := c.ControlChange; !(e.SE > 0) || e.SE == d.ControlChange.SE || !strings.Contains(e.Method, "cluster-robust") {
 		t.Errorf("the controls are in two clusters: %+v", e)
 	}
-	changes, err := DifferenceOfChanges(after, later, DifferenceOptions{Pooled: true})
+	changes, err := DifferenceOfChanges(after, later, DifferenceOptions{Level: .95, Pooled: true})
 	if err != nil {
 		t.Fatal(err)
 	}

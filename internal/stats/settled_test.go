@@ -68,7 +68,7 @@ func TestSettledCategoriesStayInTheAverage(t *testing.T) {
 					t.Errorf("%s is %.12g, want %.12g", what, got, w)
 				}
 			}
-			g, err := Adjust(in, out, AdjustOptions{Model: Logit, Covariance: Classical})
+			g, err := Adjust(in, out, AdjustOptions{Level: .95, Model: Logit, Covariance: Classical})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +98,7 @@ func TestSettledCategoriesStayInTheAverage(t *testing.T) {
 				}
 				return moved
 			}
-			limit, err := Adjust(near1(in), near1(out), AdjustOptions{Model: Logit, Covariance: Classical})
+			limit, err := Adjust(near1(in), near1(out), AdjustOptions{Level: .95, Model: Logit, Covariance: Classical})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestSettledCategoriesInTheBootstrap(t *testing.T) {
 		}
 		return all
 	}
-	g, err := Adjust(split(in, 1), split(out, 11), AdjustOptions{Model: Logit, Covariance: Clustered, Seed: 1})
+	g, err := Adjust(split(in, 1), split(out, 11), AdjustOptions{Level: .95, Model: Logit, Covariance: Clustered, Seed: 1, Draws: 999})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestSettledCategoriesInTheBootstrap(t *testing.T) {
 		}
 		single = append(single, c)
 	}
-	g, err = Adjust(single, split(out, 11), AdjustOptions{Model: Logit, Covariance: Clustered, Seed: 1})
+	g, err = Adjust(single, split(out, 11), AdjustOptions{Level: .95, Model: Logit, Covariance: Clustered, Seed: 1, Draws: 999})
 	if err != nil {
 		t.Fatal(err)
 	}
