@@ -54,13 +54,13 @@ type Coefficient struct {
 // regression of the outcome on being in a and on a dummy for each category but the lowest.
 //
 // Linear: the coefficient of being in a. Logit: its average marginal effect, the mean over all
-// observations of the change in probability from not being in a to being in a, beside the odds
-// ratio. Where a category has all or none, the change is 0 and its observations count. Without dimensions the adjusted gap is the crude one. Cells that only one cohort has are
-// kept (the model extrapolates) and Support says how many observations are not in them; none
-// is an error, as are an empty cohort, a logit that the controls or the group decide, one cluster,
-// and controls that leave nothing of the outcome unexplained. A cohort in one cluster has no
-// clustered standard error: its mean fits that cluster exactly, which looks like certainty (the 95 %
-// interval would cover 19 %).
+// observations of the change in probability from not being in a to being in a, beside the odds ratio.
+// Where a category has all or none, the change is 0 and its observations count. Without dimensions the
+// adjusted gap is the crude one. Cells that only one cohort has are kept (the model extrapolates) and
+// Support says how many observations are not in them; none is an error, as are an empty cohort, a
+// logit that the controls or the group decide, one cluster, and controls that leave nothing of the
+// outcome unexplained. A cohort in one cluster has no clustered standard error: its mean fits that
+// cluster exactly, which looks like certainty (the 95 % interval would cover 19 %).
 //
 // Nothing here makes the adjusted gap a causal effect: controls that come after the area (income,
 // work) may carry its effect, and families choose areas for reasons not in the data.

@@ -148,6 +148,9 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 	for j, omitted := range r.omitted {
 		if omitted {
 			r.Coef[j] = math.NaN()
+			if r.isSettled(j) {
+				continue // said already
+			}
 			r.Warnings = append(r.Warnings, design.Terms[j].Name+" is omitted: it has no observations or is determined by the terms before it")
 		}
 	}
@@ -320,6 +323,12 @@ func (r *Regression) leaveOutSeparated(direction []float64) error {
 	r.toward = append(r.toward, direction)
 	r.rows, r.settled, r.Settled = left, append(r.settled, settled...), r.Settled+n
 	return nil
+}
+
+// isSettled tells whether a term is omitted because all rows with it are predicted perfectly.
+func (r *Regression) isSettled(term int) bool {
+	return r.omitted[term] && slices.ContainsFunc(r.settled, func(p Pattern) bool { return p.X[term] != 0 }) &&
+		!slices.ContainsFunc(r.rows, func(p Pattern) bool { return p.X[term] != 0 })
 }
 
 // probability is that of the outcome at covariates x, and its derivative by the linear predictor: where
@@ -545,6 +554,9 @@ func (r *Regression) Method() string { return r.Model.String() + ", " + r.Covari
 func (r *Regression) Coefficient(term int, level float64) Estimate {
 	if term < 0 || term >= len(r.Coef) {
 		return undefined(r.Method(), level, "the regression has %d terms, no term %d", len(r.Coef), term)
+	}
+	if r.isSettled(term) {
+		return undefined(r.Method(), level, "%s has no finite coefficient: the outcome of all with it is settled", r.Design.Terms[term].Name)
 	}
 	if r.omitted[term] {
 		return undefined(r.Method(), level, "%s could not be estimated", r.Design.Terms[term].Name)
