@@ -96,7 +96,7 @@ type CohortResolver interface {
 	Distribution(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error)
 	Trend(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error)
 	Compare(ctx context.Context, obj *model.Cohort, to map[string]any) (*model.Comparison, error)
-	BetweenAreas(ctx context.Context, obj *model.Cohort, of string, controls []string, level float64) (*model.BetweenAreas, error)
+	BetweenAreas(ctx context.Context, obj *model.Cohort, of string, controls []string, unknown model.UnknownValues, level float64) (*model.BetweenAreas, error)
 	Development(ctx context.Context, obj *model.Cohort, of string, fixedIn *int, level float64) (*model.Development, error)
 	MeanDevelopment(ctx context.Context, obj *model.Cohort, of string, fixedIn *int, level float64) (*model.Development, error)
 	Turnover(ctx context.Context, obj *model.Cohort, of string, from int, to int, level float64) (*model.Turnover, error)
@@ -107,11 +107,11 @@ type ComparisonResolver interface {
 	Gap(ctx context.Context, obj *model.Comparison, of string, level float64) (*model.Estimate, error)
 	Ratio(ctx context.Context, obj *model.Comparison, of string, level float64) (*model.Estimate, error)
 	Equivalence(ctx context.Context, obj *model.Comparison, of string, margin float64, level float64) (*model.EquivalenceTest, error)
-	Standardised(ctx context.Context, obj *model.Comparison, of string, by []string, method model.StandardisationMethod, standard model.StandardPopulation, level float64) (*model.Standardisation, error)
-	Decomposition(ctx context.Context, obj *model.Comparison, of string, by []string, method model.DecompositionMethod, components int, reference model.DecompositionReference, level float64) (*model.Decomposition, error)
-	Adjusted(ctx context.Context, obj *model.Comparison, of string, controls []string, model model.RegressionModel, clusterBy *string, level float64) (*model.AdjustedGap, error)
+	Standardised(ctx context.Context, obj *model.Comparison, of string, by []string, method model.StandardisationMethod, standard model.StandardPopulation, unknown model.UnknownValues, level float64) (*model.Standardisation, error)
+	Decomposition(ctx context.Context, obj *model.Comparison, of string, by []string, method model.DecompositionMethod, components int, reference model.DecompositionReference, unknown model.UnknownValues, level float64) (*model.Decomposition, error)
+	Adjusted(ctx context.Context, obj *model.Comparison, of string, controls []string, model model.RegressionModel, clusterBy *string, unknown model.UnknownValues, level float64) (*model.AdjustedGap, error)
 	Segregation(ctx context.Context, obj *model.Comparison, over string, level float64) (*model.Segregation, error)
-	Shortfall(ctx context.Context, obj *model.Comparison, of string, by []string, level float64) (*model.Shortfalls, error)
+	Shortfall(ctx context.Context, obj *model.Comparison, of string, by []string, unknown model.UnknownValues, level float64) (*model.Shortfalls, error)
 }
 type CriterionResolver interface {
 	Label(ctx context.Context, obj *model.Criterion, language *model.Language) (string, error)
@@ -1696,14 +1696,22 @@ func (ec *executionContext) field_Cohort_betweenAreas_args(ctx context.Context, 
 		return nil, err
 	}
 	args["controls"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "unknown",
+		func(ctx context.Context, v any) (model.UnknownValues, error) {
+			return ec.unmarshalNUnknownValues2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐUnknownValues(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unknown"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "level",
 		func(ctx context.Context, v any) (float64, error) {
 			return ec.unmarshalNFloat2float64(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["level"] = arg2
+	args["level"] = arg3
 	return args, nil
 }
 
@@ -2064,14 +2072,22 @@ func (ec *executionContext) field_Comparison_adjusted_args(ctx context.Context, 
 		return nil, err
 	}
 	args["clusterBy"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "unknown",
+		func(ctx context.Context, v any) (model.UnknownValues, error) {
+			return ec.unmarshalNUnknownValues2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐUnknownValues(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unknown"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "level",
 		func(ctx context.Context, v any) (float64, error) {
 			return ec.unmarshalNFloat2float64(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["level"] = arg4
+	args["level"] = arg5
 	return args, nil
 }
 
@@ -2118,14 +2134,22 @@ func (ec *executionContext) field_Comparison_decomposition_args(ctx context.Cont
 		return nil, err
 	}
 	args["reference"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "unknown",
+		func(ctx context.Context, v any) (model.UnknownValues, error) {
+			return ec.unmarshalNUnknownValues2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐUnknownValues(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unknown"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "level",
 		func(ctx context.Context, v any) (float64, error) {
 			return ec.unmarshalNFloat2float64(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["level"] = arg5
+	args["level"] = arg6
 	return args, nil
 }
 
@@ -2244,14 +2268,22 @@ func (ec *executionContext) field_Comparison_shortfall_args(ctx context.Context,
 		return nil, err
 	}
 	args["by"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "unknown",
+		func(ctx context.Context, v any) (model.UnknownValues, error) {
+			return ec.unmarshalNUnknownValues2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐUnknownValues(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unknown"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "level",
 		func(ctx context.Context, v any) (float64, error) {
 			return ec.unmarshalNFloat2float64(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["level"] = arg2
+	args["level"] = arg3
 	return args, nil
 }
 
@@ -2290,14 +2322,22 @@ func (ec *executionContext) field_Comparison_standardised_args(ctx context.Conte
 		return nil, err
 	}
 	args["standard"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "unknown",
+		func(ctx context.Context, v any) (model.UnknownValues, error) {
+			return ec.unmarshalNUnknownValues2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐUnknownValues(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unknown"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "level",
 		func(ctx context.Context, v any) (float64, error) {
 			return ec.unmarshalNFloat2float64(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["level"] = arg4
+	args["level"] = arg5
 	return args, nil
 }
 
@@ -6866,7 +6906,7 @@ func (ec *executionContext) _Cohort_betweenAreas(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Cohort().BetweenAreas(ctx, obj, fc.Args["of"].(string), fc.Args["controls"].([]string), fc.Args["level"].(float64))
+			return ec.Resolvers.Cohort().BetweenAreas(ctx, obj, fc.Args["of"].(string), fc.Args["controls"].([]string), fc.Args["unknown"].(model.UnknownValues), fc.Args["level"].(float64))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.BetweenAreas) graphql.Marshaler {
@@ -7250,7 +7290,7 @@ func (ec *executionContext) _Comparison_standardised(ctx context.Context, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Comparison().Standardised(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["method"].(model.StandardisationMethod), fc.Args["standard"].(model.StandardPopulation), fc.Args["level"].(float64))
+			return ec.Resolvers.Comparison().Standardised(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["method"].(model.StandardisationMethod), fc.Args["standard"].(model.StandardPopulation), fc.Args["unknown"].(model.UnknownValues), fc.Args["level"].(float64))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Standardisation) graphql.Marshaler {
@@ -7294,7 +7334,7 @@ func (ec *executionContext) _Comparison_decomposition(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Comparison().Decomposition(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["method"].(model.DecompositionMethod), fc.Args["components"].(int), fc.Args["reference"].(model.DecompositionReference), fc.Args["level"].(float64))
+			return ec.Resolvers.Comparison().Decomposition(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["method"].(model.DecompositionMethod), fc.Args["components"].(int), fc.Args["reference"].(model.DecompositionReference), fc.Args["unknown"].(model.UnknownValues), fc.Args["level"].(float64))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Decomposition) graphql.Marshaler {
@@ -7338,7 +7378,7 @@ func (ec *executionContext) _Comparison_adjusted(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Comparison().Adjusted(ctx, obj, fc.Args["of"].(string), fc.Args["controls"].([]string), fc.Args["model"].(model.RegressionModel), fc.Args["clusterBy"].(*string), fc.Args["level"].(float64))
+			return ec.Resolvers.Comparison().Adjusted(ctx, obj, fc.Args["of"].(string), fc.Args["controls"].([]string), fc.Args["model"].(model.RegressionModel), fc.Args["clusterBy"].(*string), fc.Args["unknown"].(model.UnknownValues), fc.Args["level"].(float64))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.AdjustedGap) graphql.Marshaler {
@@ -7426,7 +7466,7 @@ func (ec *executionContext) _Comparison_shortfall(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Comparison().Shortfall(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["level"].(float64))
+			return ec.Resolvers.Comparison().Shortfall(ctx, obj, fc.Args["of"].(string), fc.Args["by"].([]string), fc.Args["unknown"].(model.UnknownValues), fc.Args["level"].(float64))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Shortfalls) graphql.Marshaler {
@@ -9785,11 +9825,11 @@ func (ec *executionContext) _EquivalenceTest_equivalent(ctx context.Context, fie
 			return obj.Equivalent, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_EquivalenceTest_equivalent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -20169,7 +20209,7 @@ func (ec *executionContext) _EquivalenceTest(ctx context.Context, sel ast.Select
 			}
 		case "equivalent":
 			out.Values[i] = ec._EquivalenceTest_equivalent(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -24982,6 +25022,16 @@ func (ec *executionContext) marshalNTurnoverGroup2ᚖgithubᚗcomᚋkvarterᚋkv
 		return graphql.Null
 	}
 	return ec._TurnoverGroup(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUnknownValues2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐUnknownValues(ctx context.Context, v any) (model.UnknownValues, error) {
+	var res model.UnknownValues
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUnknownValues2githubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐUnknownValues(ctx context.Context, sel ast.SelectionSet, v model.UnknownValues) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) marshalNVariable2ᚕᚖgithubᚗcomᚋkvarterᚋkvarterᚋgraphᚋmodelᚐVariableᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Variable) graphql.Marshaler {

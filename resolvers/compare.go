@@ -20,21 +20,22 @@ import (
 type sides struct {
 	a, b, shared []stats.Cell
 	dimensions   []stats.Dimension
+	warnings     []string // about unknown values of the dimensions
 }
 
 // sides fetches the cells of both cohorts for one indicator over the dimensions. clusterBy is nil
 // where observations are independent.
-func (r *Resolver) sides(ctx context.Context, c *model.Comparison, of string, by []string, clusterBy *string, level float64) (*sides, error) {
+func (r *Resolver) sides(ctx context.Context, c *model.Comparison, of string, by []string, clusterBy *string, unknown model.UnknownValues, level float64) (*sides, error) {
 	clusters, err := r.clusters(c.Table, clusterBy)
 	if err != nil {
 		return nil, err
 	}
-	return r.sidesWithin(ctx, c, of, by, clusters, level)
+	return r.sidesWithin(ctx, c, of, by, clusters, unknown, level)
 }
 
 // sidesWithin fetches the cells of both cohorts within clusters, which the dimensions tell; see
 // statsCells.
-func (r *Resolver) sidesWithin(ctx context.Context, c *model.Comparison, of string, by []string, clusters []*contract.Dimension, level float64) (*sides, error) {
+func (r *Resolver) sidesWithin(ctx context.Context, c *model.Comparison, of string, by []string, clusters []*contract.Dimension, unknown model.UnknownValues, level float64) (*sides, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return nil, err
 	}
@@ -77,12 +78,71 @@ func (r *Resolver) sidesWithin(ctx context.Context, c *model.Comparison, of stri
 	for _, d := range dimensions {
 		out.dimensions = append(out.dimensions, r.statsDimension(d))
 	}
+	if err := r.unknowns(c.Table, dimensions, unknown, out); err != nil {
+		return nil, err
+	}
 	if len(by) > 0 {
 		if err := out.notDetermined(of, by); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// unknowns says how many observations have an unknown value of a dimension, and leaves them out if asked to.
+func (r *Resolver) unknowns(table *contract.Table, dimensions []*contract.Dimension, what model.UnknownValues, s *sides) error {
+	categories := r.unknownCategories(table, dimensions)
+	totals := []stats.Cell{stats.Total(s.a), stats.Total(s.b)}
+	byA, anyA := stats.Unknowns(s.a, categories)
+	byB, anyB := stats.Unknowns(s.b, categories)
+	if anyA+anyB == 0 {
+		return nil
+	}
+	var names []string
+	for i, d := range dimensions {
+		if byA[i]+byB[i] == 0 {
+			continue
+		}
+		names = append(names, d.Name)
+		if what == model.UnknownValuesOwnCategory {
+			s.warnings = append(s.warnings, fmt.Sprintf("%s is unknown for %s of this cohort and %s of the other; unknown counts as a category of its own, `unknown: COMPLETE_CASES` leaves it out.",
+				d.Name, percent(byA[i], totals[0].N), percent(byB[i], totals[1].N)))
+		}
+	}
+	if what == model.UnknownValuesOwnCategory {
+		return nil
+	}
+	list := strings.Join(names, ", ")
+	if anyA == totals[0].N || anyB == totals[1].N {
+		return fault.Invalidf("there are no complete cases: of one of the cohorts nobody has known values of %s; leave out a dimension, or ask `unknown: OWN_CATEGORY`", list)
+	}
+	for _, cells := range []*[]stats.Cell{&s.a, &s.b, &s.shared} {
+		*cells = stats.CompleteCases(*cells, categories)
+	}
+	s.warnings = append(s.warnings, fmt.Sprintf("Complete cases: %d observations of this cohort (%s) and %d of the other (%s) have an unknown value of %s and are left out; every figure here, crude ones too, is of those whose values are known.",
+		int(anyA), percent(anyA, totals[0].N), int(anyB), percent(anyB, totals[1].N), list))
+	return nil
+}
+
+// unknownCategories are the categories of stats cells, by dimension, that stand for an unknown value. To be in
+// no area is no unknown area.
+func (r *Resolver) unknownCategories(table *contract.Table, dimensions []*contract.Dimension) [][]int {
+	out := make([][]int, len(dimensions))
+	for i, d := range dimensions {
+		if d.IsArea() || d.IsInteger() {
+			continue
+		}
+		out[i] = append(d.UnknownCodes(table.Name), len(d.Codes)) // the place of none, see statsCells
+	}
+	return out
+}
+
+// percent writes a share of observations.
+func percent(n, of float64) string {
+	if of == 0 {
+		return "nobody"
+	}
+	return strconv.FormatFloat(100*n/of, 'g', 3, 64) + " %"
 }
 
 // maxComparisonCells bounds what one comparison fetches and fits; it is far above what a table of
@@ -177,11 +237,7 @@ func (r *Resolver) statsDimension(d *contract.Dimension) stats.Dimension {
 
 // derived hands back an estimate that is not a quotient of counts.
 func derived(e stats.Estimate) *model.Estimate {
-	out := estimate(e, nil)
-	if out.Status == model.StatusNoObservations || out.Value == nil {
-		out.Status = model.StatusNoObservations
-	}
-	return out
+	return estimate(e, nil)
 }
 
 // notNil makes an empty list of none.
@@ -263,6 +319,7 @@ func decomposition(s *sides, by []string, method model.DecompositionMethod, comp
 	if out.Contributions == nil {
 		out.Contributions = []*model.Contribution{}
 	}
+	out.Warnings = append(out.Warnings, s.warnings...)
 	return out, nil
 }
 
@@ -297,7 +354,7 @@ func standardisation(s *sides, method model.StandardisationMethod, standard mode
 		return nil, err
 	}
 	return &model.Standardisation{Crude: derived(d.CrudeA), Standardised: derived(d.A), Other: derived(d.B), Gap: derived(d.Gap), Ratio: derived(d.Ratio),
-		Support: derived(d.SupportA), Warnings: notNil(d.Warnings)}, nil
+		Support: derived(d.SupportA), Warnings: append(notNil(d.Warnings), s.warnings...)}, nil
 }
 
 var standards = map[model.StandardPopulation]stats.Standard{
@@ -317,7 +374,7 @@ func adjusted(s *sides, of model.RegressionModel, clustered bool, level float64)
 		return nil, err
 	}
 	out := &model.AdjustedGap{Model: of, Crude: derived(g.Crude), Adjusted: derived(g.Adjusted), PValue: number(g.PValue), Observations: int(g.Observations),
-		Support: derived(g.Support), Coefficients: []*model.Coefficient{}, Warnings: notNil(g.Warnings)}
+		Support: derived(g.Support), Coefficients: []*model.Coefficient{}, Warnings: append(notNil(g.Warnings), s.warnings...)}
 	if of == model.RegressionModelLogit {
 		out.OddsRatio = derived(g.OddsRatio)
 	}
@@ -381,14 +438,16 @@ func equivalence(s *sides, margin, level float64) (*model.EquivalenceTest, error
 	if margin >= 1 {
 		return nil, fault.Invalidf("margin %g is not below 1, and no gap of shares is larger; 0.02 is 2 percentage points", margin)
 	}
-	gap := stats.Gap(stats.Total(s.a), stats.Total(s.b), stats.Total(s.shared), level)
-	t, err := stats.TestEquivalence(gap, margin, level)
+	t, err := stats.TestEquivalenceOfGap(stats.Total(s.a), stats.Total(s.b), stats.Total(s.shared), margin, level)
 	if err != nil {
 		return nil, err
 	}
-	e := derived(t.Gap)
-	e.Warnings = append(e.Warnings, t.Warnings...)
-	return &model.EquivalenceTest{Gap: e, Margin: margin, PValue: number(t.PValue), Equivalent: t.Equivalent}, nil
+	t.Gap.Warnings = t.Warnings
+	out := &model.EquivalenceTest{Gap: derived(t.Gap), Margin: margin, PValue: number(t.PValue)}
+	if t.Decided {
+		out.Equivalent = &t.Equivalent
+	}
+	return out, nil
 }
 
 // segregation measures how unevenly the two cohorts are spread over units.
@@ -441,7 +500,7 @@ func (r *Resolver) segregation(ctx context.Context, c *model.Comparison, over st
 }
 
 // betweenAreas measures how much areas differ before and after adjustment.
-func (r *Resolver) betweenAreas(ctx context.Context, c *model.Cohort, of string, controls []string, level float64) (*model.BetweenAreas, error) {
+func (r *Resolver) betweenAreas(ctx context.Context, c *model.Cohort, of string, controls []string, unknown model.UnknownValues, level float64) (*model.BetweenAreas, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return nil, err
 	}
@@ -475,11 +534,29 @@ func (r *Resolver) betweenAreas(ctx context.Context, c *model.Cohort, of string,
 		}
 		return c.Cluster == 0
 	})
+	categories := r.unknownCategories(c.Table, dimensions)
+	by, incomplete := stats.Unknowns(inside, categories)
+	all := stats.Total(inside).N
+	if unknown == model.UnknownValuesCompleteCases {
+		inside = stats.CompleteCases(inside, categories)
+	}
 	v, err := stats.BetweenAreas(inside, names, level)
 	if err != nil {
 		return nil, err
 	}
 	out := &model.BetweenAreas{Method: v.Method, Before: variation(v.Before), After: variation(v.After), Explained: number(v.Explained)}
+	switch {
+	case incomplete == 0:
+	case unknown == model.UnknownValuesCompleteCases:
+		warning := fmt.Sprintf("Complete cases: %d observations (%s) have an unknown value of a control and are left out, before adjustment too.", int(incomplete), percent(incomplete, all))
+		out.Before.Warnings, out.After.Warnings = append(out.Before.Warnings, warning), append(out.After.Warnings, warning)
+	default:
+		for i, d := range dimensions {
+			if by[i] > 0 {
+				out.After.Warnings = append(out.After.Warnings, fmt.Sprintf("%s is unknown for %s of the observations; unknown counts as a category of its own, `unknown: COMPLETE_CASES` leaves it out.", d.Name, percent(by[i], all)))
+			}
+		}
+	}
 	if outside > 0 {
 		out.Before.Warnings = append(out.Before.Warnings, fmt.Sprintf("%d observations outside the areas are left out.", outside))
 	}

@@ -21,8 +21,8 @@ func (r *cohortResolver) Compare(ctx context.Context, obj *model.Cohort, to map[
 	return &model.Comparison{Table: obj.Table, This: obj.Filter, Other: other}, nil
 }
 
-func (r *cohortResolver) BetweenAreas(ctx context.Context, obj *model.Cohort, of string, controls []string, level float64) (*model.BetweenAreas, error) {
-	return r.betweenAreas(ctx, obj, of, controls, level)
+func (r *cohortResolver) BetweenAreas(ctx context.Context, obj *model.Cohort, of string, controls []string, unknown model.UnknownValues, level float64) (*model.BetweenAreas, error) {
+	return r.betweenAreas(ctx, obj, of, controls, unknown, level)
 }
 
 func (r *comparisonResolver) Overlap(ctx context.Context, obj *model.Comparison) (*model.Overlap, error) {
@@ -30,7 +30,7 @@ func (r *comparisonResolver) Overlap(ctx context.Context, obj *model.Comparison)
 }
 
 func (r *comparisonResolver) Gap(ctx context.Context, obj *model.Comparison, of string, level float64) (*model.Estimate, error) {
-	s, err := r.sides(ctx, obj, of, nil, nil, level)
+	s, err := r.sides(ctx, obj, of, nil, nil, model.UnknownValuesOwnCategory, level)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (r *comparisonResolver) Gap(ctx context.Context, obj *model.Comparison, of 
 }
 
 func (r *comparisonResolver) Ratio(ctx context.Context, obj *model.Comparison, of string, level float64) (*model.Estimate, error) {
-	s, err := r.sides(ctx, obj, of, nil, nil, level)
+	s, err := r.sides(ctx, obj, of, nil, nil, model.UnknownValuesOwnCategory, level)
 	if err != nil {
 		return nil, err
 	}
@@ -46,31 +46,31 @@ func (r *comparisonResolver) Ratio(ctx context.Context, obj *model.Comparison, o
 }
 
 func (r *comparisonResolver) Equivalence(ctx context.Context, obj *model.Comparison, of string, margin float64, level float64) (*model.EquivalenceTest, error) {
-	s, err := r.sides(ctx, obj, of, nil, nil, level)
+	s, err := r.sides(ctx, obj, of, nil, nil, model.UnknownValuesOwnCategory, level)
 	if err != nil {
 		return nil, err
 	}
 	return equivalence(s, margin, level)
 }
 
-func (r *comparisonResolver) Standardised(ctx context.Context, obj *model.Comparison, of string, by []string, method model.StandardisationMethod, standard model.StandardPopulation, level float64) (*model.Standardisation, error) {
-	s, err := r.sides(ctx, obj, of, by, nil, level)
+func (r *comparisonResolver) Standardised(ctx context.Context, obj *model.Comparison, of string, by []string, method model.StandardisationMethod, standard model.StandardPopulation, unknown model.UnknownValues, level float64) (*model.Standardisation, error) {
+	s, err := r.sides(ctx, obj, of, by, nil, unknown, level)
 	if err != nil {
 		return nil, err
 	}
 	return standardisation(s, method, standard, level)
 }
 
-func (r *comparisonResolver) Decomposition(ctx context.Context, obj *model.Comparison, of string, by []string, method model.DecompositionMethod, components int, reference model.DecompositionReference, level float64) (*model.Decomposition, error) {
-	s, err := r.sides(ctx, obj, of, by, nil, level)
+func (r *comparisonResolver) Decomposition(ctx context.Context, obj *model.Comparison, of string, by []string, method model.DecompositionMethod, components int, reference model.DecompositionReference, unknown model.UnknownValues, level float64) (*model.Decomposition, error) {
+	s, err := r.sides(ctx, obj, of, by, nil, unknown, level)
 	if err != nil {
 		return nil, err
 	}
 	return decomposition(s, by, method, components, reference, level)
 }
 
-func (r *comparisonResolver) Adjusted(ctx context.Context, obj *model.Comparison, of string, controls []string, model model.RegressionModel, clusterBy *string, level float64) (*model.AdjustedGap, error) {
-	s, err := r.sides(ctx, obj, of, controls, clusterBy, level)
+func (r *comparisonResolver) Adjusted(ctx context.Context, obj *model.Comparison, of string, controls []string, model model.RegressionModel, clusterBy *string, unknown model.UnknownValues, level float64) (*model.AdjustedGap, error) {
+	s, err := r.sides(ctx, obj, of, controls, clusterBy, unknown, level)
 	if err != nil {
 		return nil, err
 	}

@@ -17,8 +17,11 @@ func estimate(e stats.Estimate, unknown *int64) *model.Estimate {
 	if out.Warnings == nil {
 		out.Warnings = []string{}
 	}
-	if e.Denominator == 0 {
+	switch {
+	case e.Denominator == 0:
 		out.Status = model.StatusNoObservations
+	case out.Value == nil:
+		out.Status = model.StatusUndefined
 	}
 	if unknown != nil {
 		u := int(*unknown)

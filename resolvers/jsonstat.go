@@ -186,6 +186,8 @@ func statusInWords(s model.Status, in func(contract.Text) string) string {
 		return in(contract.Text{DA: "Udeladt: for få personer", EN: "Left out: too few persons"})
 	case model.StatusSuppressedSecondary:
 		return in(contract.Text{DA: "Udeladt: ville røbe et andet udeladt tal", EN: "Left out: it would give away another that is left out"})
+	case model.StatusUndefined:
+		return in(contract.Text{DA: "Kan ikke beregnes af det, der er observeret", EN: "Cannot be made of what was observed"})
 	}
 	return in(contract.Text{DA: "Ingen med kendt værdi i nævneren", EN: "Nobody in the denominator has a known value"})
 }

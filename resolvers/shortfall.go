@@ -12,7 +12,7 @@ import (
 )
 
 // shortfalls says how many more of this cohort would reach the other's share, by area and in all.
-func (r *Resolver) shortfalls(ctx context.Context, c *model.Comparison, of string, by []string, level float64) (*model.Shortfalls, error) {
+func (r *Resolver) shortfalls(ctx context.Context, c *model.Comparison, of string, by []string, unknown model.UnknownValues, level float64) (*model.Shortfalls, error) {
 	if len(by) == 0 {
 		return nil, fault.Invalidf("`by` is empty; give at least one dimension that composition is made of")
 	}
@@ -23,7 +23,7 @@ func (r *Resolver) shortfalls(ctx context.Context, c *model.Comparison, of strin
 	if slices.Contains(by, area.Name) {
 		return nil, fault.Invalidf("`by` holds AREA: with the area itself held equal every area would be expected to be as it is; leave it out")
 	}
-	s, err := r.sidesWithin(ctx, c, of, by, []*contract.Dimension{area}, level)
+	s, err := r.sidesWithin(ctx, c, of, by, []*contract.Dimension{area}, unknown, level)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (r *Resolver) shortfalls(ctx context.Context, c *model.Comparison, of strin
 	if err != nil {
 		return nil, err
 	}
-	out := &model.Shortfalls{Standard: derived(total.Standard), Total: shortfall(total), Areas: []*model.AreaShortfall{}, Warnings: []string{}}
+	out := &model.Shortfalls{Standard: derived(total.Standard), Total: shortfall(total), Areas: []*model.AreaShortfall{}, Warnings: notNil(s.warnings)}
 	byArea := map[string]*model.AreaShortfall{}
 	var list []*model.Area
 	outside := 0.0

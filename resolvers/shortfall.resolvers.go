@@ -11,6 +11,6 @@ import (
 	"github.com/kvarter/kvarter/graph/model"
 )
 
-func (r *comparisonResolver) Shortfall(ctx context.Context, obj *model.Comparison, of string, by []string, level float64) (*model.Shortfalls, error) {
-	return r.shortfalls(ctx, obj, of, by, level)
+func (r *comparisonResolver) Shortfall(ctx context.Context, obj *model.Comparison, of string, by []string, unknown model.UnknownValues, level float64) (*model.Shortfalls, error) {
+	return r.shortfalls(ctx, obj, of, by, unknown, level)
 }

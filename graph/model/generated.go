@@ -62,7 +62,7 @@ type AdjustedGap struct {
 	OddsRatio *Estimate `json:"oddsRatio,omitempty"`
 	// p value of no adjusted gap, by the method of its interval.
 	PValue *float64 `json:"pValue,omitempty"`
-	// Observations in the model; one that both cohorts contain counts once.
+	// Observations that the adjusted gap is the mean over; one that both cohorts contain counts once.
 	Observations int `json:"observations"`
 	// Clusters; null without `clusterBy`.
 	Clusters *int `json:"clusters,omitempty"`
@@ -432,23 +432,23 @@ type EquivalenceTest struct {
 	Gap *Estimate `json:"gap"`
 	// The margin, either way.
 	Margin float64 `json:"margin"`
-	// The larger of the two one-sided p values. Null where neither test can be made.
+	// The larger of the two one-sided p values. Null where the tests cannot be made.
 	PValue *float64 `json:"pValue,omitempty"`
-	// Is pValue below α?
-	Equivalent bool `json:"equivalent"`
+	// Does the interval of `gap` lie inside the margin? That is, is pValue below α? Null where the tests cannot be made: neither shown nor refuted.
+	Equivalent *bool `json:"equivalent,omitempty"`
 }
 
 // A figure with its uncertainty.
 type Estimate struct {
-	// A share is from 0 to 1. Null when suppressed or when nothing was observed; `status` says which.
+	// A share is from 0 to 1. Null when suppressed, when nobody was observed, or when the figure is undefined; `status` says which.
 	Value *float64 `json:"value,omitempty"`
-	// Lower end of the interval. Null where there is none.
+	// Lower end of the interval. Null where there is none: `warnings` then says why. Where nothing varies, as with nine answers of 4, the data do not tell how far off a mean is; a share has an interval all the same.
 	Lower *float64 `json:"lower,omitempty"`
-	// Upper end of the interval. Null where there is none.
+	// Upper end of the interval. Null where there is none, as `lower`.
 	Upper *float64 `json:"upper,omitempty"`
 	// Confidence level of the interval, e.g. 0.95.
 	Level float64 `json:"level"`
-	// Standard error of the value. Null where there is none.
+	// Standard error of the value. Null where there is none, as of a share of 0 or 1, whose interval does not need it; 0 only of what is true by construction.
 	StandardError *float64 `json:"standardError,omitempty"`
 	// How many have the characteristic; of a gap, a ratio and what is made of a gap alone, how many of this cohort. Null for means and other derived figures.
 	Numerator *int `json:"numerator,omitempty"`
@@ -1514,7 +1514,7 @@ type RegressionModel string
 const (
 	// Linear probability: the gap at equal controls, the same for everyone.
 	RegressionModelLinear RegressionModel = "LINEAR"
-	// Logistic: the mean over all observations of what being in this cohort changes in the probability.
+	// Logistic: the mean over all observations of what being in this cohort changes in the probability. In a category where all or none have the outcome that is 0, and its observations count in the mean; a warning says how many they are.
 	RegressionModelLogit RegressionModel = "LOGIT"
 )
 
@@ -1761,8 +1761,10 @@ const (
 	StatusSuppressedPrimary Status = "SUPPRESSED_PRIMARY"
 	// Left out: it would give away another that is left out.
 	StatusSuppressedSecondary Status = "SUPPRESSED_SECONDARY"
-	// Nobody in the denominator has a known value.
+	// Nobody was observed: nobody in the denominator has a known value; of a comparison, nobody on one of its sides.
 	StatusNoObservations Status = "NO_OBSERVATIONS"
+	// Some were observed, but the figure cannot be made of them, e.g. a ratio to a share of 0; `warnings` says why.
+	StatusUndefined Status = "UNDEFINED"
 )
 
 var AllStatus = []Status{
@@ -1771,11 +1773,12 @@ var AllStatus = []Status{
 	StatusSuppressedPrimary,
 	StatusSuppressedSecondary,
 	StatusNoObservations,
+	StatusUndefined,
 }
 
 func (e Status) IsValid() bool {
 	switch e {
-	case StatusObserved, StatusPerturbed, StatusSuppressedPrimary, StatusSuppressedSecondary, StatusNoObservations:
+	case StatusObserved, StatusPerturbed, StatusSuppressedPrimary, StatusSuppressedSecondary, StatusNoObservations, StatusUndefined:
 		return true
 	}
 	return false
@@ -1875,6 +1878,66 @@ func (e *SurveyDimension) UnmarshalJSON(b []byte) error {
 }
 
 func (e SurveyDimension) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What becomes of observations that have no known value of a dimension that is held equal: none recorded, or a code such as
+// `UNKNOWN`. Not being in an area is no unknown AREA, nor is a parent who does not live with the child an unknown one. A
+// warning says how many they are.
+type UnknownValues string
+
+const (
+	// Unknown is a category of its own (missing-indicator method): everybody stays in, and those whose value is not known are compared with each other, though they may differ in it.
+	UnknownValuesOwnCategory UnknownValues = "OWN_CATEGORY"
+	// Complete-case analysis: who has an unknown value of any of the dimensions is left out of every figure of the answer, crude ones too. It speaks of the rest, and of everybody only if knowing the values has nothing to do with the outcome.
+	UnknownValuesCompleteCases UnknownValues = "COMPLETE_CASES"
+)
+
+var AllUnknownValues = []UnknownValues{
+	UnknownValuesOwnCategory,
+	UnknownValuesCompleteCases,
+}
+
+func (e UnknownValues) IsValid() bool {
+	switch e {
+	case UnknownValuesOwnCategory, UnknownValuesCompleteCases:
+		return true
+	}
+	return false
+}
+
+func (e UnknownValues) String() string {
+	return string(e)
+}
+
+func (e *UnknownValues) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = UnknownValues(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid UnknownValues", str)
+	}
+	return nil
+}
+
+func (e UnknownValues) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *UnknownValues) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e UnknownValues) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -158,6 +158,24 @@ type Code struct {
 // IsInteger reports whether the dimension's values are the integers of the column themselves.
 func (d *Dimension) IsInteger() bool { return d.Type == "" }
 
+// UnknownCodes returns the places of the codes that stand for a value the register of a table does not have.
+func (d *Dimension) UnknownCodes(table string) (places []int) {
+	column := d.Columns[table]
+	if column == nil || column.Codes == nil {
+		return nil
+	}
+	known := func(code string) bool {
+		i := column.Codes.Position(code)
+		return i < 0 || !column.Codes.Codes[i].Unknown
+	}
+	for _, s := range d.Selections(table) {
+		if len(s.In) > 0 && !slices.ContainsFunc(s.In, known) {
+			places = append(places, s.Position)
+		}
+	}
+	return places
+}
+
 // IsArea reports whether the dimension's values are the areas of the data set.
 func (d *Dimension) IsArea() bool { return d.Type == "Area" }
 

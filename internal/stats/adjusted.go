@@ -54,13 +54,13 @@ type Coefficient struct {
 // regression of the outcome on being in a and on a dummy for each category but the lowest.
 //
 // Linear: the coefficient of being in a. Logit: its average marginal effect, the mean over all
-// observations of the change in probability from not being in a to being in a, beside the odds
-// ratio. Without dimensions the adjusted gap is the crude one. Cells that only one cohort has are
-// kept (the model extrapolates) and Support says how many observations are not in them; none
-// is an error, as are an empty cohort, a logit that the controls or the group decide, one cluster,
-// and controls that leave nothing of the outcome unexplained. A cohort in one cluster has no
-// clustered standard error: its mean fits that cluster exactly, which looks like certainty (the 95 %
-// interval would cover 19 %).
+// observations of the change in probability from not being in a to being in a, beside the odds ratio.
+// Where a category has all or none, the change is 0 and its observations count. Without dimensions the
+// adjusted gap is the crude one. Cells that only one cohort has are kept (the model extrapolates) and
+// Support says how many observations are not in them; none is an error, as are an empty cohort, a
+// logit that the controls or the group decide, one cluster, and controls that leave nothing of the
+// outcome unexplained. A cohort in one cluster has no clustered standard error: its mean fits that
+// cluster exactly, which looks like certainty (the 95 % interval would cover 19 %).
 //
 // Nothing here makes the adjusted gap a causal effect: controls that come after the area (income,
 // work) may carry its effect, and families choose areas for reasons not in the data.
@@ -116,10 +116,10 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fit.Model == Linear && fit.leavesNothing() {
+	if fit.Model == Linear && fit.leavesNothing() && decided(a, b) {
 		return nil, fault.Invalidf("the controls determine the outcome: nothing of it is left to compare; leave out the control that is the outcome")
 	}
-	out.Fit, out.Observations = fit, fit.Observations
+	out.Fit, out.Observations = fit, fit.Observations+fit.Settled
 	if opts.Covariance == Clustered {
 		out.Clusters = fit.Clusters
 	}
@@ -134,10 +134,15 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 	if out.Adjusted.SE > 0 {
 		out.PValue = twoSided(out.Adjusted.Value/out.Adjusted.SE, fit.DF)
 	}
-	alone := opts.Covariance == Clustered && (len(byCluster(a)) == 1 || len(byCluster(b)) == 1)
+	if fit.Settled > 0 {
+		out.Warnings = append(out.Warnings, fit.saySettled(group))
+	}
+	// Rows that are settled tell nothing about how clusters differ.
+	inA, inB := fit.fitted(group)
+	alone := opts.Covariance == Clustered && (len(byCluster(inA)) == 1 || len(byCluster(inB)) == 1)
 	if opts.Covariance == Clustered {
-		out.Warnings = append(out.Warnings, fewInCohort("first", a)...)
-		out.Warnings = append(out.Warnings, fewInCohort("second", b)...)
+		out.Warnings = append(out.Warnings, fewInCohort("first", inA)...)
+		out.Warnings = append(out.Warnings, fewInCohort("second", inB)...)
 	}
 	if opts.Covariance == Clustered && !alone && fit.Clusters < fewClusters && !math.IsNaN(out.Adjusted.Value) {
 		wild, err := fit.WildMarginalEffect(group, level, opts.Draws, opts.Seed)
@@ -153,11 +158,41 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 	if alone {
 		out.PValue = math.NaN()
 		for _, e := range []*Estimate{&out.Adjusted, &out.OddsRatio, &out.Coefficients[group].Estimate} {
-			e.oneCluster("of the first cohort", a)
-			e.oneCluster("of the second cohort", b)
+			e.oneCluster("of the first cohort", inA)
+			e.oneCluster("of the second cohort", inB)
 		}
 	}
 	return out, nil
+}
+
+// fitted are the sums of the rows in the fit, with their clusters, by whether a term is 1 there.
+func (r *Regression) fitted(term int) (with, without []Cell) {
+	for _, p := range r.rows {
+		c := Cell{Cluster: p.Cluster, N: p.N, Sum: p.Sum, SumSq: p.SumSq}
+		if p.X[term] == 1 {
+			with = append(with, c)
+		} else {
+			without = append(without, c)
+		}
+	}
+	return with, without
+}
+
+// saySettled says what the rows that a logit predicts perfectly add to the marginal effect of a term.
+func (r *Regression) saySettled(term int) string {
+	var moved float64
+	x := make([]float64, len(r.coef))
+	for _, p := range r.settled {
+		copy(x, p.X)
+		x[term] = 1
+		with, _ := r.probability(x)
+		x[term] = 0
+		without, _ := r.probability(x)
+		moved += p.N * (with - without)
+	}
+	n := r.Observations + r.Settled
+	return fmt.Sprintf("%s of the %s observations are settled by perfect prediction: they stand in the average with their settled probabilities, to which they add %.3g, and in no odds ratio or coefficient",
+		formatCount(r.Settled), formatCount(n), moved/n)
 }
 
 // fewInCohort warns if a cohort has observations in few clusters, however many the other has (see
@@ -179,6 +214,26 @@ func (r *Regression) leavesNothing() bool {
 	}
 	spread := t.SumSq - t.Sum*t.Sum/t.N
 	return spread > 0 && r.Sigma2*r.DF <= 1e-9*spread
+}
+
+// decided tells whether the outcome is the same within each cell of the controls, whatever the cohort.
+func decided(a, b []Cell) bool {
+	same := make([]Cell, 0, len(a)+len(b))
+	for _, c := range slices.Concat(a, b) {
+		same = append(same, Cell{Key: c.Key, N: c.N, Sum: c.Sum, SumSq: c.SumSq})
+	}
+	slices.SortStableFunc(same, func(x, y Cell) int { return slices.Compare(x.Key, y.Key) })
+	for i := 0; i < len(same); {
+		j := i
+		for j < len(same) && slices.Equal(same[j].Key, same[i].Key) {
+			j++
+		}
+		if Total(same[i:j]).squaredDeviations() > 0 {
+			return false
+		}
+		i = j
+	}
+	return true
 }
 
 // twoSided is P(|T| > |t|) at df degrees of freedom, normal for +Inf.

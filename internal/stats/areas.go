@@ -195,6 +195,9 @@ func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64) 
 		guess := math.Sqrt((math.Sqrt(drop*drop+information*z*z) - drop) / information)
 		upper := m.profileBound(theta, logit.LogLik-z*z/2, guess)
 		v.Variance.Lower, v.Variance.Upper, v.Variance.SE, v.Variance.Method = 0, upper*upper, math.NaN(), "profile likelihood"
+		if math.IsNaN(upper) {
+			v.Variance.warnf("the profile likelihood falls too little to give the variance an upper bound")
+		}
 		v.Variance.warnf("areas differ by no more than chance: the variance between them is estimated as 0")
 	}
 	v.MedianOddsRatio = v.Variance
@@ -203,6 +206,10 @@ func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64) 
 	}
 	e := &v.MedianOddsRatio
 	e.Value, e.Lower, e.Upper = toOdds(variance), toOdds(v.Variance.Lower), toOdds(v.Variance.Upper)
+	if math.IsInf(e.Upper, 1) {
+		e.Upper = math.NaN()
+		e.warnf("the upper bound of the median odds ratio is too large to be written down")
+	}
 	e.SE = math.NaN()
 	if sigma > 0 {
 		e.SE = e.Value * math.Log(e.Value) * se

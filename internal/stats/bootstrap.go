@@ -117,6 +117,9 @@ func (r *Regression) wildBootstrap(e Estimate, functional []float64, level float
 		spread += u * u
 	}
 	spread = math.Sqrt(spread)
+	if math.IsNaN(e.SE) { // what is left is rounding
+		spread = 0
+	}
 	pValue := func(delta float64) float64 {
 		if spread == 0 {
 			return math.NaN()
@@ -156,8 +159,7 @@ func (r *Regression) wildBootstrap(e Estimate, functional []float64, level float
 		return (inside + outside) / 2
 	}
 	if spread == 0 {
-		e.Lower, e.Upper = math.NaN(), math.NaN()
-		e.warnf("no variation between clusters: the bootstrap has nothing to draw from")
+		e.withoutInterval("no variation between clusters: the bootstrap has nothing to draw from")
 	} else {
 		// A null value above the estimate is a negative δ.
 		e.Lower, e.Upper = e.Value-bound(1), e.Value+bound(-1)

@@ -38,6 +38,9 @@ func (s *sums) add(o sums) { s.n, s.y, s.q = s.n+o.n, s.y+o.y, s.q+o.q }
 
 func (s sums) mean() float64 { return s.y / s.n }
 
+// variance is that of the observations, with divisor n.
+func (s sums) variance() float64 { return leftOf(s.q/s.n-s.mean()*s.mean(), s.q/s.n) }
+
 type clusteredCell struct {
 	stratum, cluster int32
 	sums
@@ -321,14 +324,15 @@ func (t *sample) variance(f *influence, clustered bool) float64 {
 	for s := range t.a {
 		a, b := &t.a[s], &t.b[s]
 		ca, sa, cb, sb := f.constantA[s], f.slopeA[s], f.constantB[s], f.slopeB[s]
-		va += ca*(ca*a.n+2*sa*a.y) + sa*sa*a.q
-		vb += cb*(cb*b.n+2*sb*b.y) + sb*sb*b.q
+		va += leftOf(ca*(ca*a.n+2*sa*a.y)+sa*sa*a.q, sa*sa*a.q)
+		vb += leftOf(cb*(cb*b.n+2*sb*b.y)+sb*sb*b.q, sb*sb*b.q)
 	}
 	for s, v := range t.shared {
 		ca, sa, cb, sb := f.constantA[s], f.slopeA[s], f.constantB[s], f.slopeB[s]
 		cov += ca*cb*v.n + (ca*sb+cb*sa)*v.y + sa*sb*v.q
 	}
-	return va/(t.nA*t.nA) + vb/(t.nB*t.nB) + 2*cov/(t.nA*t.nB)
+	va, vb = va/(t.nA*t.nA), vb/(t.nB*t.nB)
+	return leftOf(va+vb+2*cov/(t.nA*t.nB), va+vb)
 }
 
 // mergeCells adds up the cells of each cohort by key, for what does not read clusters.

@@ -51,8 +51,10 @@ func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, control
 	var totals [4]Cell
 	design := FreeDesign("treated", "after", "treated after")
 	var patterns []Pattern
+	var n float64
 	for i, g := range groups {
 		totals[i] = Total(g.cells)
+		n += totals[i].N
 		if totals[i].N == 0 {
 			return nil, fault.Invalidf("there are no observations of the %s; a difference in differences needs all four groups", g.name)
 		}
@@ -60,59 +62,98 @@ func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, control
 			patterns = append(patterns, Pattern{X: []float64{1, g.treated, g.after, g.treated * g.after}, Cluster: c.Cluster, N: c.N, Sum: c.Sum, SumSq: c.SumSq})
 		}
 	}
-	out := &DoubleDifference{
-		TreatedChange: Gap(totals[1], totals[0], Cell{}, level), ControlChange: Gap(totals[3], totals[2], Cell{}, level),
-		GapBefore: Gap(totals[0], totals[2], Cell{}, level), GapAfter: Gap(totals[1], totals[3], Cell{}, level),
-	}
-	value := totals[1].Mean() - totals[0].Mean() - totals[3].Mean() + totals[2].Mean()
-	var n float64
-	for _, c := range totals {
-		n += c.N
+	out := &DoubleDifference{}
+	// The parts are sums of the groups' means with these signs, in the order of groups.
+	parts := []struct {
+		of    *Estimate
+		signs [4]float64
+	}{
+		{&out.TreatedChange, [4]float64{-1, 1, 0, 0}}, {&out.ControlChange, [4]float64{0, 0, -1, 1}},
+		{&out.GapBefore, [4]float64{1, 0, -1, 0}}, {&out.GapAfter, [4]float64{0, 1, 0, -1}},
+		{&out.Effect, [4]float64{-1, 1, 1, -1}},
 	}
 	switch {
 	case opts.Clustered:
+		// by the coefficients of the constant, treated, after, and both
+		combine := func(signs [4]float64) []float64 {
+			g := make([]float64, 4)
+			for i, sign := range signs {
+				for j, x := range []float64{1, groups[i].treated, groups[i].after, groups[i].treated * groups[i].after} {
+					g[j] += sign * x
+				}
+			}
+			return g
+		}
 		fit, err := Fit(design, patterns, FitOptions{Covariance: Clustered})
 		if err != nil {
 			return nil, err
 		}
-		out.Effect = fit.Coefficient(3, level)
+		for _, p := range parts {
+			*p.of = fit.combination(combine(p.signs), level)
+			p.of.Method = "difference of means, cluster-robust"
+			for i, g := range groups {
+				if p.signs[i] != 0 {
+					p.of.oneCluster(g.name, g.cells)
+				}
+			}
+		}
 		out.Effect.Method = "difference in differences, cluster-robust"
 		out.Warnings = append(out.Warnings, fit.Warnings...)
 		out.Warnings = append(out.Warnings, fewTreatedClusters(treatedBefore, treatedAfter)...)
-		for _, g := range groups {
-			out.Effect.oneCluster(g.name, g.cells)
-		}
 	case opts.Pooled:
-		var sse, inverse float64
+		var within float64
 		for _, c := range totals {
-			sse += math.Max(0, c.SumSq-c.Sum*c.Mean())
-			inverse += 1 / c.N
+			within += c.squaredDeviations()
 		}
-		out.Effect = scaledEstimate("difference in differences, pooled variance", value, sse/(n-4)*inverse, studentQuantile(level, n-4), level)
-		if !(n > 4) {
-			out.Effect = undefined(out.Effect.Method, level, "%s observations in four groups tell nothing about their variance", formatCount(n))
-			out.Effect.Value = value
+		for _, p := range parts {
+			*p.of = pooledDifference(totals[:], p.signs[:], within, level)
 		}
+		out.Effect.Method = "difference in differences, pooled variance"
 	default:
+		out.TreatedChange, out.ControlChange = Gap(totals[1], totals[0], Cell{}, level), Gap(totals[3], totals[2], Cell{}, level)
+		out.GapBefore, out.GapAfter = Gap(totals[0], totals[2], Cell{}, level), Gap(totals[1], totals[3], Cell{}, level)
+		value := totals[1].Mean() - totals[0].Mean() - totals[3].Mean() + totals[2].Mean()
 		var variance, quartic float64
 		for _, c := range totals {
-			v := math.Max(0, c.SumSq-c.Sum*c.Mean()) / (c.N - 1) / c.N
+			v := c.meanVariance()
 			variance += v
 			quartic += v * v / (c.N - 1)
 		}
-		q := 0.0
-		if variance > 0 {
-			q = studentQuantile(level, variance*variance/quartic)
-		}
-		out.Effect = scaledEstimate("difference in differences", value, variance, q, level)
-		if math.IsNaN(variance) || math.IsInf(variance, 0) {
-			out.Effect = undefined(out.Effect.Method, level, "a group of one observation tells nothing about its variance")
+		const method = "difference in differences"
+		if math.IsNaN(variance) {
+			out.Effect = undefined(method, level, "a group of one observation tells nothing about its variance")
 			out.Effect.Value = value
+		} else {
+			out.Effect = scaledEstimate(method, value, variance, studentQuantile(level, variance*variance/quartic), level)
 		}
 	}
 	out.Effect.Denominator = n
-	out.Effect.noSpread()
 	return out, nil
+}
+
+// pooledDifference is a sum of means of groups with these signs, whose observations all have the
+// variance within/(N - number of groups), by Student's t.
+func pooledDifference(groups []Cell, signs []float64, within, level float64) Estimate {
+	const method = "difference of means, pooled variance"
+	var value, inverse, n, used float64
+	for i, c := range groups {
+		n += c.N
+		if signs[i] != 0 {
+			value += signs[i] * c.Mean()
+			inverse += 1 / c.N
+			used += c.N
+		}
+	}
+	df := n - float64(len(groups))
+	var e Estimate
+	if df > 0 {
+		e = scaledEstimate(method, value, within/df*inverse, studentQuantile(level, df), level)
+	} else {
+		e = undefined(method, level, "%s observations in %d groups tell nothing about their variance", formatCount(n), len(groups))
+		e.Value = value
+	}
+	e.Denominator = used
+	return e
 }
 
 // DifferenceOfChanges compares changes of units observed before and after: the cells hold sums of
@@ -131,48 +172,48 @@ func DifferenceOfChanges(treated, controls []Cell, opts DifferenceOptions) (*Dou
 		return nil, fault.Invalidf("a difference of changes needs both groups; there are %s treated and %s controls", formatCount(a.N), formatCount(b.N))
 	}
 	unknown := undefined("gap", level, "only changes are known")
-	out := &DoubleDifference{
-		TreatedChange: Mean(a.N, a.Sum, a.SumSq, level), ControlChange: Mean(b.N, b.Sum, b.SumSq, level),
-		GapBefore: unknown, GapAfter: unknown,
-	}
-	covariance := Robust
+	out := &DoubleDifference{GapBefore: unknown, GapAfter: unknown}
+	parts := []struct {
+		of     *Estimate
+		method string
+		signs  []float64 // of treated and controls
+	}{{&out.TreatedChange, "mean change", []float64{1, 0}}, {&out.ControlChange, "mean change", []float64{0, 1}}, {&out.Effect, "difference of changes", []float64{1, -1}}}
 	switch {
 	case opts.Clustered:
-		covariance = Clustered
+		var patterns []Pattern
+		for i, cells := range [][]Cell{controls, treated} {
+			for _, c := range cells {
+				patterns = append(patterns, Pattern{X: []float64{1, float64(i)}, Cluster: c.Cluster, N: c.N, Sum: c.Sum, SumSq: c.SumSq})
+			}
+		}
+		fit, err := Fit(FreeDesign("treated"), patterns, FitOptions{Covariance: Clustered})
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range parts {
+			*p.of = fit.combination([]float64{p.signs[0] + p.signs[1], p.signs[0]}, level)
+			p.of.Method = p.method + ", " + Clustered.String()
+			if p.signs[0] != 0 {
+				p.of.oneCluster("treated", treated)
+			}
+			if p.signs[1] != 0 {
+				p.of.oneCluster("controls", controls)
+			}
+		}
+		out.Warnings = append(append(out.Warnings, fit.Warnings...), fewTreatedClusters(treated)...)
 	case opts.Pooled:
-		covariance = Classical
+		for _, p := range parts {
+			*p.of = pooledDifference([]Cell{a, b}, p.signs, a.squaredDeviations()+b.squaredDeviations(), level)
+			p.of.Method = p.method + ", pooled variance"
+		}
 	default:
-		va, vb := out.TreatedChange.SE*out.TreatedChange.SE, out.ControlChange.SE*out.ControlChange.SE
-		q := 0.0
-		if va+vb > 0 {
-			q = studentQuantile(level, (va+vb)*(va+vb)/(va*va/(a.N-1)+vb*vb/(b.N-1)))
-		}
+		out.TreatedChange, out.ControlChange = Mean(a.N, a.Sum, a.SumSq, level), Mean(b.N, b.Sum, b.SumSq, level)
+		va, vb := a.meanVariance(), b.meanVariance()
+		q := studentQuantile(level, (va+vb)*(va+vb)/(va*va/(a.N-1)+vb*vb/(b.N-1)))
 		out.Effect = scaledEstimate("difference of changes", a.Mean()-b.Mean(), va+vb, q, level)
-		out.Effect.Denominator = a.N + b.N
-		out.Effect.Warnings = pairWarnings(out.TreatedChange, out.ControlChange)
-		out.Effect.noSpread()
-		return out, nil
+		out.Effect.Warnings = append(out.Effect.Warnings, pairWarnings(out.TreatedChange, out.ControlChange)...)
 	}
-	design := FreeDesign("treated")
-	var patterns []Pattern
-	for i, cells := range [][]Cell{controls, treated} {
-		for _, c := range cells {
-			patterns = append(patterns, Pattern{X: []float64{1, float64(i)}, Cluster: c.Cluster, N: c.N, Sum: c.Sum, SumSq: c.SumSq})
-		}
-	}
-	fit, err := Fit(design, patterns, FitOptions{Covariance: covariance})
-	if err != nil {
-		return nil, err
-	}
-	out.Effect = fit.Coefficient(1, level)
-	out.Effect.Method = "difference of changes, " + covariance.String()
-	out.Warnings = append(out.Warnings, fit.Warnings...)
-	if opts.Clustered {
-		out.Warnings = append(out.Warnings, fewTreatedClusters(treated)...)
-		out.Effect.oneCluster("treated", treated)
-		out.Effect.oneCluster("controls", controls)
-	}
-	out.Effect.noSpread()
+	out.Effect.Denominator = a.N + b.N
 	return out, nil
 }
 
@@ -203,14 +244,6 @@ func fewTreatedWarning(clusters int) string {
 // that cluster exactly, which looks like certainty and is none.
 func (e *Estimate) oneCluster(name string, cells []Cell) {
 	if len(byCluster(cells)) == 1 {
-		e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
-		e.warnf("all %s are in one cluster, which tells nothing about how clusters differ: there is no standard error", name)
-	}
-}
-
-// noSpread warns of an interval without width.
-func (e *Estimate) noSpread() {
-	if e.SE == 0 {
-		e.warnf("nothing varies within any group: the interval has no width, which is no certainty")
+		e.withoutInterval("all " + name + " are in one cluster, which tells nothing about how clusters differ: there is no standard error")
 	}
 }

@@ -109,7 +109,7 @@ func TestDifferenceOfChangesByHand(t *testing.T) {
 		}
 	}
 	alike, err := DifferenceOfChanges(values(0, 2, 2, 2), values(5, 1, 1), DifferenceOptions{Level: .95})
-	if err != nil || alike.Effect.SE != 0 || !strings.Contains(strings.Join(alike.Effect.Warnings, " "), "no width") {
+	if err != nil || !math.IsNaN(alike.Effect.SE) || !math.IsNaN(alike.Effect.Lower) || !strings.Contains(strings.Join(alike.Effect.Warnings, " "), "nothing varies") {
 		t.Errorf("no variation: %+v, %v", alike, err)
 	}
 	if !math.IsNaN(d.GapBefore.Value) {
@@ -418,4 +418,52 @@ func TestStaggeredSaysWhatItLeavesOut(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// Pooled and Clustered hold for every part, not for the effect alone: with one variance, in which the
+// means of all groups have 3 degrees of freedom, a change is known as well as least squares knows it.
+func TestEveryPartOfADoubleDifferenceHasTheOptions(t *testing.T) {
+	before, after := []Cell{{Cluster: 1, N: 3, Sum: 6, SumSq: 14}}, []Cell{{Cluster: 1, N: 2, Sum: 6, SumSq: 20}, {Cluster: 2, N: 1, Sum: 5, SumSq: 25}}
+	controls, later := []Cell{{Cluster: 3, N: 2, Sum: 3, SumSq: 5}, {Cluster: 4, N: 2, Sum: 9, SumSq: 41}}, []Cell{{Cluster: 3, N: 3, Sum: 4, SumSq: 6}, {Cluster: 4, N: 1, Sum: 1, SumSq: 1}}
+	var within, n float64
+	for _, cells := range [][]Cell{before, after, controls, later} {
+		c := Total(cells)
+		within, n = within+c.squaredDeviations(), n+c.N
+	}
+	d, err := DifferenceInDifferences(before, after, controls, later, DifferenceOptions{Level: .95, Pooled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s2, q := within/(n-4), studentQuantile(.95, n-4)
+	for name, p := range map[string]struct {
+		e       Estimate
+		inverse float64
+	}{
+		"change of the treated": {d.TreatedChange, 1./3 + 1./3}, "of the controls": {d.ControlChange, 1./4 + 1./4},
+		"gap before": {d.GapBefore, 1./3 + 1./4}, "after": {d.GapAfter, 1./3 + 1./4}, "effect": {d.Effect, 1./3 + 1./3 + 1./4 + 1./4},
+	} {
+		near(t, name, p.e.SE, math.Sqrt(s2*p.inverse), 1e-12)
+		near(t, name+", interval", p.e.Upper-p.e.Value, q*p.e.SE, 1e-12)
+	}
+	near(t, "gaps make the effect", d.GapAfter.Value-d.GapBefore.Value, d.Effect.Value, 1e-12)
+	near(t, "changes make the effect", d.TreatedChange.Value-d.ControlChange.Value, d.Effect.Value, 1e-12)
+	c, err := DifferenceInDifferences(before, after, controls, later, DifferenceOptions{Level: .95, Clustered: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := c.TreatedChange; !math.IsNaN(e.SE) || !strings.Contains(strings.Join(e.Warnings, " "), "all treated before are in one cluster") {
+		t.Errorf("a group in one cluster: %+v", e)
+	}
+	if e := c.ControlChange; !(e.SE > 0) || e.SE == d.ControlChange.SE || !strings.Contains(e.Method, "cluster-robust") {
+		t.Errorf("the controls are in two clusters: %+v", e)
+	}
+	changes, err := DifferenceOfChanges(after, later, DifferenceOptions{Level: .95, Pooled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := Total(after), Total(later)
+	s2 = (a.squaredDeviations() + b.squaredDeviations()) / (a.N + b.N - 2)
+	near(t, "pooled change", changes.TreatedChange.SE, math.Sqrt(s2/a.N), 1e-12)
+	near(t, "pooled change of controls", changes.ControlChange.SE, math.Sqrt(s2/b.N), 1e-12)
+	near(t, "pooled effect", changes.Effect.SE, math.Sqrt(s2/a.N+s2/b.N), 1e-12)
 }

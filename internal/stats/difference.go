@@ -7,8 +7,9 @@ import "math"
 //
 //	d - √((p1-l1)² + (u2-p2)²) and d + √((u1-p1)² + (p2-l2)²).
 //
-// SE is the unpooled √(p1(1-p1)/n1 + p2(1-p2)/n2). Numerator and Denominator are those of the
-// first group. A group without observations gives NaN. Groups that share observations need Gap.
+// SE is the unpooled √(p1(1-p1)/n1 + p2(1-p2)/n2), undefined where both are 0 or 1. Numerator and
+// Denominator are those of the first group. A group without observations gives NaN, and a denominator
+// of 0. Groups that share observations need Gap.
 func Difference(x1, n1, x2, n2, level float64) Estimate {
 	e, a, b, ok := twoProportions("Newcombe hybrid score", x1, n1, x2, n2, level)
 	if !ok {
@@ -31,6 +32,9 @@ func WaldDifference(x1, n1, x2, n2, level float64) Estimate {
 	}
 	half := normalQuantile(level) * e.SE
 	e.Lower, e.Upper = math.Max(-1, e.Value-half), math.Min(1, e.Value+half)
+	if math.IsNaN(half) {
+		e.withoutSpread()
+	}
 	if x1*(n1-x1) < 10*n1 || x2*(n2-x2) < 10*n2 {
 		e.warnf("Wald's interval covers less than its level with so few observations; use Newcombe's")
 	}
@@ -58,8 +62,13 @@ func MiettinenNurminen(x1, n1, x2, n2, level float64) Estimate {
 	if !ok {
 		return e
 	}
-	z := normalQuantile(level)
-	correction := (n1 + n2) / (n1 + n2 - 1)
+	e.scoreBounds(x1, n1, x2, n2, (n1+n2)/(n1+n2-1))
+	return e
+}
+
+// scoreBounds sets the interval of a difference of proportions to all that the score test does not reject.
+func (e *Estimate) scoreBounds(x1, n1, x2, n2, correction float64) {
+	z := normalQuantile(e.Level)
 	inside := func(delta float64) bool {
 		return math.Abs(scoreStatistic(x1, n1, x2, n2, delta, correction)) < z
 	}
@@ -82,7 +91,6 @@ func MiettinenNurminen(x1, n1, x2, n2, level float64) Estimate {
 		return (in + out) / 2
 	}
 	e.Lower, e.Upper = bound(-1), bound(1)
-	return e
 }
 
 // scoreStatistic is (p1 - p2 - delta)/√V with V at the maximum likelihood estimates restricted to
@@ -138,10 +146,13 @@ func twoProportions(method string, x1, n1, x2, n2, level float64) (e, a, b Estim
 	if !okA || !okB {
 		e = undefined(method, level, "the first group: %s", warningOr(a, "usable"))
 		e.warnf("the second group: %s", warningOr(b, "usable"))
+		if n1 == 0 || n2 == 0 {
+			e.Denominator = 0
+		}
 		return e, a, b, false
 	}
 	return Estimate{
-		Value: a.Value - b.Value, SE: math.Hypot(a.SE, b.SE), Level: level,
+		Value: a.Value - b.Value, SE: standardError(a.Value*(1-a.Value)/n1 + b.Value*(1-b.Value)/n2), Level: level,
 		Numerator: x1, Denominator: n1, Method: method,
 		Warnings: pairWarnings(a, b),
 	}, a, b, true
@@ -206,11 +217,7 @@ func OddsRatio(x1, n1, x2, n2, level float64) Estimate {
 func logRatio(e Estimate, top, bottom, logVariance float64, smoothed func() (float64, float64)) Estimate {
 	z := normalQuantile(e.Level)
 	if top > 0 && bottom > 0 {
-		se := math.Sqrt(math.Max(0, logVariance))
-		e.SE = e.Value * se
-		e.Lower, e.Upper = e.Value*math.Exp(-z*se), e.Value*math.Exp(z*se)
-		e.checkRatio()
-		return e
+		return e.onLogScale(logVariance, z)
 	}
 	log, variance := smoothed()
 	half := z * math.Sqrt(variance)
@@ -229,15 +236,20 @@ func logRatio(e Estimate, top, bottom, logVariance float64, smoothed func() (flo
 	return e
 }
 
-// checkRatio takes away the bounds of a ratio that are no bounds: those of a logarithm without
-// variance, and infinite ones.
-func (e *Estimate) checkRatio() {
+// onLogScale gives a ratio above 0 the interval value·exp(±q·se) for the variance se² of its logarithm, and
+// takes away what is no bound: those of a logarithm without variance, and infinite ones.
+func (e Estimate) onLogScale(variance, q float64) Estimate {
+	se := math.Sqrt(math.Max(0, variance))
+	e.SE, e.Lower, e.Upper = e.Value*se, e.Value*math.Exp(-q*se), e.Value*math.Exp(q*se)
 	switch {
-	case e.SE == 0:
-		e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
-		e.warnf("all or none in every group: the logarithm of the ratio has no variance, hence no interval")
+	case se <= roundingOfSE:
+		e.withoutInterval("the logarithm of the ratio has no variance, as where all or none have the outcome in every group: the ratio has no standard error and no interval")
 	case math.IsInf(e.Upper, 1):
 		e.Upper = math.NaN()
+		if math.IsInf(e.SE, 1) {
+			e.SE = math.NaN()
+		}
 		e.warnf("the upper bound of the ratio is too large to be written down")
 	}
+	return e
 }

@@ -146,3 +146,54 @@ func TestGapOfOverlappingCohorts(t *testing.T) {
 		t.Errorf("the same cohort twice: %+v", same)
 	}
 }
+
+// Equivalence follows its own definition: the tests say yes exactly where the interval at 1 - 2α lies
+// inside the margin, whatever the cohorts have in common.
+func TestEquivalenceIsItsInterval(t *testing.T) {
+	none := func(n float64) Cell { return Cell{N: n} }
+	yes := func(x, n float64) Cell { return Cell{N: n, Sum: x, SumSq: x} }
+	for _, c := range []struct {
+		name         string
+		a, b, shared Cell
+	}{
+		{"none of both", none(105), none(101), Cell{}},
+		{"all of both", yes(105, 105), yes(101, 101), Cell{}},
+		{"apart", yes(30, 105), yes(33, 101), Cell{}},
+		{"one observation each", none(1), none(1), Cell{}},
+		{"the second contains the first", yes(10, 105), yes(40, 400), yes(10, 105)},
+		{"the first contains the second", yes(40, 400), yes(10, 105), yes(10, 105)},
+		{"none, the second contains the first", none(105), none(206), none(105)},
+		{"they overlap", yes(30, 105), yes(60, 201), yes(20, 50)},
+		{"none, they overlap", none(105), none(201), none(50)},
+		{"a measure", Cell{N: 50, Sum: 100, SumSq: 300}, Cell{N: 60, Sum: 125, SumSq: 350}, Cell{}},
+	} {
+		wide := 0
+		for _, margin := range []float64{.001, .01, .02, .03, .05, .1, .2, .4, .8, 1, 2} {
+			q, err := TestEquivalenceOfGap(c.a, c.b, c.shared, margin, .95)
+			if err != nil {
+				t.Fatal(err)
+			}
+			inside := -margin < q.Gap.Lower && q.Gap.Upper < margin
+			if !q.Decided || !(q.Gap.Lower < q.Gap.Upper) || q.Equivalent != inside || q.Equivalent != (q.PValue < .05) {
+				t.Errorf("%s, margin %g: %+v", c.name, margin, q)
+			}
+			if q.Equivalent {
+				wide++
+			}
+			swapped, err := TestEquivalenceOfGap(c.b, c.a, c.shared, margin, .95)
+			if err != nil {
+				t.Fatal(err)
+			}
+			near(t, c.name+": p of the gap the other way", swapped.PValue, q.PValue, 1e-9)
+		}
+		if wide == 0 || wide == 11 {
+			t.Errorf("%s: equivalent at %d of 11 margins", c.name, wide)
+		}
+	}
+	// Nothing varies in a measure: undecided, never equivalent.
+	four := Cell{N: 9, Sum: 36, SumSq: 144}
+	q, err := TestEquivalenceOfGap(four, four, Cell{}, 1, .95)
+	if err != nil || q.Decided || q.Equivalent || !math.IsNaN(q.PValue) || len(q.Warnings) == 0 {
+		t.Errorf("nine answers of 4 beside nine: %+v, %v", q, err)
+	}
+}

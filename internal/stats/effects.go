@@ -543,23 +543,31 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 	if s.opts.Estimand == OnAll {
 		target += s.arms[0].N
 	}
-	estimate := func(value, variance float64) Estimate {
-		e := scaledEstimate(method, value, variance, q, s.opts.Level)
+	// What is rounding beside the spread of the outcome is no variance.
+	none := 1e-6 * (s.arms[1].SumSq/n1 + s.arms[0].SumSq/n0) / (s.arms[1].N + s.arms[0].N)
+	v11, v00 = leftOf(v11, none), leftOf(v00, none)
+	if v11 == 0 || v00 == 0 {
+		v10 = 0
+	}
+	score := s.isIndicator() && with >= 0 && with <= 1 && without >= 0 && without <= 1
+	estimate := func(value, variance, n float64) Estimate {
+		var e Estimate
+		if score && n > 0 {
+			e = scoreEstimate(method+", score interval", value, variance, n, q, s.opts.Level)
+		} else {
+			e = scaledEstimate(method, value, variance, q, s.opts.Level)
+		}
 		e.Denominator = target
 		return e
 	}
-	out.Effect = estimate(with-without, v11+v00-2*v10)
-	out.WithTreatment, out.Without = estimate(with, v11), estimate(without, v00)
-	if s.isIndicator() && with >= 0 && with <= 1 && without >= 0 && without <= 1 {
-		scoreInterval(&out.WithTreatment, n1, q)
-		scoreInterval(&out.Without, n0, q)
-		a, b, rho := out.WithTreatment, out.Without, 0.0
+	out.Effect = estimate(with-without, leftOf(v11+v00-2*v10, v11+v00), 0)
+	out.WithTreatment, out.Without = estimate(with, v11, n1), estimate(without, v00, n0)
+	if score && !math.IsNaN(v11+v00) {
+		rho := 0.0
 		if v11 > 0 && v00 > 0 {
 			rho = math.Max(-1, math.Min(1, v10/math.Sqrt(v11*v00)))
 		}
-		add := func(x, y float64) float64 { return math.Sqrt(math.Max(0, x*x-2*rho*x*y+y*y)) }
-		out.Effect.Lower = out.Effect.Value - add(a.Value-a.Lower, b.Upper-b.Value)
-		out.Effect.Upper = out.Effect.Value + add(a.Upper-a.Value, b.Value-b.Lower)
+		out.Effect.squareAndAdd(out.WithTreatment, out.Without, rho, leftOf(v11+v00-2*v10, v11+v00))
 		out.Effect.Method += ", square-and-add score interval"
 	}
 	switch {
@@ -568,21 +576,17 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 	case !(with > 0 && without > 0):
 		out.Ratio = undefined(method, s.opts.Level, "a ratio of %.3g and %.3g has no logarithm", with, without)
 	default:
-		se := math.Sqrt(math.Max(0, v11/with/with+v00/without/without-2*v10/with/without))
-		ratio := with / without
-		out.Ratio = Estimate{
-			Value: ratio, Lower: ratio * math.Exp(-q*se), Upper: ratio * math.Exp(q*se), SE: ratio * se, Level: s.opts.Level,
-			Numerator: math.NaN(), Denominator: target, Method: method + ", log scale",
-		}
-		out.Ratio.checkRatio()
+		apart := v11/with/with + v00/without/without
+		out.Ratio = Estimate{Value: with / without, Level: s.opts.Level, Numerator: math.NaN(), Denominator: target, Method: method + ", log scale"}
+		out.Ratio = out.Ratio.onLogScale(leftOf(apart-2*v10/with/without, apart), q)
 	}
 	// Where every cluster has the same difference, or ratio, the arms' errors cancel, which looks like
 	// certainty.
 	cancel := func(e *Estimate, v11, v00, v10 float64) {
-		if s.opts.Clustered && !math.IsNaN(e.SE) && v11+v00 > 1e-24 && v11+v00-2*v10 <= 1e-14*(v11+v00) {
-			e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
-			e.warnf("the treated and the controls of all clusters differ alike, which tells nothing about how clusters differ: there is no standard error")
-			out.Warnings = append(out.Warnings, e.Warnings[len(e.Warnings)-1])
+		if s.opts.Clustered && v11+v00 > 1e-24 && v11+v00-2*v10 <= 1e-14*(v11+v00) {
+			const alike = "the treated and the controls of all clusters differ alike, which tells nothing about how clusters differ: there is no standard error"
+			e.withoutInterval(alike)
+			out.Warnings = append(out.Warnings, alike)
 		}
 	}
 	cancel(&out.Effect, v11, v00, v10)
@@ -590,7 +594,7 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 	for arm, mean := range []*Estimate{&out.Without, &out.WithTreatment} {
 		if reasons[arm] != "" {
 			for _, e := range []*Estimate{mean, &out.Effect, &out.Ratio} {
-				e.warnf("%s", reasons[arm])
+				e.withoutInterval(reasons[arm])
 			}
 			out.Warnings = append(out.Warnings, reasons[arm])
 		}
@@ -618,11 +622,11 @@ func (s *treatmentSample) unknownVariances(v11, v00 float64) (reasons [2]string)
 	clusters := s.armClusters()
 	for arm, v := range [2]float64{v00, v11} {
 		name, c := [...]string{"controls", "treated"}[arm], s.arms[arm]
-		spread := c.SumSq - c.Sum*c.Mean()
+		spread := c.squaredDeviations()
 		switch {
 		case s.opts.Clustered && clusters[arm] < 2:
 			reasons[arm] = "all " + name + " are in one cluster, which tells nothing about how clusters differ: there is no standard error"
-		case s.opts.Clustered && spread > 1e-12*c.SumSq && v <= 1e-16*spread/c.N/c.N:
+		case s.opts.Clustered && spread > 0 && v <= 1e-16*spread/c.N/c.N:
 			reasons[arm] = "nothing varies between the clusters of the " + name + " that are compared: there is no standard error"
 		case c.N <= 1 && !s.isIndicator():
 			reasons[arm] = "one observation among the " + name + " tells nothing about its variance: there is no standard error"
@@ -631,17 +635,31 @@ func (s *treatmentSample) unknownVariances(v11, v00 float64) (reasons [2]string)
 	return reasons
 }
 
-// scoreInterval replaces the interval of a share by Wilson's with as many observations as have its
-// standard error, or n where nothing varies. ±q·SE would be far too short for rare outcomes.
-func scoreInterval(e *Estimate, n, q float64) {
-	if math.IsNaN(e.SE) {
-		return
+// scoreEstimate is a share with Wilson's interval for as many observations as have its variance, or n where
+// nothing varies. ±q·SE would be far too short for rare outcomes. NaN for a variance that is not known.
+func scoreEstimate(method string, share, variance, n, q, level float64) Estimate {
+	e := Estimate{Value: share, SE: standardError(variance), Level: level, Numerator: math.NaN(), Denominator: math.NaN(), Method: method}
+	if p := share * (1 - share); p > 1e-12 && variance > 0 {
+		n = p / variance
 	}
-	if p := e.Value * (1 - e.Value); p > 1e-12 && e.SE > 0 {
-		n = p / e.SE / e.SE
+	if math.IsNaN(variance) {
+		n = math.NaN()
 	}
-	e.Lower, e.Upper = wilsonBounds(e.Value*n, n, q)
-	e.Method += ", score interval"
+	e.Lower, e.Upper = wilsonBounds(share*n, n, q)
+	return e
+}
+
+// squareAndAdd gives a difference of two shares with score intervals the interval that squares and adds
+// theirs, with their correlation (Zou, Donner 2008), and the standard error of its variance.
+func (e *Estimate) squareAndAdd(a, b Estimate, rho, variance float64) {
+	add := func(x, y float64) float64 { return math.Sqrt(math.Max(0, x*x-2*rho*x*y+y*y)) }
+	*e = Estimate{
+		Value: a.Value - b.Value, SE: standardError(variance), Level: e.Level, Numerator: e.Numerator, Denominator: e.Denominator, Method: e.Method,
+		Lower: a.Value - b.Value - add(a.Value-a.Lower, b.Upper-b.Value), Upper: a.Value - b.Value + add(a.Upper-a.Value, b.Value-b.Lower),
+	}
+	if !(e.Lower < e.Upper) {
+		e.withoutSpread()
+	}
 }
 
 // effectiveSizes are (Σw)²/Σw² of treated and controls, or their numbers without weights.
@@ -675,7 +693,9 @@ func (s *treatmentSample) variance(a, b []affine) (v float64) {
 	if !s.opts.Clustered {
 		for i := range s.rows {
 			p := &s.rows[i]
-			v += a[i].constant*b[i].constant*p.N + (a[i].constant*b[i].slope+a[i].slope*b[i].constant)*p.Sum + a[i].slope*b[i].slope*p.SumSq
+			constant, slope := a[i].constant*b[i].constant*p.N, a[i].slope*b[i].slope*p.SumSq
+			sum := constant + (a[i].constant*b[i].slope+a[i].slope*b[i].constant)*p.Sum + slope
+			v += math.Copysign(leftOf(math.Abs(sum), math.Abs(constant)+math.Abs(slope)), sum)
 		}
 		return v
 	}
@@ -946,8 +966,8 @@ func (s *treatmentSample) describe(out *TreatmentEffect) {
 		out.EValue = EValueOf(out.Ratio)
 	} else {
 		treated, controls := s.arms[1], s.arms[0]
-		ss := (treated.SumSq - treated.Sum*treated.Mean()) + (controls.SumSq - controls.Sum*controls.Mean())
-		out.EValue = EValueOfDifference(out.Effect, math.Sqrt(math.Max(0, ss)/(treated.N+controls.N-2)))
+		ss := treated.squaredDeviations() + controls.squaredDeviations()
+		out.EValue = EValueOfDifference(out.Effect, math.Sqrt(ss/(treated.N+controls.N-2)))
 	}
 }
 
@@ -986,8 +1006,8 @@ func standardisedDifference(treated, controls Cell, binary bool, level float64) 
 	if binary {
 		v1, v0 = m1*(1-m1), m0*(1-m0)
 	} else {
-		v1 = math.Max(0, treated.SumSq-treated.Sum*m1) / (treated.N - 1)
-		v0 = math.Max(0, controls.SumSq-controls.Sum*m0) / (controls.N - 1)
+		v1 = treated.squaredDeviations() / (treated.N - 1)
+		v0 = controls.squaredDeviations() / (controls.N - 1)
 	}
 	if !(v1 > 0) {
 		e := undefined(method, level, "the treated do not vary")
@@ -1060,11 +1080,8 @@ func (s *treatmentSample) balance(out *TreatmentEffect) {
 				weighted[arm] += row.N * s.weights[i] * after(i)
 				weight[arm] += row.N * s.weights[i]
 			}
-			spread := b.Treated.SE * math.Sqrt(arms[1].N)
+			spread := b.Treated.SE * math.Sqrt(arms[1].N) // NaN where the treated do not vary
 			b.After = (weighted[1]/weight[1] - weighted[0]/weight[0]) / spread
-			if !(spread > 0) {
-				b.After = math.NaN()
-			}
 		}
 		out.Balance = append(out.Balance, b)
 	}

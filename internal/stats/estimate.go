@@ -7,14 +7,18 @@
 // Data that cover a whole register still get an interval. It speaks of the process that made
 // them (a superpopulation), not of sampling from a list of persons.
 //
-// Where a quantity is undefined its value is NaN and a warning says why. Input that no estimate
-// can be made from is an error of package fault. Nothing here panics on data, and nothing
+// Where a quantity is undefined its value is NaN and a warning says why. Where nothing varies that an
+// estimate is made of, as with nine answers of 4, the data do not tell how far off it is: that is no
+// certainty. A share of 0 or 1, and what is made of such shares alone, then has a score interval if
+// there is one, and no standard error; anything else has neither, and a warning says so. Only what is
+// true by construction has an interval without width. Input that no estimate can be made from is an error of package fault. Nothing here panics on data, and nothing
 // depends on the order of a map, so that the same cells give the same bits.
 package stats
 
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -63,6 +67,34 @@ func (c Cell) IsIndicator() bool {
 // Mean returns Sum/N, NaN for a cell without observations.
 func (c Cell) Mean() float64 { return c.Sum / c.N }
 
+// rounding is the share of a sum of squares below which what is left of it, after the mean or a
+// prediction is taken away, is rounding: of the digits of a difference so small not one is sure.
+const rounding = 1e-14
+
+// leftOf is a difference of sums of squares, 0 if it is rounding beside them.
+func leftOf(difference, squares float64) float64 {
+	if difference <= rounding*squares {
+		return 0
+	}
+	return difference
+}
+
+// squaredDeviations is Σ (x - x̄)², 0 without observations.
+func (c Cell) squaredDeviations() float64 {
+	if c.N == 0 {
+		return 0
+	}
+	return leftOf(c.SumSq-c.Sum*c.Mean(), c.SumSq)
+}
+
+// meanVariance is that of the mean, s²/n; NaN for one observation.
+func (c Cell) meanVariance() float64 {
+	if c.N <= 1 {
+		return math.NaN()
+	}
+	return c.squaredDeviations() / (c.N - 1) / c.N
+}
+
 // CheckLevel reports a confidence level that is not strictly between 0 and 1.
 func CheckLevel(level float64) error {
 	if level > 0 && level < 1 {
@@ -85,16 +117,45 @@ func normalEstimate(method string, value, variance, level float64) Estimate {
 	return scaledEstimate(method, value, variance, normalQuantile(level), level)
 }
 
-// scaledEstimate is value ± q·se for a quantile q of the reference distribution.
+// scaledEstimate is value ± q·se for a quantile q of the reference distribution; without interval if
+// nothing varies (see withoutSpread).
 func scaledEstimate(method string, value, variance, q, level float64) Estimate {
 	se := math.Sqrt(math.Max(variance, 0))
 	if math.IsNaN(variance) || math.IsInf(variance, 0) { // an infinite one is undefined too
 		se = math.NaN()
 	}
-	return Estimate{
+	e := Estimate{
 		Value: value, Lower: value - q*se, Upper: value + q*se, Level: level, SE: se,
 		Numerator: math.NaN(), Denominator: math.NaN(), Method: method,
 	}
+	if se == 0 || se <= roundingOfSE*math.Abs(value) {
+		e.withoutSpread()
+	}
+	return e
+}
+
+// roundingOfSE is the share of a value below which its standard error is what rounding leaves of 0: the
+// root of the rounding of a variance, with a digit to spare.
+const roundingOfSE = 1e-9
+
+const nothingVaries = "nothing varies in what this is made of, which is no certainty: it has no standard error and no interval"
+
+// withoutSpread takes standard error and interval away where nothing varies.
+func (e *Estimate) withoutSpread() { e.withoutInterval(nothingVaries) }
+
+// withoutInterval takes standard error and interval away, and says why; the reason that is said last stands.
+func (e *Estimate) withoutInterval(reason string) {
+	e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
+	e.Warnings = slices.DeleteFunc(slices.Clone(e.Warnings), func(w string) bool { return w == nothingVaries || w == reason })
+	e.Warnings = append(e.Warnings, reason)
+}
+
+// standardError is the root of a variance, NaN for a variance of 0.
+func standardError(variance float64) float64 {
+	if !(variance > 0) {
+		return math.NaN()
+	}
+	return math.Sqrt(variance)
 }
 
 func (e *Estimate) warnf(format string, args ...any) {

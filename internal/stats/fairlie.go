@@ -139,7 +139,7 @@ func FairlieOn(design Design, a, b []Pattern, opts OaxacaOptions) (*NonlinearDec
 	}
 	k := len(f.terms)
 	estimate := func(value, ofMeans float64, g *deltaGradient) Estimate {
-		return scaledEstimate("delta method", value, f.coefficientVariance(g)+ofMeans, f.q, f.level)
+		return f.estimate(value, f.coefficientVariance(g)+ofMeans)
 	}
 	explained := newDeltaGradient(k)
 	upper, lower, both := newDeltaGradient(k), newDeltaGradient(k), newDeltaGradient(k)
@@ -218,10 +218,9 @@ func (d *yunDetail) terms(terms []int) NonlinearTerm {
 	for _, t := range terms {
 		in[t] = 1
 	}
-	nan := math.NaN()
 	var out NonlinearTerm
 	if d.explainedUndefined {
-		out.Explained = scaledEstimate("delta method", nan, nan, f.q, f.level)
+		out.Explained = undefined("delta method", f.level, "the part that this is a share of cannot be divided among terms")
 	} else {
 		g := newDeltaGradient(k)
 		part := d.starA.value - d.starB.value
@@ -233,10 +232,10 @@ func (d *yunDetail) terms(terms []int) NonlinearTerm {
 		}
 		ofA := func(x []float64) float64 { return w*logistic(dot(x, f.star)) + dot(byX, x) }
 		variance := f.coefficientVariance(g) + f.spread(f.rowsA, f.nA, ofA) + f.spread(f.rowsB, f.nB, ofA)
-		out.Explained = scaledEstimate("delta method", w*part, variance, f.q, f.level)
+		out.Explained = f.estimate(w*part, variance)
 	}
 	if d.unexplainedUndefined {
-		out.Unexplained = scaledEstimate("delta method", nan, nan, f.q, f.level)
+		out.Unexplained = undefined("delta method", f.level, "the part that this is a share of cannot be divided among terms")
 		return out
 	}
 	g := newDeltaGradient(k)
@@ -257,7 +256,7 @@ func (d *yunDetail) terms(terms []int) NonlinearTerm {
 		f.spread(f.rowsB, f.nB, func(x []float64) float64 {
 			return wB*(logistic(dot(x, f.star))-logistic(dot(x, f.bB))) + dot(byB, x)
 		})
-	out.Unexplained = scaledEstimate("delta method", wA*above+wB*below, variance, f.q, f.level)
+	out.Unexplained = f.estimate(wA*above+wB*below, variance)
 	return out
 }
 

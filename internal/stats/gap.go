@@ -16,15 +16,17 @@ import (
 // the covariance of the means is Σ (x-ā)(x-b̄) over shared observations / (Na·Nb), and the
 // interval is the square-and-add one with that correlation (Zou, Donner 2008, Stat. Med. 27:1693).
 //
-// An empty cohort, or more shared than there is, gives NaN and a warning. Two cohorts that are
-// the same give 0 without an interval.
+// An empty cohort, or more shared than there is, gives NaN and a warning, the former a denominator of 0.
+// Two cohorts that are the same give 0 without an interval.
 func Gap(a, b, shared Cell, level float64) Estimate {
 	const method = "difference of means"
 	if err := CheckLevel(level); err != nil {
 		return undefined(method, level, "%v", err)
 	}
 	if !(a.N > 0 && b.N > 0) {
-		return undefined(method, level, "a cohort without observations has no gap (%g and %g observations)", a.N, b.N)
+		e := undefined(method, level, "a cohort without observations has no gap (%g and %g observations)", a.N, b.N)
+		e.Denominator = 0
+		return e
 	}
 	if shared.N < 0 || shared.N > a.N || shared.N > b.N {
 		return undefined(method, level, "%g shared observations do not fit into cohorts of %g and %g", shared.N, a.N, b.N)
@@ -34,7 +36,7 @@ func Gap(a, b, shared Cell, level float64) Estimate {
 		return independentGap(a, b, level)
 	case shared.N == a.N && shared.N == b.N:
 		e := undefined(method, level, "the two cohorts are the same observations")
-		e.Value, e.SE, e.Numerator, e.Denominator = 0, 0, a.Sum, a.N
+		e.Value, e.Numerator, e.Denominator = 0, a.Sum, a.N
 		return e
 	case shared.N == a.N:
 		e := containedGap(a, b, level)
@@ -46,23 +48,42 @@ func Gap(a, b, shared Cell, level float64) Estimate {
 		e.warnf("the first cohort contains the second, %.3g %% of it: the gap is smaller than the gap from the rest by that share", 100*b.N/a.N)
 		return e
 	}
-	meanA, meanB := Mean(a.N, a.Sum, a.SumSq, level), Mean(b.N, b.Sum, b.SumSq, level)
+	return overlappingGap(a, b, shared, level)
+}
+
+// overlappingGap is the gap of cohorts of which neither contains the other, though they share observations.
+func overlappingGap(a, b, shared Cell, level float64) Estimate {
+	meanA, meanB := meanEstimate(a, level), meanEstimate(b, level)
+	indicator := a.IsIndicator() && b.IsIndicator()
+	va, vb := a.meanVariance(), b.meanVariance()
+	if indicator {
+		va, vb = meanA.Value*(1-meanA.Value)/a.N, meanB.Value*(1-meanB.Value)/b.N
+	}
 	e := Estimate{
 		Value: meanA.Value - meanB.Value, Level: level, Numerator: a.Sum, Denominator: a.N,
 		Method: "square-and-add with overlap",
 	}
-	if a.IsIndicator() && b.IsIndicator() {
-		meanA, meanB = Wilson(a.Sum, a.N, level), Wilson(b.Sum, b.N, level)
-	}
 	covariance := (shared.SumSq - (meanA.Value+meanB.Value)*shared.Sum + meanA.Value*meanB.Value*shared.N) / (a.N * b.N)
-	e.SE = math.Sqrt(math.Max(0, meanA.SE*meanA.SE+meanB.SE*meanB.SE-2*covariance))
-	rho := 0.0
-	if meanA.SE > 0 && meanB.SE > 0 {
-		rho = math.Max(-1, math.Min(1, covariance/(meanA.SE*meanB.SE)))
+	if !indicator {
+		// t(n-1)·SE either way, 0 for a mean of equal observations beside one that varies
+		half := func(c Cell, v float64) float64 { return studentQuantile(level, c.N-1) * math.Sqrt(v) }
+		meanA.Lower, meanA.Upper = meanA.Value-half(a, va), meanA.Value+half(a, va)
+		meanB.Lower, meanB.Upper = meanB.Value-half(b, vb), meanB.Value+half(b, vb)
 	}
-	add := func(x, y float64) float64 { return math.Sqrt(math.Max(0, x*x-2*rho*x*y+y*y)) }
-	e.Lower = e.Value - add(meanA.Value-meanA.Lower, meanB.Upper-meanB.Value)
-	e.Upper = e.Value + add(meanA.Upper-meanA.Value, meanB.Value-meanB.Lower)
+	rho := 0.0
+	switch {
+	case va > 0 && vb > 0:
+		rho = math.Max(-1, math.Min(1, covariance/math.Sqrt(va*vb)))
+	case indicator && va == 0 && vb == 0 && meanA.Value == meanB.Value: // that of any outcome drawn anew
+		rho = shared.N / math.Sqrt(a.N*b.N)
+	}
+	e.squareAndAdd(meanA, meanB, rho, leftOf(va+vb-2*covariance, va+vb))
+	if !indicator {
+		e.Warnings = append(e.Warnings, pairWarnings(meanA, meanB)...)
+		if math.IsNaN(e.SE) && !math.IsNaN(e.Lower) {
+			e.withoutSpread()
+		}
+	}
 	e.warnf("%g observations are in both cohorts", shared.N)
 	return e
 }
@@ -80,16 +101,11 @@ func independentGap(a, b Cell, level float64) Estimate {
 		return Difference(a.Sum, a.N, b.Sum, b.N, level)
 	}
 	meanA, meanB := Mean(a.N, a.Sum, a.SumSq, level), Mean(b.N, b.Sum, b.SumSq, level)
-	va, vb := meanA.SE*meanA.SE, meanB.SE*meanB.SE
+	va, vb := a.meanVariance(), b.meanVariance()
 	df := (va + vb) * (va + vb) / (va*va/(a.N-1) + vb*vb/(b.N-1))
-	q := studentQuantile(level, df)
-	if va+vb == 0 {
-		q = 0
-	}
-	e := scaledEstimate("Welch t", meanA.Value-meanB.Value, va+vb, q, level)
+	e := scaledEstimate("Welch t", meanA.Value-meanB.Value, va+vb, studentQuantile(level, df), level)
 	e.Numerator, e.Denominator = a.Sum, a.N
-	e.Warnings = pairWarnings(meanA, meanB)
-	e.noSpread()
+	e.Warnings = append(e.Warnings, pairWarnings(meanA, meanB)...)
 	return e
 }
 
@@ -131,7 +147,8 @@ type Equivalence struct {
 	Margin         float64
 	Alpha          float64 // 1 - level
 	PLower, PUpper float64 // one-sided p values against gap <= -Margin, gap >= Margin
-	PValue         float64 // the larger of the two
+	PValue         float64 // the larger of the two; NaN where undecided
+	Decided        bool    // is there an interval to decide by?
 	Equivalent     bool    // PValue < Alpha
 	Warnings       []string
 }
@@ -139,46 +156,113 @@ type Equivalence struct {
 // TestEquivalence asks whether an estimated difference is smaller than margin either way, by two
 // one-sided tests (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657) at α = 1 - level:
 // z = (gap ± margin)/SE, normal. The margin must be stated before looking; not to reject is no
-// proof of a difference, as p > 0.05 is no proof of equality. A gap with a standard error of 0
-// (all or none in both groups) is undecided: the p values are NaN with a warning. For two
-// proportions of small groups TestEquivalenceOfProportions holds its level better.
+// proof of a difference, as p > 0.05 is no proof of equality. A gap without a standard error is
+// undecided: the p values are NaN with a warning. For cohorts TestEquivalenceOfGap has the interval
+// of their gap.
 func TestEquivalence(gap Estimate, margin, level float64) (Equivalence, error) {
 	if err := checkMargin(margin, level); err != nil {
 		return Equivalence{}, err
 	}
-	q := Equivalence{Gap: gap, Margin: margin, Alpha: 1 - level, Warnings: gap.Warnings}
+	q := Equivalence{Margin: margin, Alpha: 1 - level, Warnings: gap.Warnings}
 	q.Gap = normalEstimate("normal, for two one-sided tests", gap.Value, gap.SE*gap.SE, 2*level-1)
 	q.Gap.Numerator, q.Gap.Denominator = gap.Numerator, gap.Denominator
-	q.decide((gap.Value+margin)/gap.SE, (gap.Value-margin)/gap.SE, gap.SE > 0)
+	q.decide(normalTail((gap.Value+margin)/gap.SE), normalTail((margin-gap.Value)/gap.SE))
 	return q, nil
 }
 
 // TestEquivalenceOfProportions is TestEquivalence for x1/n1 - x2/n2 with the score statistic of
 // Farrington and Manning (1990, Stat. Med. 9:1447): the variance is that under a difference of
-// exactly -margin or margin, so that groups with all or none can be decided too.
+// exactly -margin or margin, so that groups with all or none are decided too. The interval holds the
+// differences that the same statistic does not reject, so that it lies inside ±margin where the tests
+// say so.
 func TestEquivalenceOfProportions(x1, n1, x2, n2, margin, level float64) (Equivalence, error) {
 	if err := checkMargin(margin, level); err != nil {
 		return Equivalence{}, err
 	}
-	q := Equivalence{Margin: margin, Alpha: 1 - level, Gap: MiettinenNurminen(x1, n1, x2, n2, 2*level-1)}
+	q := Equivalence{Margin: margin, Alpha: 1 - level}
+	var ok bool
+	q.Gap, _, _, ok = twoProportions("Farrington-Manning score", x1, n1, x2, n2, 2*level-1)
 	q.Warnings = q.Gap.Warnings
-	if math.IsNaN(q.Gap.Value) || margin >= 1 {
-		q.decide(math.NaN(), math.NaN(), false)
+	switch {
+	case !ok:
+		q.decide(math.NaN(), math.NaN())
 		return q, nil
+	case margin > 1: // no difference of shares is as large
+		q.decide(0, 0)
+	default:
+		q.decide(normalTail(scoreStatistic(x1, n1, x2, n2, -margin, 1)), normalTail(-scoreStatistic(x1, n1, x2, n2, margin, 1)))
 	}
-	q.decide(scoreStatistic(x1, n1, x2, n2, -margin, 1), scoreStatistic(x1, n1, x2, n2, margin, 1), true)
+	q.Gap.scoreBounds(x1, n1, x2, n2, 1)
 	return q, nil
 }
 
-func (q *Equivalence) decide(zLower, zUpper float64, decidable bool) {
-	if !decidable {
-		q.PLower, q.PUpper, q.PValue = math.NaN(), math.NaN(), math.NaN()
-		q.Warnings = append(q.Warnings, "the gap has no standard error: equivalence is undecided")
+// TestEquivalenceOfGap is TestEquivalence for two cohorts given as totals, of which shared is what both
+// contain. Shares of cohorts that have nothing in common, or of which one contains the other, have the
+// tests of TestEquivalenceOfProportions, of the part that is theirs alone; else the tests ask at which α
+// the interval of Gap at 1 - 2α reaches the margin.
+func TestEquivalenceOfGap(a, b, shared Cell, margin, level float64) (Equivalence, error) {
+	if err := checkMargin(margin, level); err != nil {
+		return Equivalence{}, err
+	}
+	gap := Gap(a, b, shared, 2*level-1)
+	less := func(c Cell) Cell {
+		return Cell{N: c.N - shared.N, Sum: c.Sum - shared.Sum, SumSq: c.SumSq - shared.SumSq}
+	}
+	inA, inB, factor := a, b, 1.0
+	switch {
+	case shared.N == a.N && shared.N < b.N:
+		inB = less(b)
+		factor = inB.N / b.N
+	case shared.N == b.N && shared.N < a.N:
+		inA = less(a)
+		factor = inA.N / a.N
+	}
+	if !math.IsNaN(gap.Value) && a.IsIndicator() && b.IsIndicator() && (shared.N == 0 || factor < 1) {
+		q, err := TestEquivalenceOfProportions(inA.Sum, inA.N, inB.Sum, inB.N, margin/factor, level)
+		if err != nil {
+			return q, err
+		}
+		q.Gap = q.Gap.scale(factor)
+		if factor < 1 {
+			q.Gap.Method += ", scaled from the gap to the rest"
+		}
+		q.Margin, q.Warnings = margin, gap.Warnings
+		q.Gap.Numerator, q.Gap.Denominator, q.Gap.Warnings = gap.Numerator, gap.Denominator, gap.Warnings
+		return q, nil
+	}
+	q := Equivalence{Gap: gap, Margin: margin, Alpha: 1 - level, Warnings: gap.Warnings}
+	if !(gap.Lower < gap.Upper) {
+		q.decide(math.NaN(), math.NaN())
+		return q, nil
+	}
+	// reached is the α at which a bound, which moves inwards with α, reaches a value.
+	reached := func(above func(e Estimate) bool) float64 {
+		low, high := 0.0, 1.0
+		for range 60 {
+			alpha := (low + high) / 2
+			at := Gap(a, b, shared, math.Max(1e-15, math.Abs(1-2*alpha)))
+			if alpha > 0.5 { // the bounds have changed places
+				at.Lower, at.Upper = at.Upper, at.Lower
+			}
+			if above(at) {
+				low = alpha
+			} else {
+				high = alpha
+			}
+		}
+		return high
+	}
+	q.decide(reached(func(e Estimate) bool { return e.Lower <= -margin }), reached(func(e Estimate) bool { return e.Upper >= margin }))
+	return q, nil
+}
+
+func (q *Equivalence) decide(pLower, pUpper float64) {
+	q.PLower, q.PUpper, q.PValue = pLower, pUpper, math.Max(pLower, pUpper)
+	if math.IsNaN(q.PValue) {
+		q.Warnings = append(q.Warnings, "the gap has no interval: equivalence is undecided")
 		return
 	}
-	q.PLower, q.PUpper = normalTail(zLower), normalTail(-zUpper)
-	q.PValue = math.Max(q.PLower, q.PUpper)
-	q.Equivalent = q.PValue < q.Alpha
+	q.Decided, q.Equivalent = true, q.PValue < q.Alpha
 }
 
 func checkMargin(margin, level float64) error {

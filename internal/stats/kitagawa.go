@@ -230,7 +230,7 @@ func describeStratum(v sums, total float64) (share, mean, spread float64) {
 		return 0, 0, 0
 	}
 	share, mean = v.n/total, v.mean()
-	return share, mean, math.Max(0, v.q/v.n-mean*mean) / share
+	return share, mean, v.variance() / share
 }
 
 // An estimator turns values and gradients into estimates.
@@ -265,7 +265,13 @@ func (e *estimator) estimate(value float64, g *gradient) Estimate {
 	if s.borrowed {
 		s.passOnBorrowed(g)
 	}
-	var variance float64
+	return scaledEstimate("delta method", value, e.variance(g), e.q, e.level)
+}
+
+// variance is the delta method's of a quantity with this gradient; 0 if it is rounding beside what one
+// observation adds to a mean.
+func (e *estimator) variance(g *gradient) (variance float64) {
+	s := e.sup
 	if s.shared == nil && !e.opts.Clustered {
 		variance = cohortVariance(s.wA, s.spreadA, g.wA, g.rA, e.opts.FixedWeights)/s.nA +
 			cohortVariance(s.wB, s.spreadB, g.wB, g.rB, e.opts.FixedWeights)/s.nB
@@ -277,22 +283,29 @@ func (e *estimator) estimate(value float64, g *gradient) Estimate {
 		e.opts.influence(s.wB, s.rB, g.wB, g.rB, e.work.constantB, e.work.slopeB)
 		variance = s.variance(e.work, e.opts.Clustered)
 	}
-	return scaledEstimate("delta method", value, variance, e.q, e.level)
+	return leftOf(variance, e.rounded())
+}
+
+// rounded is a variance of which no share below rounding means anything.
+func (e *estimator) rounded() float64 {
+	t := e.tab
+	n := t.totalA.n + t.totalB.n
+	return 1e-6 * (t.totalA.q + t.totalB.q) / n / n
 }
 
 // cohortVariance is n times the variance that one cohort of n independent observations adds:
-// Σ w dw² - (Σ w dw)² for its composition, Σ dr² s²/w for its rates.
+// Σ w (dw - Σ w dw)² for its composition, Σ dr² s²/w for its rates.
 func cohortVariance(w, spread, dw, dr []float64, fixedWeights bool) float64 {
-	var mean, square, rates float64
+	var square, rates float64
+	mean := dot(w, dw)
 	for at, x := range dw {
-		mean += w[at] * x
-		square += w[at] * x * x
+		square += w[at] * (x - mean) * (x - mean)
 		rates += dr[at] * dr[at] * spread[at]
 	}
 	if fixedWeights {
 		return rates
 	}
-	return math.Max(0, square-mean*mean) + rates
+	return square + rates
 }
 
 // influence turns one cohort's derivatives into its influence.
@@ -326,7 +339,7 @@ func (s *support) passOnBorrowed(g *gradient) {
 
 // ofAll is an estimate from an influence over all strata, in support or not.
 func (e *estimator) ofAll(method string, value float64, f *influence) Estimate {
-	return scaledEstimate(method, value, e.tab.variance(f, e.opts.Clustered), e.q, e.level)
+	return scaledEstimate(method, value, leftOf(e.tab.variance(f, e.opts.Clustered), e.rounded()), e.q, e.level)
 }
 
 // crude fills in both rates and the gap.

@@ -322,6 +322,9 @@ func FuzzIntervalLaws(f *testing.F) {
 			if n1 > 1e12 || n1 < 1e-6 {
 				continue // the incomplete beta function has no digits left there
 			}
+			if name == "Wald" && math.IsNaN(e.SE) && math.IsNaN(e.Lower) && math.IsNaN(e.Upper) {
+				continue // all or none
+			}
 			if !(e.Lower >= 0 && e.Upper <= 1 && e.Lower <= e.Upper) {
 				t.Errorf("%s(%g, %g, %g) = [%g, %g]", name, x1, n1, level, e.Lower, e.Upper)
 			}

@@ -242,6 +242,13 @@ func spreadOf(answers []Answer, score func(code int) float64) (s spread) {
 	return s
 }
 
+// unweighted is what cannot be given of n answers without weight.
+func unweighted(method string, n, level float64) Estimate {
+	e := undefined(method, level, "no answers, or all of weight 0")
+	e.Denominator = n
+	return e
+}
+
 func weightedShare(answers []Answer, has func(code int) bool, level float64) Estimate {
 	var count float64
 	for _, a := range answers {
@@ -256,13 +263,13 @@ func weightedShare(answers []Answer, has func(code int) bool, level float64) Est
 		return 0
 	})
 	if s.weight == 0 {
-		return undefined("Wilson score", level, "no answers, or all of weight 0")
+		return unweighted("Wilson score", s.n, level)
 	}
 	if s.simple {
 		return Wilson(count, s.n, level)
 	}
 	p := clip01(s.mean)
-	e := Estimate{Value: p, Level: level, Numerator: count, Denominator: s.n, Method: "Wilson score, by respondent"}
+	e := Estimate{Value: p, SE: math.NaN(), Level: level, Numerator: count, Denominator: s.n, Method: "Wilson score, by respondent"}
 	n, q := s.kish, normalQuantile(level)
 	if independent := p * (1 - p); independent > 1e-12 && s.variance > 0 {
 		n, q = math.Min(s.n, independent/s.variance), studentQuantile(level, s.respondents-1)
@@ -286,7 +293,7 @@ func weightedShare(answers []Answer, has func(code int) bool, level float64) Est
 func weightedMean(answers []Answer, score func(code int) float64, level float64) (Estimate, float64) {
 	s := spreadOf(answers, score)
 	if s.weight == 0 {
-		return undefined("weighted mean", level, "no answers, or all of weight 0"), math.NaN()
+		return unweighted("weighted mean", s.n, level), math.NaN()
 	}
 	sd := math.Sqrt(s.squares / s.weight * s.n / (s.n - 1))
 	if s.n <= 1 {
@@ -299,9 +306,7 @@ func weightedMean(answers []Answer, score func(code int) float64, level float64)
 	e.Denominator = s.n
 	if s.respondents < 2 {
 		e.Lower, e.Upper, e.SE = math.NaN(), math.NaN(), math.NaN()
-		e.warnf("one respondent tells nothing about the others")
-	} else if e.SE == 0 {
-		e.warnf("nothing varies between respondents: the interval has no width, which is no certainty")
+		e.Warnings = []string{"one respondent tells nothing about the others"}
 	}
 	return e, sd
 }

@@ -46,6 +46,46 @@ func (m symmetric) times(x []float64) []float64 {
 // form is x'Mx.
 func (m symmetric) form(x []float64) float64 { return dot(x, m.times(x)) }
 
+// timesEach is m·x of every x, where what is rounding beside the terms that it is the sum of is 0.
+func (m symmetric) timesEach(x [][]float64) [][]float64 {
+	out, size := make([][]float64, len(x)), make([]float64, m.k)
+	for i := range x {
+		out[i] = m.times(x[i])
+		for j := range size {
+			for l, v := range x[i] {
+				size[j] = math.Max(size[j], math.Abs(m.at(j, l)*v))
+			}
+		}
+	}
+	clearRounding(out, size)
+	return out
+}
+
+// clearRounding sets to 0 what is rounding beside the largest of the terms that it is the sum of.
+func clearRounding(sums [][]float64, size []float64) {
+	const share = 1e-12
+	for _, s := range sums {
+		for j := range s {
+			if math.Abs(s[j]) <= share*size[j] {
+				s[j] = 0
+			}
+		}
+	}
+}
+
+// variance is x'Mx for a covariance matrix M, 0 if it is rounding.
+func (m symmetric) variance(x []float64) float64 {
+	var value, size float64
+	for i, xi := range x {
+		for j, xj := range x {
+			v := xi * xj * m.at(i, j)
+			value += v
+			size += math.Abs(v)
+		}
+	}
+	return leftOf(value, size)
+}
+
 // sandwich is m·meat·m.
 func (m symmetric) sandwich(meat symmetric) symmetric {
 	half := make([]float64, m.k*m.k)

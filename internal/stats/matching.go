@@ -59,7 +59,7 @@ func (s *treatmentSample) byStrata(out *TreatmentEffect) error {
 		total += target(k)
 		for arm, c := range sums[k] {
 			if c.N > 1 {
-				within[arm] += math.Max(0, c.SumSq-c.Sum*c.Mean())
+				within[arm] += c.squaredDeviations()
 				freedom[arm] += c.N - 1
 			}
 		}
@@ -85,7 +85,7 @@ func (s *treatmentSample) byStrata(out *TreatmentEffect) error {
 			mean[arm] += share * c.Mean()
 			s2 := within[arm] / freedom[arm]
 			if c.N > 1 {
-				s2 = math.Max(0, c.SumSq-c.Sum*c.Mean()) / (c.N - 1)
+				s2 = c.squaredDeviations() / (c.N - 1)
 			}
 			unknown = unknown || math.IsNaN(s2)
 			variance[arm] += share * share * s2 / c.N
@@ -216,7 +216,7 @@ func (s *treatmentSample) byNearest(out *TreatmentEffect) error {
 	}
 	deviation := 0.0
 	if moments.N > 1 {
-		deviation = math.Sqrt(math.Max(0, moments.SumSq-moments.Sum*moments.Mean()) / (moments.N - 1))
+		deviation = math.Sqrt(moments.squaredDeviations() / (moments.N - 1))
 	}
 	caliper, tie := math.Inf(1), 1e-9*math.Max(1, deviation)
 	if !math.IsInf(s.opts.Caliper, 1) {
@@ -294,7 +294,7 @@ func (s *treatmentSample) byNearest(out *TreatmentEffect) error {
 			if near.N < 2 {
 				return fault.Invalidf("one observation in an arm tells nothing about the uncertainty of a match")
 			}
-			s2 := math.Max(0, near.SumSq-near.Sum*near.Mean()) / (near.N - 1)
+			s2 := near.squaredDeviations() / (near.N - 1)
 			w := s.weights[i] / total
 			variance[arm] += s.rows[i].N * w * w * s2
 			influence[arm][i] = affine{-w * near.Mean(), w}

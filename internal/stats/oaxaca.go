@@ -542,9 +542,13 @@ func (f *pairFit) jointSandwich(fitA, fitB, starFit *Regression, weight float64)
 		}
 		return out, nil
 	}
+	typical := meanSquare(f.rowsA, f.rowsB)
 	for i := range pieces {
 		p := &pieces[i]
-		product := func(mu, nu float64) float64 { return p.row.SumSq - (mu+nu)*p.row.Sum + mu*nu*p.row.N }
+		product := func(mu, nu float64) float64 {
+			v := p.row.SumSq - (mu+nu)*p.row.Sum + mu*nu*p.row.N
+			return math.Copysign(leftOf(math.Abs(v), math.Max(p.row.SumSq, typical*p.row.N)), v)
+		}
 		oo, oc, cc := product(p.muOwn, p.muOwn), product(p.muOwn, p.muStar), product(p.muStar, p.muStar)
 		for i := range k {
 			for j := range k {
@@ -681,9 +685,14 @@ func (f *pairFit) means(rows []Pattern, n float64) ([]float64, symmetric) {
 func (f *pairFit) delta(value float64, g *deltaGradient) Estimate {
 	variance := f.coefficientVariance(g)
 	if !f.opts.FixedX {
-		variance += f.vA.form(g.xA) + f.vB.form(g.xB)
+		variance += f.vA.variance(g.xA) + f.vB.variance(g.xB)
 	}
-	return scaledEstimate("delta method", value, variance, f.q, f.level)
+	return f.estimate(value, variance)
+}
+
+// estimate is value with a variance, 0 if that is rounding beside what one observation adds to a mean.
+func (f *pairFit) estimate(value, variance float64) Estimate {
+	return scaledEstimate("delta method", value, leftOf(variance, 1e-6*meanSquare(f.rowsA, f.rowsB)/(f.nA+f.nB)), f.q, f.level)
 }
 
 func (f *pairFit) coefficientVariance(g *deltaGradient) float64 {
@@ -692,5 +701,5 @@ func (f *pairFit) coefficientVariance(g *deltaGradient) float64 {
 	f.contract(g.bA, b[:k])
 	f.contract(g.bB, b[k:2*k])
 	f.contract(g.star, b[2*k:])
-	return f.covariance.form(b)
+	return f.covariance.variance(b)
 }

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math"
+	"strings"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -175,9 +176,12 @@ func project(x []float64, columns []int) []float64 {
 	return out
 }
 
+// ofTreatment words what a fit of the treatment says of its outcome.
+var ofTreatment = strings.NewReplacer("has the outcome", "is treated", "have the outcome", "are treated", "decides the outcome", "decides the treatment")
+
 func prefixed(prefix string, warnings []string) (out []string) {
 	for _, w := range warnings {
-		out = append(out, prefix+w)
+		out = append(out, prefix+ofTreatment.Replace(w))
 	}
 	return out
 }

@@ -29,7 +29,7 @@ func checkProportion(method string, x, n, level float64) (Estimate, bool) {
 	}
 	p := x / n
 	e = Estimate{
-		Value: p, Level: level, SE: math.Sqrt(p * (1 - p) / n),
+		Value: p, Level: level, SE: standardError(p * (1 - p) / n),
 		Numerator: x, Denominator: n, Method: method,
 	}
 	if n < fewObservations {
@@ -43,7 +43,7 @@ func checkProportion(method string, x, n, level float64) (Estimate, bool) {
 //	(x + z²/2 ± z √(x(1-p) + z²/4)) / (n + z²),
 //
 // clipped to [0, 1] and exact at its ends: the lower bound is 0 for x = 0, the upper 1 for
-// x = n. SE is the plug-in √(p(1-p)/n), 0 at the ends; the interval does not use it.
+// x = n. SE is the plug-in √(p(1-p)/n), undefined at the ends; the interval does not use it.
 // n = 0 gives NaN and a warning, as do counts that are no proportion. Averaged over p the
 // interval covers close to its level; for one p and n it swings around it, as every
 // interval for a count does.
@@ -106,7 +106,7 @@ func AgrestiCoull(x, n, level float64) Estimate {
 
 // Wald estimates x/n with p ± z·SE clipped to [0, 1]. It is here to reproduce published tables:
 // it falls far short of its level for small n and for p near 0 or 1 (at n = 20 and p = 0.1 a
-// 95 % interval covers 88 %), and has no width at 0 and n. It warns; use Wilson.
+// 95 % interval covers 88 %), and is undefined at 0 and n. It warns; use Wilson.
 func Wald(x, n, level float64) Estimate {
 	e, ok := checkProportion("Wald", x, n, level)
 	if !ok {
@@ -114,6 +114,9 @@ func Wald(x, n, level float64) Estimate {
 	}
 	z := normalQuantile(level)
 	e.Lower, e.Upper = clip01(e.Value-z*e.SE), clip01(e.Value+z*e.SE)
+	if math.IsNaN(e.SE) {
+		e.withoutSpread()
+	}
 	if x*(n-x) < 10*n {
 		e.warnf("Wald's interval covers less than its level with so few observations; use Wilson's")
 	}
@@ -185,9 +188,9 @@ func byCluster(cells []Cell) []Cell {
 
 // Mean estimates the mean of n independent observations from their sums, with Student's
 // interval: mean ± t(n-1)·√(s²/n), s² = (Σx² - (Σx)²/n)/(n-1). It is exact for normal
-// observations and good for others once n is in the tens. n = 0 gives NaN; n = 1 gives the value
-// without an interval. s² loses digits where the mean is many times the standard deviation
-// (with 1e8 times, all of them); it is never below 0.
+// observations and good for others once n is in the tens. n = 0 gives NaN; n = 1, or observations that
+// are all equal, give the value without an interval. s² loses digits where the mean is many times the
+// standard deviation; from 1e7 times on they count as equal.
 func Mean(n, sum, sumsq, level float64) Estimate {
 	const method = "mean, Student t"
 	if math.IsNaN(n+sum+sumsq) || n < 0 || math.IsInf(n+sum+sumsq, 0) {
@@ -210,12 +213,15 @@ func Mean(n, sum, sumsq, level float64) Estimate {
 		e.warnf("one observation tells nothing about its uncertainty")
 		return e
 	}
-	e.SE = math.Sqrt(math.Max(0, sumsq-sum*mean) / (n - 1) / n)
-	half := studentQuantile(level, n-1) * e.SE
-	e.Lower, e.Upper = mean-half, mean+half
 	if n < fewObservations {
 		e.warnf("fewer than %d observations", fewObservations)
 	}
+	if e.SE = standardError(Cell{N: n, Sum: sum, SumSq: sumsq}.meanVariance()); math.IsNaN(e.SE) {
+		e.warnf("all %s observations are equal, which does not tell how far off their mean is: it has no standard error and no interval", formatCount(n))
+		return e
+	}
+	half := studentQuantile(level, n-1) * e.SE
+	e.Lower, e.Upper = mean-half, mean+half
 	return e
 }
 
@@ -270,7 +276,7 @@ func checkCount(method string, count, level float64) (Estimate, bool) {
 		return undefined(method, level, "%v", err), false
 	}
 	return Estimate{
-		Value: count, SE: math.Sqrt(count), Level: level,
+		Value: count, SE: standardError(count), Level: level,
 		Numerator: count, Denominator: math.NaN(), Method: method,
 	}, true
 }

@@ -62,17 +62,20 @@ type Regression struct {
 	Design       Design
 	Coef         []float64 // by term
 	Observations float64   // used in the fit
+	Settled      float64   // observations of a logit whose outcome is predicted perfectly; they are not in the fit
 	Patterns     int       // rows used in the fit
 	Clusters     int       // distinct clusters, whether or not the covariance uses them
 	DF           float64   // degrees of freedom of intervals; +Inf for the normal
 	Sigma2       float64   // residual variance of the linear model; NaN for the logit
 	LogLik       float64   // of the rows, without the binomial coefficient; NaN for the linear model
 	Iterations   int
-	Separated    []string // what predicts the outcome perfectly; those observations are left out
+	Separated    []string // what predicts the outcome perfectly; see Settled
 	Warnings     []string
 
 	rows    []Pattern
-	coef    []float64 // Coef with 0 for what is NaN there
+	settled []Pattern   // rows whose outcome is predicted perfectly
+	toward  [][]float64 // the directions in which the coefficients have no end, each larger than those after it
+	coef    []float64   // Coef with 0 for what is NaN there
 	omitted []bool
 	cov     symmetric
 	bread   symmetric // inverse information, (X'WX)⁻¹
@@ -91,8 +94,9 @@ const (
 // predict the outcome perfectly (separation: Albert, Anderson 1984, Biometrika 71:1) have no
 // finite estimate. They are recognised when Newton's step stops shrinking: the step is then a
 // direction that improves the fit for ever, and it is checked against every row before it is
-// believed. Observations it settles are left out, which is the limit of the likelihood for the
-// other coefficients, and Separated and Warnings name them. If nothing is left, or the group
+// believed. Observations it settles are not in the fit, which is the limit of the likelihood for the
+// other coefficients, and Separated and Warnings name them; their probability is 0 or 1, and averages
+// over all observations count them (see MarginalEffect). If nothing is left, or the group
 // indicator itself is the perfect predictor, Fit returns an error, as it does for a fit that does
 // not converge within 60 steps.
 func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error) {
@@ -144,6 +148,9 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 	for j, omitted := range r.omitted {
 		if omitted {
 			r.Coef[j] = math.NaN()
+			if r.isSettled(j) {
+				continue // said already
+			}
 			r.Warnings = append(r.Warnings, design.Terms[j].Name+" is omitted: it has no observations or is determined by the terms before it")
 		}
 	}
@@ -171,11 +178,7 @@ func (r *Regression) iterate() (direction []float64, err error) {
 	r.omitted = nil
 	tolerance := stepTolerance
 	if r.Model == Linear {
-		var t Cell
-		for _, p := range r.rows {
-			t.N, t.Sum, t.SumSq = t.N+p.N, t.Sum+p.Sum, t.SumSq+p.SumSq
-		}
-		tolerance *= math.Sqrt(t.SumSq / t.N)
+		tolerance *= math.Sqrt(meanSquare(r.rows))
 	}
 	last := math.Inf(-1)
 	step := make([]float64, k)
@@ -286,13 +289,14 @@ func (r *Regression) leaveOutSeparated(direction []float64) error {
 	for i := range r.rows {
 		largest = math.Max(largest, math.Abs(dot(r.rows[i].X, direction)))
 	}
-	var left []Pattern
+	var left, settled []Pattern
 	dropped := make([]bool, len(r.rows))
-	var settled float64
+	var n float64
 	for i, p := range r.rows {
 		dropped[i] = math.Abs(dot(p.X, direction)) > separationTolerance*largest
 		if dropped[i] {
-			settled += p.N
+			settled = append(settled, p)
+			n += p.N
 		} else {
 			left = append(left, p)
 		}
@@ -311,13 +315,35 @@ func (r *Regression) leaveOutSeparated(direction []float64) error {
 		}
 	}
 	r.Separated = append(r.Separated, what...)
-	r.Warnings = append(r.Warnings, sentenceForSeparation(what, settled))
-	r.rows = left
+	r.Warnings = append(r.Warnings, "perfect prediction: "+strings.Join(what, "; ")+"; these "+formatCount(n)+
+		" observations say nothing about the other coefficients, which are of the rest")
+	for j := range direction {
+		direction[j] /= largest
+	}
+	r.toward = append(r.toward, direction)
+	r.rows, r.settled, r.Settled = left, append(r.settled, settled...), r.Settled+n
 	return nil
 }
 
-func sentenceForSeparation(what []string, settled float64) string {
-	return "perfect prediction: " + strings.Join(what, "; ") + "; these " + formatCount(settled) + " observations say nothing about the other coefficients and are left out"
+// isSettled tells whether a term is omitted because all rows with it are predicted perfectly.
+func (r *Regression) isSettled(term int) bool {
+	return r.omitted[term] && slices.ContainsFunc(r.settled, func(p Pattern) bool { return p.X[term] != 0 }) &&
+		!slices.ContainsFunc(r.rows, func(p Pattern) bool { return p.X[term] != 0 })
+}
+
+// probability is that of the outcome at covariates x, and its derivative by the linear predictor: where
+// coefficients have no end it is the limit, 0 or 1.
+func (r *Regression) probability(x []float64) (mu, slope float64) {
+	for _, direction := range r.toward {
+		switch d := dot(x, direction); {
+		case d > separationTolerance:
+			return 1, 0
+		case d < -separationTolerance:
+			return 0, 0
+		}
+	}
+	mu = logistic(dot(x, r.coef))
+	return mu, mu * (1 - mu)
 }
 
 func absolutes(v []float64) []float64 {
@@ -385,8 +411,9 @@ func (r *Regression) covariance(kept float64) error {
 	information, _, loglik := r.derivatives(eta)
 	r.bread, _ = information.inverse(r.omitted)
 	var sse, outside float64
+	typical := meanSquare(r.rows)
 	for i, p := range r.rows {
-		sse += squares(p, eta[i])
+		sse += squares(p, eta[i], typical)
 		if eta[i] < 0 || eta[i] > 1 {
 			outside += p.N
 		}
@@ -417,12 +444,11 @@ func (r *Regression) covariance(kept float64) error {
 		if g < 2 {
 			return fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and some %d to be trusted", fewClusters)
 		}
-		meat := newSymmetric(k)
-		for _, s := range clusters {
-			meat.addOuter(s, 1)
+		r.cov = newSymmetric(k)
+		for _, moved := range r.bread.timesEach(clusters) {
+			r.cov.addOuter(moved, 1)
 		}
-		meat.fill()
-		r.cov = r.bread.sandwich(meat)
+		r.cov.fill()
 		r.cov.scale(g / (g - 1))
 		if r.Model == Linear {
 			r.cov.scale((n - 1) / (n - kept))
@@ -440,7 +466,7 @@ func (r *Regression) covariance(kept float64) error {
 			mu = logistic(eta[i])
 			slope = mu * (1 - mu)
 		}
-		w := squares(p, mu)
+		w := squares(p, mu, typical)
 		if r.Covariance == HC2 || r.Covariance == HC3 {
 			rest := math.Max(1e-9, 1-slope*r.bread.form(p.X))
 			w /= rest
@@ -461,9 +487,21 @@ func (r *Regression) covariance(kept float64) error {
 	return nil
 }
 
-// squares is Σ(y - mu)² over the observations of a pattern; rounding never makes it negative.
-func squares(p Pattern, mu float64) float64 {
-	return math.Max(0, p.SumSq-2*mu*p.Sum+mu*mu*p.N)
+// squares is Σ(y - mu)² over the observations of a pattern, 0 if it is rounding beside those of the
+// pattern or of as many typical ones.
+func squares(p Pattern, mu, typical float64) float64 {
+	return leftOf(p.SumSq-2*mu*p.Sum+mu*mu*p.N, math.Max(p.SumSq+mu*mu*p.N, typical*p.N))
+}
+
+// meanSquare is Σy²/n.
+func meanSquare(rows ...[]Pattern) float64 {
+	var squares, n float64
+	for _, list := range rows {
+		for _, p := range list {
+			squares, n = squares+p.SumSq, n+p.N
+		}
+	}
+	return squares / n
 }
 
 func (r *Regression) isIndicator() bool {
@@ -477,6 +515,7 @@ func (r *Regression) isIndicator() bool {
 
 // clusterScores adds up x·(y - mu) by cluster, clusters in ascending order.
 func (r *Regression) clusterScores(eta []float64) [][]float64 {
+	size := make([]float64, len(r.coef))
 	order := r.clusterOrder()
 	var sums [][]float64
 	for at, i := range order {
@@ -492,8 +531,10 @@ func (r *Regression) clusterScores(eta []float64) [][]float64 {
 		s := sums[len(sums)-1]
 		for j, x := range p.X {
 			s[j] += residual * x
+			size[j] = math.Max(size[j], math.Abs(x)*math.Max(math.Abs(p.Sum), p.N*math.Abs(mu)))
 		}
 	}
+	clearRounding(sums, size)
 	return sums
 }
 
@@ -514,6 +555,9 @@ func (r *Regression) Coefficient(term int, level float64) Estimate {
 	if term < 0 || term >= len(r.Coef) {
 		return undefined(r.Method(), level, "the regression has %d terms, no term %d", len(r.Coef), term)
 	}
+	if r.isSettled(term) {
+		return undefined(r.Method(), level, "%s has no finite coefficient: the outcome of all with it is settled", r.Design.Terms[term].Name)
+	}
 	if r.omitted[term] {
 		return undefined(r.Method(), level, "%s could not be estimated", r.Design.Terms[term].Name)
 	}
@@ -526,15 +570,25 @@ func (r *Regression) OddsRatio(term int, level float64) Estimate {
 	if r.Model != Logit {
 		return undefined(r.Method(), level, "a linear model has no odds ratio")
 	}
-	e.Value, e.Lower, e.Upper = math.Exp(e.Value), math.Exp(e.Lower), math.Exp(e.Upper)
-	e.SE *= e.Value
-	return e
+	variance, q := e.SE*e.SE, (e.Upper-e.Value)/e.SE
+	if e.Value = math.Exp(e.Value); !(e.SE > 0) {
+		return e
+	}
+	return e.onLogScale(variance, q)
+}
+
+// combination estimates a sum of coefficients with these weights.
+func (r *Regression) combination(weights []float64, level float64) Estimate {
+	return r.linear(dot(weights, r.coef), r.cov.variance(weights), level)
 }
 
 func (r *Regression) linear(value, variance, level float64) Estimate {
 	q := normalQuantile(level)
 	if !math.IsInf(r.DF, 1) {
 		q = studentQuantile(level, r.DF)
+	}
+	if r.Model == Linear {
+		variance = leftOf(variance, 1e-6*meanSquare(r.rows)/r.Observations)
 	}
 	e := scaledEstimate(r.Method(), value, variance, q, level)
 	e.Denominator = r.Observations
@@ -546,7 +600,9 @@ func (r *Regression) CoefficientCovariance(i, j int) float64 { return r.cov.at(i
 
 // MarginalEffect averages over all observations what a term changes in the expected outcome: for a
 // category the change from the base category, for a column of zeros and ones that from 0 to 1, for
-// any other column the derivative. In a linear model that is the coefficient. The standard error
+// any other column the derivative. In a linear model that is the coefficient. Observations that a
+// logit predicts perfectly are among all: where the covariates settle the outcome with the term as
+// without it they add 0 to the sum, and count in its denominator. The standard error
 // is the delta method's for the coefficients, given the covariates (as in Stata's margins).
 // Columns that are functions of each other, as a square, are moved alone: do not ask for those.
 func (r *Regression) MarginalEffect(term int, level float64) Estimate {
@@ -561,8 +617,9 @@ func (r *Regression) MarginalEffect(term int, level float64) Estimate {
 		return e
 	}
 	value, gradient := r.marginalEffect(term)
-	e = r.linear(value, r.cov.form(gradient), level)
+	e = r.linear(value, r.cov.variance(gradient), level)
 	e.Method = "average marginal effect, " + r.Method()
+	e.Denominator = r.Observations + r.Settled
 	return e
 }
 
@@ -573,17 +630,25 @@ func (r *Regression) marginalEffect(term int) (value float64, gradient []float64
 	if f := r.Design.factorOf(term); f >= 0 {
 		columns = r.Design.Factors[f].Columns
 	}
+	all := slices.Concat(r.rows, r.settled)
 	discrete := true
-	for i := range r.rows {
-		discrete = discrete && (r.rows[i].X[term] == 0 || r.rows[i].X[term] == 1)
+	for i := range all {
+		discrete = discrete && (all[i].X[term] == 0 || all[i].X[term] == 1)
 	}
 	x := make([]float64, k)
-	for i := range r.rows {
-		p := &r.rows[i]
+	add := func(n, sign float64) {
+		mu, slope := r.probability(x)
+		value += sign * n * mu
+		for j, v := range x {
+			gradient[j] += sign * n * slope * v
+		}
+	}
+	for i := range all {
+		p := &all[i]
 		copy(x, p.X)
 		if !discrete {
-			mu := logistic(dot(x, r.coef))
-			slope := p.N * mu * (1 - mu)
+			mu, slope := r.probability(x)
+			slope *= p.N
 			value += slope * r.coef[term]
 			for j, v := range x {
 				gradient[j] += slope * (1 - 2*mu) * r.coef[term] * v
@@ -595,19 +660,13 @@ func (r *Regression) marginalEffect(term int) (value float64, gradient []float64
 			x[j] = 0
 		}
 		x[term] = 1
-		at1 := logistic(dot(x, r.coef))
-		for j, v := range x {
-			gradient[j] += p.N * at1 * (1 - at1) * v
-		}
+		add(p.N, 1)
 		x[term] = 0
-		at0 := logistic(dot(x, r.coef))
-		for j, v := range x {
-			gradient[j] -= p.N * at0 * (1 - at0) * v
-		}
-		value += p.N * (at1 - at0)
+		add(p.N, -1)
 	}
+	n := r.Observations + r.Settled
 	for j := range gradient {
-		gradient[j] /= r.Observations
+		gradient[j] /= n
 	}
-	return value / r.Observations, gradient
+	return value / n, gradient
 }

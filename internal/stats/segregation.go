@@ -80,13 +80,19 @@ func Segregate(a, b, shared []Cell, level float64) (*Segregation, error) {
 		h += total * (entropy(p) - entropy(q))
 		atkinson += math.Sqrt(x * y)
 	}
-	// D is the share of a less that of b in the units where a is over-represented.
+	// D is the share of a less that of b in the units where a is over-represented. Sums of shares that are
+	// 0 or 1 but for rounding are that.
+	for _, share := range []*float64{&signA, &signB} {
+		if whole := math.Round(*share); math.Abs(*share-whole) < rounding {
+			*share = whole
+		}
+	}
 	s.Dissimilarity = normalEstimate("delta method", signA-signB, signA*(1-signA)/A+signB*(1-signB)/B, level)
 	d := &s.Dissimilarity
 	d.Lower, d.Upper, d.Denominator = clip01(d.Lower), clip01(d.Upper), T
 	s.ExpectedDissimilarity *= T / (A * B) / 2
 	s.ExcessDissimilarity = (d.Value - s.ExpectedDissimilarity) / (1 - s.ExpectedDissimilarity)
-	variance := math.Max(0, onASquare-onA*onA)/A + B/(A*A)*math.Max(0, onBSquare-onB*onB)
+	variance := leftOf(onASquare-onA*onA, onASquare)/A + B/(A*A)*leftOf(onBSquare-onB*onB, onBSquare)
 	s.Isolation = normalEstimate("delta method", isolation, variance, level)
 	s.Isolation.Denominator = A
 	s.Interaction = s.Isolation.scale(-1)

@@ -2,7 +2,6 @@ package stats
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/kvarter/kvarter/internal/fault"
@@ -73,12 +72,13 @@ func ShortfallOf(a, b, shared []Cell, opts ShortfallOptions) (*Shortfall, error)
 	}
 	whole := t.totalB.mean()
 	toExpected, composition := expected-y, n*whole-expected
-	var vExpected, vTo, vComposition float64
+	var vExpected, vTo, vComposition, spread float64 // spread: Σ (n_c/n)²/n of the standard's cell
 	for i := range t.b {
 		a, b := t.a[i], t.b[i]
 		if b.n == 0 {
 			continue
 		}
+		spread += a.n / n * a.n / n / b.n
 		var both sums
 		if t.shared != nil {
 			both = t.shared[i]
@@ -114,7 +114,7 @@ func ShortfallOf(a, b, shared []Cell, opts ShortfallOptions) (*Shortfall, error)
 			}
 		}
 	}
-	out.Expected = standardisedEstimate(EffectiveWilson, expected/n, vExpected, level, true)
+	out.Expected = scoreEstimate(EffectiveWilson.String(), clip01(expected/n), leftOf(vExpected, 1e-6/n), 1/spread, normalQuantile(level), level)
 	out.ToExpected = shortfallEstimate(toExpected, vTo, n, level)
 	out.Composition = shortfallEstimate(composition, vComposition, n, level)
 	out.Expected.Denominator = n
@@ -122,12 +122,8 @@ func ShortfallOf(a, b, shared []Cell, opts ShortfallOptions) (*Shortfall, error)
 }
 
 func shortfallEstimate(value, variance, n, level float64) Estimate {
-	e := normalEstimate("delta method, composition random", value, variance, level)
+	e := normalEstimate("delta method, composition random", value, leftOf(variance, 1e-6*n), level)
 	e.Denominator = n
-	if variance == 0 {
-		e.Lower, e.Upper = math.NaN(), math.NaN()
-		e.warnf("nothing varies: there is no interval")
-	}
 	return e
 }
 

@@ -52,6 +52,7 @@ type GroupTimeEffects struct {
 	share    []float64   // of units, by group
 	group    []int       // by unit: position in groups, -1 for never treated
 	cluster  []int       // by unit
+	typical  float64     // mean square of the outcomes
 	moved    [][]float64 // by effect and unit: what the unit adds to the error
 	reliable []bool      // by effect: it has a standard error
 }
@@ -235,6 +236,9 @@ func (r *GroupTimeEffects) usable(periods []int, units []PanelUnit) (kept []Pane
 			kept = append(kept, u)
 		}
 	}
+	for _, u := range kept {
+		r.typical += dot(u.Outcomes, u.Outcomes) / float64(len(u.Outcomes)*len(kept))
+	}
 	if always > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%d units are treated from the first period on and are left out", always))
 	}
@@ -327,7 +331,7 @@ func (r *GroupTimeEffects) estimate(value float64, moved []float64) Estimate {
 	if r.opts.Clustered {
 		q = studentQuantile(r.opts.Level, g-1)
 	}
-	return scaledEstimate(r.method(), value, v, q, r.opts.Level)
+	return scaledEstimate(r.method(), value, leftOf(v, 1e-6*r.typical/r.Units), q, r.opts.Level)
 }
 
 // covariance of two estimates from what units add to their errors, and the number of clusters.

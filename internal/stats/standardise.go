@@ -78,7 +78,7 @@ func Direct(cells, standard []Cell, opts DirectOptions) (DirectRate, error) {
 	if opts.Interval != EffectiveWilson && total.Sum < 0 {
 		return DirectRate{}, fault.Invalidf("%s needs counts of events; Σx is %g", opts.Interval, total.Sum)
 	}
-	var rate, variance, events, most float64
+	var rate, variance, events, most, spread float64 // spread: Σ (W/ΣW)²/n
 	for i := range t.a {
 		weight, cell := t.b[i].n/t.nB, t.a[i]
 		if weight == 0 {
@@ -91,13 +91,22 @@ func Direct(cells, standard []Cell, opts DirectOptions) (DirectRate, error) {
 		rate += weight * r
 		events += cell.y
 		most = math.Max(most, weight/cell.n)
+		spread += weight * weight / cell.n
 		if opts.Interval == EffectiveWilson {
-			variance += weight * weight * math.Max(0, cell.q/cell.n-r*r) / cell.n
+			variance += weight * weight * cell.variance() / cell.n
 		} else {
 			variance += weight * weight * cell.y / (cell.n * cell.n)
 		}
 	}
-	e := standardisedEstimate(opts.Interval, rate, variance, level, indicator)
+	var e Estimate
+	switch {
+	case opts.Interval != EffectiveWilson:
+		e = Estimate{Value: rate, SE: standardError(variance), Level: level, Method: opts.Interval.String()}
+	case indicator:
+		e = scoreEstimate(EffectiveWilson.String(), rate, variance, 1/spread, normalQuantile(level), level)
+	default:
+		e = normalEstimate("delta method", rate, variance, level)
+	}
 	switch opts.Interval {
 	case DobsonByar:
 		e.Lower, e.Upper = math.NaN(), math.NaN()
@@ -134,26 +143,6 @@ func meanOrRate(total Cell, indicator bool, level float64) Estimate {
 	}
 	e := ExactCount(total.Sum, level).scale(1 / total.N)
 	e.Denominator = total.N
-	return e
-}
-
-// standardisedEstimate gives a weighted mean of shares Wilson's interval with an effective n, and
-// anything else value ± z·SE.
-func standardisedEstimate(interval Interval, value, variance, level float64, indicator bool) Estimate {
-	e := normalEstimate(interval.String(), value, variance, level)
-	if interval != EffectiveWilson {
-		return e
-	}
-	if indicator && variance > 0 {
-		n := value * (1 - value) / variance
-		e.Lower, e.Upper = wilsonBounds(value*n, n, normalQuantile(level))
-		return e
-	}
-	e.Method = "delta method"
-	if indicator {
-		e.Lower, e.Upper = math.NaN(), math.NaN()
-		e.warnf("all or none in every stratum: the standardised rate has no interval")
-	}
 	return e
 }
 
@@ -222,12 +211,12 @@ func Indirect(cells, reference []Cell, opts IndirectOptions) (*IndirectRate, err
 		if group.n == 0 || t.b[i].n == 0 {
 			continue
 		}
-		r, ref := group.mean(), t.b[i].mean()
+		ref := t.b[i].mean()
 		used += group.n
 		out.Observed += group.y
 		out.Expected += group.n * ref
-		within += math.Max(0, group.q-group.n*r*r)
-		expectedVariance += group.n * group.n * math.Max(0, t.b[i].q/t.b[i].n-ref*ref) / t.b[i].n
+		within += group.n * group.variance()
+		expectedVariance += group.n * group.n * t.b[i].variance() / t.b[i].n
 	}
 	if used == 0 {
 		return nil, fault.Invalidf("the reference has no observations in any cell of the cohort: nothing can be expected; use coarser dimensions")
@@ -259,12 +248,8 @@ func (r *IndirectRate) binomialRatio(within, expectedVariance, level float64) Es
 		return e
 	}
 	value := r.Observed / r.Expected
-	se := math.Sqrt(within/(r.Observed*r.Observed) + expectedVariance/(r.Expected*r.Expected))
-	z := normalQuantile(level)
-	return Estimate{
-		Value: value, Lower: value * math.Exp(-z*se), Upper: value * math.Exp(z*se), SE: value * se, Level: level,
-		Numerator: r.Observed, Denominator: r.Expected, Method: method,
-	}
+	e := Estimate{Value: value, Level: level, Numerator: r.Observed, Denominator: r.Expected, Method: method}
+	return e.onLogScale(within/(r.Observed*r.Observed)+expectedVariance/(r.Expected*r.Expected), normalQuantile(level))
 }
 
 // Standard is the composition that Standardise brings both cohorts to.
@@ -301,7 +286,9 @@ type Standardised struct {
 // Standardise compares two cohorts at one composition, over the cells that both have: A = Σ W rA,
 // B = Σ W rB with W the standard's shares of these cells. Observations in other cells are left
 // out, and SupportA, SupportB and a warning say how many; none in common is an error. Intervals:
-// Wilson's with an effective n for shares, delta method for the gap, its log for the ratio.
+// Wilson's with an effective n for shares, which where all or none have the outcome in every cell is
+// 1/Σ(W²/n); delta method for the gap, or where nothing varies the squares of both intervals added; the
+// log of the delta method for the ratio.
 func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 	if opts.Standard < StandardB || opts.Standard > StandardPooled {
 		return nil, fault.Invalidf("unknown standard %d", opts.Standard)
@@ -327,9 +314,11 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 	}
 	n := len(s.in)
 	gA, gB, gap, log := newGradient(n), newGradient(n), newGradient(n), newGradient(n)
-	var valueA, valueB float64
+	var valueA, valueB, spreadA, spreadB float64 // spread: Σ w²/n
 	for at := range s.in {
 		w := fromA*s.wA[at] + fromB*s.wB[at]
+		spreadA += w * w / s.a[at].n
+		spreadB += w * w / s.b[at].n
 		valueA += w * s.rA[at]
 		valueB += w * s.rB[at]
 		gA.rA[at], gA.wA[at], gA.wB[at] = w, fromA*s.rA[at], fromB*s.rA[at]
@@ -345,27 +334,34 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 		}
 	}
 	indicator := Total(a).IsIndicator() && Total(b).IsIndicator()
-	rate := func(value float64, g *gradient, n float64) Estimate {
-		e := e.estimate(value, g)
+	rate := func(value float64, g *gradient, n, effective float64) Estimate {
+		variance := e.variance(g)
+		out := scaledEstimate("delta method", value, variance, q, level)
 		if indicator && !opts.Clustered {
-			e = standardisedEstimate(EffectiveWilson, value, e.SE*e.SE, level, true)
+			out = scoreEstimate(EffectiveWilson.String(), clip01(value), variance, effective, q, level)
 		}
-		e.Denominator = n
-		return e
+		out.Denominator = n
+		return out
 	}
 	out := &Standardised{
 		CrudeA: d.RateA, CrudeB: d.RateB, SupportA: d.SupportA, SupportB: d.SupportB,
-		A: rate(valueA, gA, s.nA), B: rate(valueB, gB, s.nB),
+		A: rate(valueA, gA, s.nA, 1/spreadA), B: rate(valueB, gB, s.nB, 1/spreadB),
 		Gap: e.estimate(valueA-valueB, gap),
 	}
-	if valueA > 0 && valueB > 0 {
-		out.Ratio = e.estimate(math.Log(valueA/valueB), log)
-		r := &out.Ratio
-		r.Value, r.Lower, r.Upper = valueA/valueB, math.Exp(r.Lower), math.Exp(r.Upper)
-		r.SE *= r.Value
-		r.Method = "log delta method"
-	} else {
-		out.Ratio = undefined("log delta method", level, "a standardised rate of 0 has no log ratio")
+	if math.IsNaN(out.Gap.SE) && indicator && !opts.Clustered && s.shared == nil {
+		out.Gap.squareAndAdd(out.A, out.B, 0, 0)
+		out.Gap.Method = "square-and-add score interval"
+	}
+	const method = "log delta method"
+	switch {
+	case valueA > 0 && valueB > 0:
+		out.Ratio = Estimate{Value: valueA / valueB, Level: level, Numerator: math.NaN(), Denominator: math.NaN(), Method: method}
+		out.Ratio = out.Ratio.onLogScale(e.variance(log), q)
+	case valueB > 0:
+		out.Ratio = undefined(method, level, "the standardised rate of the first cohort is 0, and so is the ratio, whose logarithm has no interval")
+		out.Ratio.Value = 0
+	default:
+		out.Ratio = undefined(method, level, "the standardised rate of the second cohort is 0: there is no ratio to it")
 	}
 	if out.SupportA.Value < 1 || out.SupportB.Value < 1 {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%s of the first and %s of the second cohort are in cells that the other does not have; they are left out of the standardised rates",

@@ -248,7 +248,7 @@ func (s *startSample) regressionToTheMean(gap float64) []string {
 		if !(c.N > 1) {
 			return nil
 		}
-		spread += squaredDeviations(c) / (c.N - 1)
+		spread += c.squaredDeviations() / (c.N - 1)
 	}
 	if !(math.Abs(gap) > strongDifference*math.Sqrt(spread)) {
 		return nil
@@ -258,14 +258,6 @@ func (s *startSample) regressionToTheMean(gap float64) []string {
 		than = "below"
 	}
 	return []string{fmt.Sprintf("before the start the treated are %.3g %s the controls: persons picked for their value before drift back without any effect (regression to the mean), and this difference counts that as an effect; hold the value before equal instead", math.Abs(gap), than)}
-}
-
-// squaredDeviations is Σ (x - x̄)², not below 0 by rounding.
-func squaredDeviations(c Cell) float64 {
-	if c.N == 0 {
-		return 0
-	}
-	return math.Max(0, c.SumSq-c.Sum*c.Mean())
 }
 
 // estimate averages a·(mean of the treated) + b·(mean of the controls) over the years, weighted by
@@ -310,7 +302,7 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 			t, c := of(&s.starts[g])
 			persons += totals[g][0].N * (value[g] - overall) * (value[g] - overall) / treated / treated
 			for arm, cells := range [][]Cell{t, c} {
-				persons += weight(g, arm) * weight(g, arm) * squaredDeviations(totals[g][arm]) / totals[g][arm].N / totals[g][arm].N
+				persons += weight(g, arm) * weight(g, arm) * totals[g][arm].squaredDeviations() / totals[g][arm].N / totals[g][arm].N
 				for _, cell := range cells {
 					if cell.N == 0 {
 						continue
@@ -349,7 +341,7 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 		for g := range totals {
 			for arm, c := range totals[g] {
 				if c.N > 1 {
-					within[arm].Sum += squaredDeviations(c)
+					within[arm].Sum += c.squaredDeviations()
 					within[arm].N += c.N - 1
 				}
 			}
@@ -363,7 +355,7 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 				if w == 0 {
 					continue
 				}
-				s2, df := squaredDeviations(c)/(c.N-1), c.N-1
+				s2, df := c.squaredDeviations()/(c.N-1), c.N-1
 				switch {
 				case s.opts.Pooled:
 					s2, df = within[0].Sum+within[1].Sum, all-2*years
@@ -402,11 +394,15 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 			warnings = append(warnings, fmt.Sprintf("%s times an arm has one person in a year: the variance is that of the arm in other years", formatCount(sole)))
 		}
 	}
-	e := scaledEstimate(method, overall, variance, q, s.opts.Level)
-	if math.IsNaN(e.Lower) || math.IsInf(e.Lower, 0) || math.IsInf(e.Upper, 0) {
+	var squares float64
+	for _, c := range totals {
+		squares += c[0].SumSq + c[1].SumSq
+	}
+	e := scaledEstimate(method, overall, leftOf(variance, 1e-6*squares/all/all), q, s.opts.Level)
+	if math.IsNaN(variance) || math.IsInf(variance, 0) || math.IsInf(e.Lower, 0) || math.IsInf(e.Upper, 0) {
 		return unknown("the sums are too large for a standard error")
 	}
-	e.Warnings = warnings
+	e.Warnings = append(e.Warnings, warnings...)
 	e.Denominator = math.Abs(a)*treated + math.Abs(b)*(all-treated)
 	return e
 }

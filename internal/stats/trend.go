@@ -170,18 +170,21 @@ func SlopeIndex(values, populations, errors []float64, level float64) (*Inequali
 		}
 	} else {
 		method += ", scatter around the line"
-		var rest float64
+		var rest, squares float64
 		for i, v := range values {
 			d := v - bottom - slope*ridit[i]
 			rest += weight[i] * d * d
+			squares += weight[i] * v * v
 		}
+		rest = leftOf(rest, squares)
 		q = studentQuantile(level, float64(k-2))
 		for i := range variance {
 			variance[i] = rest / float64(k-2) / weight[i]
 		}
 	}
-	var vSlope, vLog float64
+	var vSlope, vLog, all float64
 	for i, v := range variance {
+		all += v
 		vSlope += onSlope[i] * onSlope[i] * v
 		top := (onBottom[i]+onSlope[i])/(bottom+slope) - onBottom[i]/bottom
 		vLog += top * top * v
@@ -190,17 +193,17 @@ func SlopeIndex(values, populations, errors []float64, level float64) (*Inequali
 		vSlope, vLog = math.NaN(), math.NaN()
 		out.Warnings = append(out.Warnings, "two groups lie on any line: without standard errors there is no interval")
 	}
-	out.Slope = scaledEstimate(method, slope, vSlope, q, level)
+	out.Slope = scaledEstimate(method, slope, leftOf(vSlope, 1e-6*all), q, level) // the middle group's weight may be rounding
 	out.Slope.Denominator = total
 	if !(bottom > 0 && bottom+slope > 0) {
 		out.Relative = undefined(method, level, "the line is %g at the bottom and %g at the top: their ratio is undefined", bottom, bottom+slope)
-		out.Relative.Value = (bottom + slope) / bottom
+		if bottom != 0 {
+			out.Relative.Value = (bottom + slope) / bottom
+		}
 		return out, nil
 	}
-	out.Relative = scaledEstimate(method+", log delta", math.Log((bottom+slope)/bottom), vLog, q, level)
-	r := &out.Relative
-	r.Value, r.Lower, r.Upper = (bottom+slope)/bottom, math.Exp(r.Lower), math.Exp(r.Upper)
-	r.SE *= r.Value
+	out.Relative = Estimate{Value: (bottom + slope) / bottom, Level: level, Numerator: math.NaN(), Denominator: math.NaN(), Method: method + ", log delta"}
+	out.Relative = out.Relative.onLogScale(vLog, q)
 	return out, nil
 }
 
@@ -218,7 +221,7 @@ func SlopeIndexOf(cells []Cell, level float64) (*InequalityIndex, error) {
 	for _, v := range t.a {
 		mean := v.mean()
 		values, populations = append(values, mean), append(populations, v.n)
-		errors = append(errors, math.Sqrt(math.Max(0, v.q/v.n-mean*mean)/v.n))
+		errors = append(errors, math.Sqrt(v.variance()/v.n))
 	}
 	return SlopeIndex(values, populations, errors, level)
 }

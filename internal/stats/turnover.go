@@ -208,12 +208,9 @@ func (t *Turnover) estimate(value float64, influence []float64, withoutStayers b
 	}
 	e := normalEstimate(method, value, variance, t.level)
 	e.Denominator = t.counted
-	switch {
-	case math.IsNaN(value):
+	if math.IsNaN(value) {
 		e = undefined(method, t.level, "nobody was counted at one of the times")
-	case variance == 0:
-		e.Lower, e.Upper = math.NaN(), math.NaN()
-		e.warnf("no person differs from another in this: there is no interval")
+		e.Denominator = 0
 	}
 	return e
 }
