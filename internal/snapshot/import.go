@@ -104,7 +104,7 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 		}
 	}
 	s := &staged{recipe: r, checker: checker{ctx: ctx, conn: conn, contract: w.contract, tables: map[string]*facts{}, broken: map[string]bool{}},
-		files: map[string]bool{}, origins: map[string]string{}, offsets: map[string]map[string]int64{}}
+		files: map[string]bool{}, origins: map[string][]string{}, offsets: map[string]map[string]int64{}}
 	s.place, s.whole = s.locate, r.file
 	for _, t := range r.tables {
 		steps.Start("Reading "+t.Name, 0)
@@ -137,8 +137,8 @@ type staged struct {
 	checker
 	recipe  *Recipe
 	files   map[string]bool             // looked at; whether DuckDB can read it
-	origins map[string]string           // by table: the relation of its file's rows with _file and _row
-	offsets map[string]map[string]int64 // by table and file: the rows of other files that DuckDB counts before
+	origins map[string][]string         // by table: SELECTs of its files' rows with _file and _row
+	offsets map[string]map[string]int64 // by SELECT and file: the rows of other files that DuckDB counts before
 }
 
 // load runs a table's SELECT into a table of its own, and makes the view of it in the contract's
@@ -168,10 +168,12 @@ func (s *staged) load(t recipeTable) error {
 	if !whole {
 		return nil
 	}
-	if doubtful, err := s.points(selected.csvs); err != nil || doubtful {
-		return err
+	if doubtful, err := s.typeColumns(selected); err != nil {
+		return s.wrongSelect(t, err)
+	} else if doubtful {
+		return nil
 	}
-	relation, columns, err := s.describe(selected)
+	relation, columns, err := s.describeAsTexts(t, selected)
 	if err != nil {
 		return s.wrongSelect(t, err)
 	}
@@ -180,7 +182,7 @@ func (s *staged) load(t recipeTable) error {
 	if !ok {
 		return nil
 	}
-	made, view := f.definitions(kinds)
+	made, view := f.definitions(kinds, selected.dialect())
 	rows := quoteName("rows of " + t.Name)
 	for i, text := range []string{
 		fmt.Sprintf("CREATE TABLE %s AS SELECT row_number() OVER () AS _at, %s FROM %s", rows, made, relation),
@@ -207,7 +209,7 @@ func (s *staged) load(t recipeTable) error {
 		return s.wrongSelect(t, mistake("it gives no rows; leave the table out if there is nothing to put in"))
 	}
 	if relation == "("+selected.traced+")" {
-		s.origins[t.Name] = "(" + selected.origin + ")"
+		s.origins[t.Name] = selected.origins
 	}
 	f.located = kinds[rowColumn] != ""
 	s.tables[t.Name] = f
@@ -253,6 +255,9 @@ func oneLine(message string) string {
 // describe returns the relation of what a SELECT gives, with the origin of rows where it can be
 // told, and its columns with their types.
 func (s *staged) describe(selected *selection) (string, []column, error) {
+	if err := selected.write(); err != nil {
+		return "", nil, err
+	}
 	if selected.traced != "" {
 		relation := "(" + selected.traced + ")"
 		if columns, err := s.columnsOf(relation); err == nil {
@@ -313,7 +318,7 @@ func (s *staged) columns(t recipeTable, f *facts, columns []column) (kinds map[s
 		switch {
 		case !given && !c.Optional:
 			wrong(c.Name, "column", "the SELECT gives no column %s, which the contract requires: %s", c.Name, describeColumn(c))
-		case given && typed(c, kind) == "":
+		case given && typed(c, kind, dialect{}) == "":
 			wrong(c.Name, "type", "the SELECT gives %s as %s; %s was expected", c.Name, kind, describeColumn(c))
 			ok = false
 		case given:
@@ -325,7 +330,7 @@ func (s *staged) columns(t recipeTable, f *facts, columns []column) (kinds map[s
 
 // definitions writes what the table of rows holds of the SELECT's result, and the view of it that
 // rules read. The value as it came is kept where it is not the value in the contract's type.
-func (f *facts) definitions(kinds map[string]string) (made, view string) {
+func (f *facts) definitions(kinds map[string]string, d dialect) (made, view string) {
 	var table, shown []string
 	for _, name := range []string{fileColumn, rowColumn} {
 		if kinds[name] == "" {
@@ -336,7 +341,7 @@ func (f *facts) definitions(kinds map[string]string) (made, view string) {
 	}
 	for _, c := range f.columns {
 		kind := kinds[c.Name]
-		table = append(table, typed(c, kind)+" AS "+quoteName(c.Name))
+		table = append(table, typed(c, kind, d)+" AS "+quoteName(c.Name))
 		shown = append(shown, quoteName(c.Name))
 		if kind == c.Type.SQL() || c.Type == contract.Int && strings.HasSuffix(kind, "INTEGER") {
 			shown = append(shown, quoteName(c.Name)+"::VARCHAR AS "+raw(c.Name))
@@ -382,25 +387,28 @@ func (s *staged) locate(f *facts, at int64, file, row string) (string, string, e
 		return s.recipe.file, row, nil
 	}
 	name := nameWithin(s.recipe.folder, file)
-	if s.origins[f.Name] == "" {
+	if s.origins[f.Name] == nil {
 		return file, row, nil // as the recipe itself says
 	}
-	offsets, ok := s.offsets[f.Name]
+	n, err := strconv.ParseInt(row, 10, 64)
+	if err != nil {
+		return "", "", err
+	}
+	origin := s.origins[f.Name][n/branchRows]
+	offsets, ok := s.offsets[origin]
 	if !ok {
-		var err error
-		if offsets, err = s.countBefore(s.origins[f.Name]); err != nil {
+		if offsets, err = s.countBefore(origin); err != nil {
 			return "", "", err
 		}
-		s.offsets[f.Name] = offsets
+		s.offsets[origin] = offsets
 	}
-	n, err := strconv.ParseInt(row, 10, 64)
-	return name, strconv.FormatInt(n-offsets[file], 10), err
+	return name, strconv.FormatInt(n-offsets[file], 10), nil
 }
 
-// countBefore returns, for each file of an origin, how many rows of other files DuckDB counts
-// before its first.
+// countBefore returns, for each file of an origin, what DuckDB's count of rows is before its first:
+// the rows of other files, and those of other branches.
 func (s *staged) countBefore(origin string) (_ map[string]int64, err error) {
-	rows, err := s.conn.QueryContext(s.ctx, "SELECT _file, min(_row) - 1 FROM "+origin+" GROUP BY ALL")
+	rows, err := s.conn.QueryContext(s.ctx, "SELECT _file, min(_row) - 1 FROM ("+origin+") GROUP BY ALL")
 	if err != nil {
 		return nil, err
 	}
@@ -420,15 +428,22 @@ func (s *staged) countBefore(origin string) (_ map[string]int64, err error) {
 // given writes the value of a column as it came, as a text.
 func given(c *contract.Column, kind string) string {
 	name := quoteName(c.Name)
-	if kind == "JSON" {
-		name = "(" + name + " ->> '$')"
+	switch kind {
+	case "JSON":
+		return "(" + name + " ->> '$')::VARCHAR"
+	case "FLOAT", "DOUBLE": // a code 461 that other tools wrote as 461.0
+		return fmt.Sprintf("if(%[1]s = trunc(%[1]s) AND abs(%[1]s) < %[2]d, %[1]s::BIGINT::VARCHAR, %[1]s::VARCHAR)", name, exactWhole)
 	}
 	return name + "::VARCHAR"
 }
 
+// exactWhole is the first whole number that has a neighbour which DOUBLE cannot tell from it.
+const exactWhole = 1 << 53
+
 // typed writes the value of a column, which comes as the DuckDB type kind, in the contract's
-// type; it is null where the value cannot be read as that. It is "" where no value can.
-func typed(c *contract.Column, kind string) string {
+// type; it is null where the value cannot be read as that. It is "" where no value can. Numbers in
+// texts are written as d says.
+func typed(c *contract.Column, kind string, d dialect) string {
 	name := quoteName(c.Name)
 	if kind == c.Type.SQL() {
 		return name
@@ -471,19 +486,36 @@ func typed(c *contract.Column, kind string) string {
 	case "FLOAT", "DOUBLE", "DECIMAL":
 		if c.Type == contract.Int {
 			// 2440.0000000000005 is what a product of decimals looks like, not a fraction.
-			return fmt.Sprintf("CASE WHEN abs(%[1]s - round(%[1]s)) < 1e-6 THEN TRY_CAST(round(%[1]s) AS BIGINT) END", name)
+			return fmt.Sprintf("CASE WHEN abs(%[1]s - round(%[1]s)) < 1e-6 AND abs(%[1]s) < %[2]d THEN TRY_CAST(round(%[1]s) AS BIGINT) END", name, exactWhole)
 		}
 		return fmt.Sprintf("TRY_CAST(%s AS %s)", name, c.Type.SQL())
 	case "VARCHAR", "JSON", "ENUM":
+		form := `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`
+		if c.Type == contract.Int {
+			form = `[+-]?\d+(\.0*)?`
+		}
+		if d.decimal == "," && kind == "VARCHAR" {
+			form = strings.NewReplacer(`\.`, ",").Replace(form)
+			if d.thousands != "" {
+				form = strings.Replace(form, `\d+`, `(\d+|\d{1,3}([`+d.thousands+`]\d{3})+)`, 1)
+			}
+			read := fmt.Sprintf("replace(replace(%s, %s, ''), ',', '.')", text, quoteText(d.thousands))
+			return asNumber(c, text, form, read)
+		}
 		if c.Type == contract.Int && kind != "JSON" { // in JSON a point is never one of thousands
 			text = fmt.Sprintf("(CASE WHEN NOT regexp_full_match(%[1]s, '"+pointedThousands+"') THEN %[1]s END)", text)
 		}
-		if c.Type == contract.Int {
-			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '[+-]?\\d+(\\.0*)?') THEN TRY_CAST(TRY_CAST(%[1]s AS DECIMAL(38,6)) AS BIGINT) END", text)
-		}
-		return fmt.Sprintf("TRY_CAST(%s AS %s)", text, c.Type.SQL())
+		return asNumber(c, text, form, text)
 	}
 	return ""
+}
+
+// asNumber writes what is read as a number where a text has a form, in the type of a column.
+func asNumber(c *contract.Column, text, form, read string) string {
+	if c.Type == contract.Int {
+		read = fmt.Sprintf("TRY_CAST(%s AS DECIMAL(38,6))", read)
+	}
+	return fmt.Sprintf("CASE WHEN regexp_full_match(%s, %s) THEN TRY_CAST(%s AS %s) END", text, quoteText(form), read, c.Type.SQL())
 }
 
 // rejected reports the lines of CSV files that could not be read.
@@ -531,12 +563,17 @@ func (s *staged) rejected(selected *selection) (found bool, err error) {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return found, err
 	}
+	return found, s.dropRejects()
+}
+
+// dropRejects forgets the lines that could not be read.
+func (s *staged) dropRejects() error {
 	for _, table := range []string{"reject_errors", "reject_scans"} {
 		if _, err := s.conn.ExecContext(s.ctx, "DROP TABLE IF EXISTS "+table); err != nil {
-			return found, err
+			return err
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // rejection says in words why a line was rejected.
