@@ -103,9 +103,7 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 			return nil, err
 		}
 	}
-	s := &staged{recipe: r, checker: checker{ctx: ctx, conn: conn, contract: w.contract, tables: map[string]*facts{}, broken: map[string]bool{}},
-		files: map[string]bool{}, origins: map[string][]string{}, offsets: map[string]map[string]int64{}}
-	s.place, s.whole = s.locate, r.file
+	s := newStaged(ctx, r, conn, w.contract)
 	for _, t := range r.tables {
 		steps.Start("Reading "+t.Name, 0)
 		if err := s.load(t); err != nil {
@@ -141,6 +139,13 @@ type staged struct {
 	offsets map[string]map[string]int64 // by SELECT and file: the rows of other files that DuckDB counts before
 }
 
+func newStaged(ctx context.Context, r *Recipe, conn *sql.Conn, c *contract.Contract) *staged {
+	s := &staged{recipe: r, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}},
+		files: map[string]bool{}, origins: map[string][]string{}, offsets: map[string]map[string]int64{}}
+	s.place, s.whole = s.locate, r.file
+	return s
+}
+
 // load runs a table's SELECT into a table of its own, and makes the view of it in the contract's
 // types. Where findings say why there are no rows to check, there is no view.
 func (s *staged) load(t recipeTable) error {
@@ -174,6 +179,11 @@ func (s *staged) load(t recipeTable) error {
 		return nil
 	}
 	relation, columns, err := s.describeAsTexts(t, selected)
+	if err != nil && strings.Contains(err.Error(), "VARCHAR") {
+		if found, err := s.computedAsText(selected); err != nil || found {
+			return err
+		}
+	}
 	if err != nil {
 		return s.wrongSelect(t, err)
 	}
@@ -343,7 +353,7 @@ func (f *facts) definitions(kinds map[string]string, d dialect) (made, view stri
 		kind := kinds[c.Name]
 		table = append(table, typed(c, kind, d)+" AS "+quoteName(c.Name))
 		shown = append(shown, quoteName(c.Name))
-		if kind == c.Type.SQL() || c.Type == contract.Int && strings.HasSuffix(kind, "INTEGER") {
+		if asItIs(c, kind) || c.Type == contract.Int && strings.HasSuffix(kind, "INTEGER") {
 			shown = append(shown, quoteName(c.Name)+"::VARCHAR AS "+raw(c.Name))
 			f.exact[c.Name] = true
 		} else {
@@ -437,6 +447,11 @@ func given(c *contract.Column, kind string) string {
 	return name + "::VARCHAR"
 }
 
+// asItIs reports whether a DuckDB type is the contract's, and no value of it needs a look.
+func asItIs(c *contract.Column, kind string) bool {
+	return kind == c.Type.SQL() && c.Type != contract.Date
+}
+
 // exactWhole is the first whole number that has a neighbour which DOUBLE cannot tell from it.
 const exactWhole = 1 << 53
 
@@ -445,7 +460,7 @@ const exactWhole = 1 << 53
 // texts are written as d says.
 func typed(c *contract.Column, kind string, d dialect) string {
 	name := quoteName(c.Name)
-	if kind == c.Type.SQL() {
+	if asItIs(c, kind) {
 		return name
 	}
 	base, _, _ := strings.Cut(kind, "(")
@@ -473,8 +488,8 @@ func typed(c *contract.Column, kind string, d dialect) string {
 		return yesOrNo(text)
 	case contract.Date:
 		switch {
-		case strings.HasPrefix(kind, "TIMESTAMP"):
-			return name + "::DATE"
+		case kind == "DATE", strings.HasPrefix(kind, "TIMESTAMP"):
+			return fmt.Sprintf("CASE WHEN year(%[1]s) >= 1000 THEN %[1]s::DATE END", name) // 31-12-14 is read as of the year 14
 		case kind == "VARCHAR" || kind == "JSON":
 			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '\\d{4}-\\d{2}-\\d{2}') THEN TRY_CAST(%[1]s AS DATE) END", text)
 		}

@@ -312,8 +312,6 @@ func (f *facts) wrongType(c *contract.Column, value string) string {
 	switch {
 	case value == "" && c.Type != contract.Bool:
 		hint = "; it is an empty text, and nullstr says what marks a missing value: name both, as in nullstr = ['', 'null']"
-	case isNumber(c) && looksLike(spacedThousands, value):
-		hint = "; spaces part its thousands, and no setting reads them: write regexp_replace(column, '[^0-9-]', '', 'g')"
 	case isTotal(value):
 		hint = suggestTotal(value, nil)
 	case isNumber(c) && f.notFinite(value) != "":
@@ -352,8 +350,6 @@ const (
 	commaNumber   = `[+-]?\d+(\.\d{3})*,\d+`
 	// Commas after each three digits, as thousands are written in English; 1,000 may be either.
 	commaThousands = `[+-]?[1-9]\d{0,2}(,\d{3})+`
-	// A space, or one that no line is broken at, as publishers set thousands.
-	spacedThousands = `[+-]?\d{1,3}([ \x{a0}\x{2009}\x{202f}]\d{3})+`
 	dayFirst        = `\d{1,2}[-./]\d{1,2}[-./]\d{2,4}`
 	// Points after each three digits, as thousands are written in Danish; 1.000 may be either.
 	pointedThousands = `[+-]?[1-9]\d{0,2}(\.\d{3})+`

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,21 +35,22 @@ type csvColumn struct {
 type forms int
 
 const (
-	wholeForm      forms = 1 << iota // 12, -7
-	decimalForm                      // 0.5, or 0,5 where the recipe states the comma
-	pointedForm                      // 3.482: decimals, or thousands
-	zerosForm                        // 3.000: the same, and more likely thousands
-	powerForm                        // 1e5
-	shortenedForm                    // 2,35E+05, as a spreadsheet shows what does not fit
-	booleanForm                      // true, FALSE
-	dateForm                         // 2014-12-31
-	timeForm                         // 2014-12-31 23:59
-	dashForm                         // 31-12-2014
-	dotForm                          // 31.12.2014
-	slashForm                        // 31/12/2014
-	dayFirstForm                     // of the three above, those whose second number is no day
-	monthFirstForm                   // and those whose first is no month's day
-	otherForm                        // any other text, 012 among them
+	wholeForm        forms = 1 << iota // 12, -7
+	decimalForm                        // 0.5, or 0,5 where the recipe states the comma
+	pointedForm                        // 3.482: decimals, or thousands
+	zerosForm                          // 3.000: the same, and more likely thousands
+	powerForm                          // 1e5
+	shortenedForm                      // 2,35E+05, as a spreadsheet shows what does not fit
+	booleanForm                        // true, false
+	casedBooleanForm                   // TRUE, False
+	dateForm                           // 2014-12-31
+	timeForm                           // 2014-12-31 23:59
+	dashForm                           // 31-12-2014
+	dotForm                            // 31.12.2014
+	slashForm                          // 31/12/2014
+	dayFirstForm                       // of the three above, those whose second number is no day
+	monthFirstForm                     // and those whose first is no month's day
+	otherForm                          // any other text, 012 among them
 )
 
 const (
@@ -58,6 +60,11 @@ const (
 
 // of reports whether there are values, and all have one of the forms.
 func (f forms) of(other forms) bool { return f != 0 && f&^other == 0 }
+
+// exact reports whether a column's type writes each value as the file has it.
+func (c *csvColumn) exact() bool {
+	return c.kind == "VARCHAR" || c.kind == "BIGINT" && c.forms.of(wholeForm) || c.kind == "DATE" && c.forms.of(dateForm) || c.kind == "BOOLEAN" && c.forms.of(booleanForm)
+}
 
 // dialect is what the recipe states of numbers and dates.
 type dialect struct {
@@ -114,7 +121,7 @@ func (d dialect) form(column string) string {
 		fmt.Fprintf(&b, " WHEN regexp_full_match(%s, %s) THEN %s", c, quoteText(branch.pattern), branch.form)
 		if i == 0 {
 			// What begins with a letter has none of the other forms; most texts are told by this.
-			fmt.Fprintf(&b, " WHEN %[1]s >= ':' THEN if(lower(%[1]s) IN ('true', 'false'), %[2]d, %[3]d)", c, booleanForm, otherForm)
+			fmt.Fprintf(&b, " WHEN %[1]s >= ':' THEN CASE WHEN %[1]s IN ('true', 'false') THEN %[2]d WHEN lower(%[1]s) IN ('true', 'false') THEN %[3]d ELSE %[4]d END", c, booleanForm, casedBooleanForm, otherForm)
 		}
 	}
 	fmt.Fprintf(&b, " ELSE %d END", otherForm)
@@ -129,7 +136,7 @@ func (f forms) kind() (kind, dateFormat string) {
 		return "BIGINT", ""
 	case f.of(numberForms):
 		return "DOUBLE", ""
-	case f.of(booleanForm):
+	case f.of(booleanForm | casedBooleanForm):
 		return "BOOLEAN", ""
 	case f.of(dateForm):
 		return "DATE", "%Y-%m-%d"
@@ -249,7 +256,7 @@ func (p *preparer) settle(table object, files []string) {
 // typeColumns decides, from every row of the CSV files that a SELECT reads, what type each column
 // is read as where the recipe states none. It reports values that can be read in two ways.
 func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
-	p, names := selected.preparer, usedNames(selected.node)
+	p, names, computed := selected.preparer, usedNames(selected.node), computedNames(selected.node)
 	for _, r := range selected.csvs {
 		p.settle(r.table, r.files)
 		if len(argument(r.table, "all_varchar", "columns")) > 0 {
@@ -278,7 +285,7 @@ func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
 				r.columns = append(r.columns, &csvColumn{read: r, name: c.name, kind: "VARCHAR"})
 			}
 		}
-		if err := s.lookAtForms(p, r); err != nil {
+		if err := s.lookAtForms(p, r, computed); err != nil {
 			return false, err
 		}
 		wrong, err := s.headerProblem(r)
@@ -302,7 +309,7 @@ func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
 }
 
 // lookAtForms reads all rows of a reading, and decides the types of its columns.
-func (s *staged) lookAtForms(p *preparer, r *csvRead) error {
+func (s *staged) lookAtForms(p *preparer, r *csvRead, computed map[string]bool) error {
 	d := r.dialect()
 	expressions, targets := []string{"count(*)"}, []any{&r.rows}
 	found, dates, times := make([]sql.NullInt64, len(r.columns)), make([]sql.NullBool, len(r.columns)), make([]sql.NullBool, len(r.columns))
@@ -321,11 +328,22 @@ func (s *staged) lookAtForms(p *preparer, r *csvRead) error {
 	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(expressions, ", ")+" FROM "+p.relation(r.table)).Scan(targets...); err != nil {
 		return err
 	}
-	format := d.date
 	for i, c := range r.columns {
 		c.forms = forms(found[i].Int64)
-		if c.forms.of(dateForm) && format == "" {
-			format = "%Y-%m-%d" // others stay text: DuckDB reads the dates of a file by one format
+	}
+	// DuckDB reads the dates of a file by one format; others stay text, and of those import itself
+	// reads the form YYYY-MM-DD.
+	const iso = "%Y-%m-%d"
+	format := d.date
+	for _, prefer := range []func(c *csvColumn, f string) bool{
+		func(c *csvColumn, f string) bool { return f == iso && computed[strings.ToLower(c.name)] },
+		func(_ *csvColumn, f string) bool { return f != iso },
+		func(*csvColumn, string) bool { return true },
+	} {
+		for _, c := range r.columns {
+			if kind, f := c.forms.kind(); format == "" && kind == "DATE" && prefer(c, f) {
+				format = f
+			}
 		}
 	}
 	for i, c := range r.columns {
@@ -335,8 +353,6 @@ func (s *staged) lookAtForms(p *preparer, r *csvRead) error {
 			kind = "DATE"
 		case times[i].Bool:
 			kind = "TIMESTAMP"
-		case kind == "DATE" && format == "":
-			format = dateFormat
 		case kind == "DATE" && format != dateFormat, kind == "TIMESTAMP" && d.timestamp != "":
 			kind = "VARCHAR"
 		}
@@ -503,9 +519,7 @@ func (s *staged) comparedAsText(selected *selection) (found bool, err error) {
 			return
 		}
 		told[c], found = true, true
-		err = s.firstOf(selected.preparer, c, odd, func(value string) string {
-			return fmt.Sprintf("%q makes a text of the column, and the SELECT %s; mend it, or mark it as missing with nullstr, or state what the column is with read_csv('…', types = {%s: 'VARCHAR'})", value, reason, quoteText(c.name))
-		})
+		err = s.makesText(selected.preparer, c, odd, reason)
 	}
 	const rounds = "compares it with a number, for which a text is rounded"
 	const orders = "puts it in order, where as texts 9 is above 10"
@@ -550,6 +564,28 @@ func (s *staged) comparedAsText(selected *selection) (found bool, err error) {
 			}
 		}
 	})
+	return found, err
+}
+
+// makesText reports a value that makes a text of a column of numbers, and what the SELECT does
+// with it.
+func (s *staged) makesText(p *preparer, c *csvColumn, odd forms, does string) error {
+	return s.firstOf(p, c, odd, func(value string) string {
+		return fmt.Sprintf("%q makes a text of the column, and the SELECT %s; mend it, or mark it as missing with nullstr, or state what the column is with read_csv('…', types = {%s: 'VARCHAR'})", value, does, quoteText(c.name))
+	})
+}
+
+// computedAsText reports the columns that a SELECT computes with, and that are text because of
+// some of their values.
+func (s *staged) computedAsText(selected *selection) (found bool, err error) {
+	computed := computedNames(selected.node)
+	for _, r := range selected.csvs {
+		for name, c := range r.mixed() {
+			if odd := c.forms &^ numberForms; computed[name] && odd != 0 {
+				found, err = true, errors.Join(err, s.makesText(selected.preparer, c, odd, "computes with it"))
+			}
+		}
+	}
 	return found, err
 }
 
@@ -646,16 +682,57 @@ func (s *staged) describeAsTexts(t recipeTable, selected *selection) (string, []
 	for _, r := range selected.csvs {
 		for _, c := range r.columns {
 			name := strings.ToLower(c.name)
-			if c.kind != "VARCHAR" && !computed[name] && (err != nil || texts[name] && !c.forms.of(wholeForm)) {
+			if c.kind != "VARCHAR" && !computed[name] && (err != nil || texts[name] && !c.exact()) {
 				c.kind, changed = "VARCHAR", true
 			}
 		}
 		selected.preparer.setTypes(r)
 	}
-	if !changed {
-		return relation, columns, err
+	if changed {
+		relation, columns, err = s.describe(selected)
 	}
-	return s.describe(selected)
+	return relation, columns, errors.Join(err, s.computedText(t, selected, columns))
+}
+
+// computedText returns the mistake of a SELECT that computes a text from a column whose type
+// writes its values otherwise than the file.
+func (s *staged) computedText(t recipeTable, selected *selection, columns []column) error {
+	for _, c := range t.Columns {
+		i := slices.IndexFunc(columns, func(given column) bool { return strings.EqualFold(given.name, c.Name) })
+		if i < 0 || c.Type != contract.String || columns[i].kind == "VARCHAR" {
+			continue
+		}
+		from := namesWithin(selected.node, c.Name)
+		for _, r := range selected.csvs {
+			for _, read := range r.columns {
+				if read.kind == columns[i].kind && !read.exact() && from[strings.ToLower(read.name)] {
+					return mistake("it computes the text %s from the column %q, whose values are taken for %s and written anew; read it as text with read_csv('…', types = {%s: 'VARCHAR'})", c.Name, read.name, read.kind, quoteText(read.name))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// namesWithin returns the names of columns from which a SELECT, and those within it, compute a
+// column, in lower case.
+func namesWithin(node object, column string) map[string]bool {
+	out := map[string]bool{strings.ToLower(column): true}
+	for before := 0; before < len(out); {
+		before = len(out)
+		walkExpressions(node, func(o object) {
+			for _, item := range list(o, "select_list") {
+				if out[strings.ToLower(str(item, "alias"))] {
+					walkExpressions(item, func(o object) {
+						if name := lastName(o); name != "" {
+							out[name] = true
+						}
+					})
+				}
+			}
+		})
+	}
+	return out
 }
 
 // computedNames returns the names of columns that a SELECT uses otherwise than as they are, in
