@@ -241,6 +241,8 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 		line += m.line
 	case !errors.As(err, &engine) || engine.Type == duckdb.ErrorTypeInternal || engine.Type == duckdb.ErrorTypeFatal:
 		return err
+	case strings.Contains(message, `Referenced column "column0`):
+		message += "; the first line of a CSV file is its header, and one without a header is read with read_csv('…', header = false)"
 	case strings.Contains(message, "No function matches the given name and argument types") && strings.Contains(message, "(VARCHAR"):
 		message += "; a column is text if one of its values is no number: name the column without a function, and each such value is listed with its row"
 	case engine.Type == duckdb.ErrorTypeConversion:
@@ -599,6 +601,8 @@ func rejection(kind, message string) string {
 		return fmt.Sprintf("it has %s or more fields, the header %s; a text with the separator in it needs quotes", got, expected)
 	case "MISSING COLUMNS":
 		return fmt.Sprintf("it has %s fields, the header %s", got, expected)
+	case "UNQUOTED VALUE":
+		return strings.TrimSuffix(oneLine(message), ".") + `; a field that begins with " ends with it, and one within is written twice; where quotes are text, read the file with read_csv('…', quote = '')`
 	}
 	return oneLine(message)
 }

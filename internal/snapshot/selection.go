@@ -304,6 +304,9 @@ func (p *preparer) prepare(o object) {
 		}
 		p.csvs = append(p.csvs, &csvRead{table: o, files: files})
 	}
+	if slices.Contains(rowReaders, name) && !slices.ContainsFunc(p.reads[before:], func(r read) bool { return strings.Contains(r.path[len(p.folder):], "=") }) {
+		p.state(o, "hive_partitioning", "false") // year=2014 above the recipe's folder is no column
+	}
 	if slices.Contains(rowReaders, name) && strings.Contains(name, "json") {
 		// DuckDB is to look at every value before it takes one for a number or a date, and at no
 		// date whose day and month it would have to guess.
