@@ -192,7 +192,7 @@ func (s *staged) load(t recipeTable) error {
 	if !ok {
 		return nil
 	}
-	made, view := f.definitions(kinds, selected.dialect())
+	made, view := f.definitions(kinds, selected)
 	rows := quoteName("rows of " + t.Name)
 	for i, text := range []string{
 		fmt.Sprintf("CREATE TABLE %s AS SELECT row_number() OVER () AS _at, %s FROM %s", rows, made, relation),
@@ -342,7 +342,7 @@ func (s *staged) columns(t recipeTable, f *facts, columns []column) (kinds map[s
 
 // definitions writes what the table of rows holds of the SELECT's result, and the view of it that
 // rules read. The value as it came is kept where it is not the value in the contract's type.
-func (f *facts) definitions(kinds map[string]string, d dialect) (made, view string) {
+func (f *facts) definitions(kinds map[string]string, selected *selection) (made, view string) {
 	var table, shown []string
 	for _, name := range []string{fileColumn, rowColumn} {
 		if kinds[name] == "" {
@@ -353,7 +353,7 @@ func (f *facts) definitions(kinds map[string]string, d dialect) (made, view stri
 	}
 	for _, c := range f.columns {
 		kind := kinds[c.Name]
-		table = append(table, typed(c, kind, d)+" AS "+quoteName(c.Name))
+		table = append(table, typed(c, kind, selected.dialectOf(c.Name))+" AS "+quoteName(c.Name))
 		shown = append(shown, quoteName(c.Name))
 		if asItIs(c, kind) || c.Type == contract.Int && strings.HasSuffix(kind, "INTEGER") {
 			shown = append(shown, quoteName(c.Name)+"::VARCHAR AS "+raw(c.Name))
@@ -440,10 +440,10 @@ func (s *staged) countBefore(origin string) (_ map[string]int64, err error) {
 // given writes the value of a column as it came, as a text.
 func given(c *contract.Column, kind string) string {
 	name := quoteName(c.Name)
-	switch kind {
-	case "JSON":
+	switch {
+	case kind == "JSON":
 		return "(" + name + " ->> '$')::VARCHAR"
-	case "FLOAT", "DOUBLE": // a code 461 that other tools wrote as 461.0
+	case c.Type == contract.String && (kind == "FLOAT" || kind == "DOUBLE"): // a code 461 that other tools wrote as 461.0
 		return fmt.Sprintf("if(%[1]s = trunc(%[1]s) AND abs(%[1]s) < %[2]d, %[1]s::BIGINT::VARCHAR, %[1]s::VARCHAR)", name, exactWhole)
 	}
 	return name + "::VARCHAR"

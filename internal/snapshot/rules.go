@@ -350,7 +350,7 @@ const (
 	commaNumber   = `[+-]?\d+(\.\d{3})*,\d+`
 	// Commas after each three digits, as thousands are written in English; 1,000 may be either.
 	commaThousands = `[+-]?[1-9]\d{0,2}(,\d{3})+`
-	dayFirst        = `\d{1,2}[-./]\d{1,2}[-./]\d{2,4}`
+	dayFirst       = `\d{1,2}[-./]\d{1,2}[-./]\d{2,4}`
 	// Points after each three digits, as thousands are written in Danish; 1.000 may be either.
 	pointedThousands = `[+-]?[1-9]\d{0,2}(\.\d{3})+`
 )

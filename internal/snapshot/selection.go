@@ -130,17 +130,22 @@ func (s *selection) write() (err error) {
 	return err
 }
 
-// dialect returns how the recipe says that numbers are written, if it says so of all files alike.
-func (s *selection) dialect() dialect {
-	if len(s.csvs) == 0 {
-		return dialect{}
-	}
-	d := s.csvs[0].dialect()
-	for _, r := range s.csvs[1:] {
-		if r.dialect() != d {
+// dialectOf returns how the recipe says that numbers are written in the texts of a column, if it
+// says so of all files alike and the SELECT takes the texts as they are.
+func (s *selection) dialectOf(name string) (d dialect) {
+	for i, r := range s.csvs {
+		if i > 0 && r.dialect() != d {
 			return dialect{}
 		}
+		d = r.dialect()
 	}
+	walkExpressions(s.node, func(o object) {
+		for _, item := range list(o, "select_list") {
+			if strings.EqualFold(str(item, "alias"), name) && lastName(item) == "" {
+				d = dialect{}
+			}
+		}
+	})
 	return d
 }
 
