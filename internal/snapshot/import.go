@@ -111,9 +111,7 @@ func (r *Recipe) write(ctx context.Context, w *Writer, dir string, steps *progre
 			return nil, err
 		}
 	}
-	s := &staged{recipe: r, checker: checker{ctx: ctx, conn: conn, contract: w.contract, tables: map[string]*facts{}, broken: map[string]bool{}},
-		sources: sources, origins: map[string]string{}, offsets: map[string]map[string]int64{}}
-	s.place, s.whole = s.locate, r.file
+	s := newStaged(ctx, r, conn, w.contract, sources)
 	for _, t := range r.tables {
 		steps.Start("Reading "+t.Name, 0)
 		if err := s.load(t); err != nil {
@@ -145,8 +143,15 @@ type staged struct {
 	checker
 	recipe  *Recipe
 	sources *sources
-	origins map[string]string           // by table: the relation of its file's rows with _file and _row
-	offsets map[string]map[string]int64 // by table and file: the rows of other files that DuckDB counts before
+	origins map[string][]string         // by table: SELECTs of its files' rows with _file and _row
+	offsets map[string]map[string]int64 // by SELECT and file: the rows of other files that DuckDB counts before
+}
+
+func newStaged(ctx context.Context, r *Recipe, conn *sql.Conn, c *contract.Contract, files *sources) *staged {
+	s := &staged{recipe: r, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}},
+		sources: files, origins: map[string][]string{}, offsets: map[string]map[string]int64{}}
+	s.place, s.whole = s.locate, r.file
+	return s
 }
 
 // load runs a table's SELECT into a table of its own, and makes the view of it in the contract's
@@ -161,10 +166,17 @@ func (s *staged) load(t recipeTable) error {
 	if s.sources.wrong(selected.reads) {
 		return nil
 	}
-	if doubtful, err := s.points(selected.csvs); err != nil || doubtful {
-		return err
+	if doubtful, err := s.typeColumns(selected); err != nil {
+		return s.wrongSelect(t, err)
+	} else if doubtful {
+		return nil
 	}
-	relation, columns, err := s.describe(selected)
+	relation, columns, err := s.describeAsTexts(t, selected)
+	if err != nil && strings.Contains(err.Error(), "VARCHAR") {
+		if found, err := s.computedAsText(selected); err != nil || found {
+			return err
+		}
+	}
 	if err != nil {
 		return s.wrongSelect(t, err)
 	}
@@ -173,7 +185,7 @@ func (s *staged) load(t recipeTable) error {
 	if !ok {
 		return nil
 	}
-	made, view := f.definitions(kinds)
+	made, view := f.definitions(kinds, selected)
 	rows := quoteName("rows of " + t.Name)
 	for i, text := range []string{
 		fmt.Sprintf("CREATE TABLE %s AS SELECT row_number() OVER () AS _at, %s FROM %s", rows, made, relation),
@@ -200,7 +212,7 @@ func (s *staged) load(t recipeTable) error {
 		return s.wrongSelect(t, mistake("it gives no rows; leave the table out if there is nothing to put in"))
 	}
 	if relation == "("+selected.traced+")" {
-		s.origins[t.Name] = "(" + selected.origin + ")"
+		s.origins[t.Name] = selected.origins
 	}
 	f.located = kinds[rowColumn] != ""
 	s.tables[t.Name] = f
@@ -224,6 +236,8 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 		return err
 	case damaged.MatchString(message):
 		message = "a Parquet file that it reads is damaged (" + message + "); get it again, or write it again"
+	case strings.Contains(message, `Referenced column "column0`):
+		message += "; the first line of a CSV file is its header, and one without a header is read with read_csv('…', header = false)"
 	case strings.Contains(message, "No function matches the given name and argument types") && strings.Contains(message, "(VARCHAR"):
 		message += "; a column is text if one of its values is no number: name the column without a function, and each such value is listed with its row"
 	case engine.Type == duckdb.ErrorTypeConversion:
@@ -251,6 +265,9 @@ func oneLine(message string) string {
 // describe returns the relation of what a SELECT gives, with the origin of rows where it can be
 // told, and its columns with their types.
 func (s *staged) describe(selected *selection) (string, []column, error) {
+	if err := selected.write(); err != nil {
+		return "", nil, err
+	}
 	if selected.traced != "" {
 		relation := "(" + selected.traced + ")"
 		if columns, err := s.columnsOf(relation); err == nil {
@@ -311,7 +328,7 @@ func (s *staged) columns(t recipeTable, f *facts, columns []column) (kinds map[s
 		switch {
 		case !given && !c.Optional:
 			wrong(c.Name, "column", "the SELECT gives no column %s, which the contract requires: %s", c.Name, describeColumn(c))
-		case given && typed(c, kind) == "":
+		case given && typed(c, kind, dialect{}) == "":
 			wrong(c.Name, "type", "the SELECT gives %s as %s; %s was expected", c.Name, kind, describeColumn(c))
 			ok = false
 		case given:
@@ -323,7 +340,7 @@ func (s *staged) columns(t recipeTable, f *facts, columns []column) (kinds map[s
 
 // definitions writes what the table of rows holds of the SELECT's result, and the view of it that
 // rules read. The value as it came is kept where it is not the value in the contract's type.
-func (f *facts) definitions(kinds map[string]string) (made, view string) {
+func (f *facts) definitions(kinds map[string]string, selected *selection) (made, view string) {
 	var table, shown []string
 	for _, name := range []string{fileColumn, rowColumn} {
 		if kinds[name] == "" {
@@ -334,9 +351,9 @@ func (f *facts) definitions(kinds map[string]string) (made, view string) {
 	}
 	for _, c := range f.columns {
 		kind := kinds[c.Name]
-		table = append(table, typed(c, kind)+" AS "+quoteName(c.Name))
+		table = append(table, typed(c, kind, selected.dialectOf(c.Name))+" AS "+quoteName(c.Name))
 		shown = append(shown, quoteName(c.Name))
-		if kind == c.Type.SQL() || c.Type == contract.Int && strings.HasSuffix(kind, "INTEGER") {
+		if asItIs(c, kind) || c.Type == contract.Int && strings.HasSuffix(kind, "INTEGER") {
 			shown = append(shown, quoteName(c.Name)+"::VARCHAR AS "+raw(c.Name))
 			f.exact[c.Name] = true
 		} else {
@@ -380,25 +397,28 @@ func (s *staged) locate(f *facts, at int64, file, row string) (string, string, e
 		return s.recipe.file, row, nil
 	}
 	name := nameWithin(s.recipe.folder, s.sources.original(file))
-	if s.origins[f.Name] == "" {
+	if s.origins[f.Name] == nil {
 		return s.sources.original(file), row, nil // as the recipe itself says
 	}
-	offsets, ok := s.offsets[f.Name]
+	n, err := strconv.ParseInt(row, 10, 64)
+	if err != nil {
+		return "", "", err
+	}
+	origin := s.origins[f.Name][n/branchRows]
+	offsets, ok := s.offsets[origin]
 	if !ok {
-		var err error
-		if offsets, err = s.countBefore(s.origins[f.Name]); err != nil {
+		if offsets, err = s.countBefore(origin); err != nil {
 			return "", "", err
 		}
-		s.offsets[f.Name] = offsets
+		s.offsets[origin] = offsets
 	}
-	n, err := strconv.ParseInt(row, 10, 64)
-	return name, strconv.FormatInt(n-offsets[file], 10), err
+	return name, strconv.FormatInt(n-offsets[file], 10), nil
 }
 
-// countBefore returns, for each file of an origin, how many rows of other files DuckDB counts
-// before its first.
+// countBefore returns, for each file of an origin, what DuckDB's count of rows is before its first:
+// the rows of other files, and those of other branches.
 func (s *staged) countBefore(origin string) (_ map[string]int64, err error) {
-	rows, err := s.conn.QueryContext(s.ctx, "SELECT _file, min(_row) - 1 FROM "+origin+" GROUP BY ALL")
+	rows, err := s.conn.QueryContext(s.ctx, "SELECT _file, min(_row) - 1 FROM ("+origin+") GROUP BY ALL")
 	if err != nil {
 		return nil, err
 	}
@@ -418,20 +438,32 @@ func (s *staged) countBefore(origin string) (_ map[string]int64, err error) {
 // given writes the value of a column as it came, as a text.
 func given(c *contract.Column, kind string) string {
 	name := quoteName(c.Name)
-	if kind == "JSON" {
-		name = "(" + name + " ->> '$')"
+	switch {
+	case kind == "JSON":
+		return "(" + name + " ->> '$')::VARCHAR"
+	case c.Type == contract.String && (kind == "FLOAT" || kind == "DOUBLE"): // a code 461 that other tools wrote as 461.0
+		return fmt.Sprintf("if(%[1]s = trunc(%[1]s) AND abs(%[1]s) < %[2]d, %[1]s::BIGINT::VARCHAR, %[1]s::VARCHAR)", name, exactWhole)
 	}
 	return name + "::VARCHAR"
 }
 
+// asItIs reports whether a DuckDB type is the contract's, and no value of it needs a look.
+func asItIs(c *contract.Column, kind string) bool {
+	return kind == c.Type.SQL() && c.Type != contract.Date
+}
+
+// exactWhole is the first whole number that has a neighbour which DOUBLE cannot tell from it.
+const exactWhole = 1 << 53
+
 // typed writes the value of a column, which comes as the DuckDB type kind, in the contract's
-// type; it is null where the value cannot be read as that. It is "" where no value can.
-func typed(c *contract.Column, kind string) string {
+// type; it is null where the value cannot be read as that. It is "" where no value can. Numbers in
+// texts are written as d says.
+func typed(c *contract.Column, kind string, d dialect) string {
 	name := quoteName(c.Name)
 	switch {
 	case kind == "VARCHAR" && c.Type == contract.String:
 		return "nfc_normalize(" + name + ")" // letters are compared in one form
-	case kind == c.Type.SQL() && c.Type != contract.Strings:
+	case asItIs(c, kind) && c.Type != contract.Strings:
 		return name
 	}
 	base, _, _ := strings.Cut(kind, "(")
@@ -460,8 +492,8 @@ func typed(c *contract.Column, kind string) string {
 		return yesOrNo(text)
 	case contract.Date:
 		switch {
-		case strings.HasPrefix(kind, "TIMESTAMP"):
-			return name + "::DATE"
+		case kind == "DATE", strings.HasPrefix(kind, "TIMESTAMP"):
+			return fmt.Sprintf("CASE WHEN year(%[1]s) >= 1000 THEN %[1]s::DATE END", name) // 31-12-14 is read as of the year 14
 		case kind == "VARCHAR" || kind == "JSON":
 			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '\\d{4}-\\d{2}-\\d{2}') THEN TRY_CAST(%[1]s AS DATE) END", text)
 		}
@@ -473,19 +505,36 @@ func typed(c *contract.Column, kind string) string {
 	case "FLOAT", "DOUBLE", "DECIMAL":
 		if c.Type == contract.Int {
 			// 2440.0000000000005 is what a product of decimals looks like, not a fraction.
-			return fmt.Sprintf("CASE WHEN abs(%[1]s - round(%[1]s)) < 1e-6 THEN TRY_CAST(round(%[1]s) AS BIGINT) END", name)
+			return fmt.Sprintf("CASE WHEN abs(%[1]s - round(%[1]s)) < 1e-6 AND abs(%[1]s) < %[2]d THEN TRY_CAST(round(%[1]s) AS BIGINT) END", name, exactWhole)
 		}
 		return fmt.Sprintf("TRY_CAST(%s AS %s)", name, c.Type.SQL())
 	case "VARCHAR", "JSON", "ENUM":
+		form := `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`
+		if c.Type == contract.Int {
+			form = `[+-]?\d+(\.0*)?`
+		}
+		if d.decimal == "," && kind == "VARCHAR" {
+			form = strings.NewReplacer(`\.`, ",").Replace(form)
+			if d.thousands != "" {
+				form = strings.Replace(form, `\d+`, `(\d+|\d{1,3}([`+d.thousands+`]\d{3})+)`, 1)
+			}
+			read := fmt.Sprintf("replace(replace(%s, %s, ''), ',', '.')", text, quoteText(d.thousands))
+			return asNumber(c, text, form, read)
+		}
 		if c.Type == contract.Int && kind != "JSON" { // in JSON a point is never one of thousands
 			text = fmt.Sprintf("(CASE WHEN NOT regexp_full_match(%[1]s, '"+pointedThousands+"') THEN %[1]s END)", text)
 		}
-		if c.Type == contract.Int {
-			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '[+-]?\\d+(\\.0*)?') THEN TRY_CAST(TRY_CAST(%[1]s AS DECIMAL(38,6)) AS BIGINT) END", text)
-		}
-		return fmt.Sprintf("TRY_CAST(%s AS %s)", text, c.Type.SQL())
+		return asNumber(c, text, form, text)
 	}
 	return ""
+}
+
+// asNumber writes what is read as a number where a text has a form, in the type of a column.
+func asNumber(c *contract.Column, text, form, read string) string {
+	if c.Type == contract.Int {
+		read = fmt.Sprintf("TRY_CAST(%s AS DECIMAL(38,6))", read)
+	}
+	return fmt.Sprintf("CASE WHEN regexp_full_match(%s, %s) THEN TRY_CAST(%s AS %s) END", text, quoteText(form), read, c.Type.SQL())
 }
 
 // rejected reports the lines of CSV files that could not be read.
@@ -543,12 +592,17 @@ func (s *staged) rejected(selected *selection) (found bool, err error) {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return found, err
 	}
+	return found, s.dropRejects()
+}
+
+// dropRejects forgets the lines that could not be read.
+func (s *staged) dropRejects() error {
 	for _, table := range []string{"reject_errors", "reject_scans"} {
 		if _, err := s.conn.ExecContext(s.ctx, "DROP TABLE IF EXISTS "+table); err != nil {
-			return found, err
+			return err
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // rejection says in words why a line was rejected.
@@ -559,6 +613,8 @@ func rejection(kind, message string) string {
 		return fmt.Sprintf("it has %s or more fields, the header %s; a text with the separator in it needs quotes", got, expected)
 	case "MISSING COLUMNS":
 		return fmt.Sprintf("it has fewer fields than the header, which has %s", expected)
+	case "UNQUOTED VALUE":
+		return strings.TrimSuffix(oneLine(message), ".") + `; a field that begins with " ends with it, and one within is written twice; where quotes are text, read the file with read_csv('…', quote = '')`
 	}
 	return oneLine(message)
 }

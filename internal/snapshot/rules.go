@@ -310,6 +310,8 @@ func (f *facts) wrongType(c *contract.Column, value string) string {
 		round = ", and round it"
 	}
 	switch {
+	case value == "" && c.Type != contract.Bool:
+		hint = "; it is an empty text, and nullstr says what marks a missing value: name both, as in nullstr = ['', 'null']"
 	case isTotal(value):
 		hint = suggestTotal(value, nil)
 	case isNumber(c) && f.notFinite(value) != "":

@@ -22,13 +22,20 @@ import (
 // absolute and within the recipe's folder, and lines of a CSV file that cannot be read are
 // collected instead of ending the scan.
 type selection struct {
-	text   string // as SQL
-	traced string // the same with the columns _file and _row of each row's origin; or ""
-	origin string // a SELECT of _file and _row from the file that traced rows come from; or ""
-	reads  []read
-	csvs   []*csvRead
-	folds  []folding
+	preparer *preparer
+	node     object // the parse
+	text     string // as SQL
+	traced   string // the same with the columns _file and _row of each row's origin; or ""
+	// A SELECT of _file and _row from each file, or pattern of files, that traced rows come from;
+	// rows of the second count from branchRows, of the third from 2 * branchRows.
+	origins []string
+	reads   []read
+	csvs    []*csvRead
+	folds   []folding
 }
+
+// branchRows is above any number of rows: by it the rows of a UNION ALL tell their branch.
+const branchRows = 1 << 40
 
 // read is a file, or a pattern of files, that a selection reads.
 type read struct {
@@ -84,12 +91,7 @@ func parseSelect(ctx context.Context, conn *sql.Conn, text string, files *source
 	if err != nil {
 		return nil, err
 	}
-	p := &preparer{ctx: ctx, conn: conn, sources: files, ctes: map[string]object{}}
-	walk(node, func(o object) {
-		for _, entry := range list(child(o, "cte_map"), "map") {
-			p.ctes[strings.ToLower(str(entry, "key"))] = child(child(child(entry, "value"), "query"), "node")
-		}
-	})
+	p := &preparer{ctx: ctx, conn: conn, sources: files, ctes: ctes(node)}
 	var names []object
 	walk(node, func(o object) {
 		switch {
@@ -105,18 +107,61 @@ func parseSelect(ctx context.Context, conn *sql.Conn, text string, files *source
 	if p.err != nil {
 		return nil, p.err
 	}
-	s := &selection{reads: p.reads, csvs: p.csvs, folds: p.foldings(node)}
-	if s.text, err = p.write(node); err != nil {
-		return nil, err
+	return &selection{preparer: p, node: node, reads: p.reads, csvs: p.csvs}, nil
+}
+
+// write writes the SELECT as it now stands.
+func (s *selection) write() (err error) {
+	p := s.preparer
+	if s.text, err = p.write(s.node); err != nil {
+		return err
 	}
-	// From here on the tree is changed to tell the origin of rows.
-	if origin := p.trace(node); origin != nil && p.err == nil {
-		if s.traced, err = p.write(node); err != nil {
-			return nil, err
+	s.traced, s.origins, p.origins = "", nil, nil
+	s.folds = p.foldings(s.node)
+	node := clone(s.node) // which is changed to tell the origin of rows
+	p.ctes = ctes(node)
+	if !p.trace(node) || p.err != nil {
+		return p.err
+	}
+	for _, origin := range p.origins {
+		text, err := p.write(origin)
+		if err != nil {
+			return err
 		}
-		s.origin, err = p.write(origin)
+		s.origins = append(s.origins, text)
 	}
-	return s, err
+	s.traced, err = p.write(node)
+	return err
+}
+
+// dialectOf returns how the recipe says that numbers are written in the texts of a column, if it
+// says so of all files alike and the SELECT takes the texts as they are.
+func (s *selection) dialectOf(name string) (d dialect) {
+	for i, r := range s.csvs {
+		if i > 0 && r.dialect() != d {
+			return dialect{}
+		}
+		d = r.dialect()
+	}
+	walkExpressions(s.node, func(o object) {
+		for _, item := range list(o, "select_list") {
+			if strings.EqualFold(str(item, "alias"), name) && lastName(item) == "" {
+				d = dialect{}
+			}
+		}
+	})
+	return d
+}
+
+// ctes returns the queries that WITH names.
+func ctes(node object) map[string]object {
+	out := map[string]object{}
+	walk(node, func(o object) {
+		for _, entry := range list(child(o, "cte_map"), "map") {
+			out[strings.ToLower(str(entry, "key"))] = child(child(child(entry, "value"), "query"), "node")
+		}
+	})
+	return out
 }
 
 // parseSQL returns the node of the one SELECT that the text is.
@@ -156,7 +201,9 @@ type preparer struct {
 	ctes  map[string]object
 	reads []read
 	csvs  []*csvRead
-	err   error // the first
+	// What trace has found: a SELECT of _file and _row from each relation that rows come from.
+	origins []object
+	err     error // the first
 }
 
 func (p *preparer) fail(err error) {
@@ -290,9 +337,17 @@ func (p *preparer) prepare(o object) {
 		for _, r := range p.reads[before:] {
 			files = append(files, r.files...)
 		}
-		if c := p.csvReadOf(o, files); c != nil {
-			p.csvs = append(p.csvs, c)
-		}
+		p.csvs = append(p.csvs, &csvRead{table: o, how: r, files: files})
+	}
+	if slices.Contains(rowReaders, name) && !slices.ContainsFunc(p.reads[before:], func(r read) bool { return strings.Contains(r.path[len(p.folder):], "=") }) {
+		p.state(o, "hive_partitioning", "false") // year=2014 above the recipe's folder is no column
+	}
+	if slices.Contains(rowReaders, name) && strings.Contains(name, "json") {
+		// DuckDB is to look at every value before it takes one for a number or a date, and at no
+		// date whose day and month it would have to guess.
+		p.state(o, "sample_size", "-1")
+		p.state(o, "maximum_sample_files", "1000000")
+		p.state(o, "dateformat", "'%Y-%m-%d'", "date_format")
 	}
 	if str(o, "alias") == "" {
 		o["alias"] = name
@@ -378,22 +433,24 @@ func (p *preparer) glob(path string) (files []string) {
 	return files
 }
 
-// trace changes a SELECT so that it also gives _file and _row, and returns a SELECT of the two
-// from the file that its rows come from. It returns nil where a row comes from no single row of
-// one file, or where the two might change what the SELECT gives; the tree may then be changed.
-func (p *preparer) trace(node object) object {
-	if str(node, "type") != "SELECT_NODE" || len(list(node, "group_expressions")) > 0 || str(node, "aggregate_handling") != "STANDARD_HANDLING" {
-		return nil
-	}
+// trace changes a SELECT so that it also gives _file and _row, and keeps a SELECT of the two from
+// each file that its rows come from. It returns false where rows come from no single row of one
+// file, or where the two might change what the SELECT gives; the tree may then be changed.
+func (p *preparer) trace(node object) bool {
 	for _, m := range list(node, "modifiers") {
 		if str(m, "type") != "ORDER_MODIFIER" {
-			return nil
+			return false
 		}
 	}
-	from := child(node, "from_table")
-	origin, alias := p.traceFrom(from)
-	if origin == nil {
-		return nil
+	if str(node, "type") == "SET_OPERATION_NODE" {
+		return p.traceUnion(node)
+	}
+	if str(node, "type") != "SELECT_NODE" || len(list(node, "group_expressions")) > 0 || str(node, "aggregate_handling") != "STANDARD_HANDLING" {
+		return false
+	}
+	alias, ok := p.traceFrom(child(node, "from_table"))
+	if !ok {
+		return false
 	}
 	starred, odd := false, false
 	for _, item := range list(node, "select_list") {
@@ -413,8 +470,8 @@ func (p *preparer) trace(node object) object {
 			}
 		})
 	}
-	if odd {
-		return nil
+	if odd || p.aggregates(node["select_list"]) {
+		return false
 	}
 	if !starred {
 		// Named by their relation: a file that is read twice, as parents are joined to their
@@ -426,43 +483,94 @@ func (p *preparer) trace(node object) object {
 		items := p.template("SELECT " + of + fileColumn + ", " + of + rowColumn)
 		node["select_list"] = append(node["select_list"].([]any), items["select_list"].([]any)...)
 	}
-	return origin
+	return true
 }
 
-// traceFrom adds _file and _row to the first relation of a FROM, and returns as trace does, with
-// the relation's alias.
-func (p *preparer) traceFrom(from object) (origin object, alias string) {
+// aggregates reports whether an expression takes many rows together.
+func (p *preparer) aggregates(node any) bool {
+	switch n := node.(type) {
+	case object:
+		if class := str(n, "class"); class == "SUBQUERY" {
+			return false
+		} else if class == "FUNCTION" {
+			var is bool
+			if err := p.conn.QueryRowContext(p.ctx, "SELECT count(*) > 0 FROM duckdb_functions() WHERE function_type = 'aggregate' AND function_name = lower("+quoteText(str(n, "function_name"))+")").Scan(&is); err != nil {
+				p.fail(err)
+			}
+			if is {
+				return true
+			}
+		}
+		for _, item := range n {
+			if p.aggregates(item) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(n, p.aggregates)
+	}
+	return false
+}
+
+// traceUnion is trace for UNION ALL. Rows of a branch that cannot be traced have neither _file
+// nor _row.
+func (p *preparer) traceUnion(node object) bool {
+	if !strings.HasPrefix(str(node, "setop_type"), "UNION") || node["setop_all"] != true {
+		return false
+	}
+	found := false
+	for _, side := range []string{"left", "right"} {
+		branch, before := clone(child(node, side)), len(p.origins)
+		items := "*, NULL::VARCHAR AS " + fileColumn + ", NULL::BIGINT AS " + rowColumn
+		if p.trace(branch) {
+			// Branches match by the order of their columns: the two are put last in each.
+			items, found = "* EXCLUDE ("+fileColumn+", "+rowColumn+"), "+fileColumn+", "+rowColumn, true
+		} else {
+			branch, p.origins = clone(child(node, side)), p.origins[:before]
+		}
+		wrapped := p.template("SELECT " + items + " FROM (SELECT 1) AS branch")
+		child(child(wrapped, "from_table"), "subquery")["node"] = branch
+		node[side] = wrapped
+	}
+	return found
+}
+
+// traceFrom adds _file and _row to the first relation of a FROM, and returns the relation's alias
+// and what trace does.
+func (p *preparer) traceFrom(from object) (alias string, ok bool) {
 	switch str(from, "type") {
 	case "TABLE_FUNCTION":
 		if !slices.Contains(rowReaders, strings.ToLower(str(child(from, "function"), "function_name"))) || from["sample"] != nil {
-			return nil, ""
+			return "", false
 		}
 		alias = str(from, "alias")
 		reading := clone(from)
-		wrapped := child(p.template(fmt.Sprintf("FROM (SELECT *, filename AS %s, row_number() OVER () AS %s FROM x) AS %s", fileColumn, rowColumn, quoteName(alias))), "from_table")
+		items := fmt.Sprintf("filename AS %s, row_number() OVER () + %d AS %s", fileColumn, len(p.origins)*branchRows, rowColumn)
+		wrapped := child(p.template(fmt.Sprintf("FROM (SELECT *, %s FROM x) AS %s", items, quoteName(alias))), "from_table")
 		child(child(wrapped, "subquery"), "node")["from_table"] = reading
 		replace(from, wrapped)
-		origin = p.template("SELECT filename AS " + fileColumn + ", row_number() OVER () AS " + rowColumn + " FROM x")
+		origin := p.template("SELECT " + items + " FROM x")
 		origin["from_table"] = clone(reading)
-		return origin, alias
+		p.origins = append(p.origins, origin)
+		return alias, true
 	case "JOIN":
 		right := child(from, "right")
 		if strings.EqualFold(str(child(right, "function"), "function_name"), "unnest") {
-			return nil, ""
+			return "", false
 		}
 		return p.traceFrom(child(from, "left"))
 	case "SUBQUERY":
-		return p.trace(child(child(from, "subquery"), "node")), str(from, "alias")
+		return str(from, "alias"), p.trace(child(child(from, "subquery"), "node"))
 	case "BASE_TABLE":
 		if cte := p.ctes[strings.ToLower(str(from, "table_name"))]; cte != nil {
 			if alias = str(from, "alias"); alias == "" {
 				alias = str(from, "table_name")
 			}
-			return p.trace(cte), alias
+			return alias, p.trace(cte)
 		}
 	case "PIVOT":
 		if len(from["unpivot_names"].([]any)) == 0 || len(list(from, "aggregates")) > 0 {
-			return nil, ""
+			return "", false
 		}
 		for _, pivot := range list(from, "pivots") {
 			for _, entry := range list(pivot, "entries") {
@@ -472,10 +580,10 @@ func (p *preparer) traceFrom(from object) (origin object, alias string) {
 				}
 			}
 		}
-		origin, _ = p.traceFrom(child(from, "source"))
-		return origin, str(from, "alias")
+		_, ok = p.traceFrom(child(from, "source"))
+		return str(from, "alias"), ok
 	}
-	return nil, ""
+	return "", false
 }
 
 // columnName returns the name of a column reference without a table, or "".

@@ -280,6 +280,18 @@ func (s *sources) reader(r read, file string) (io.ReadCloser, error) {
 	return out, nil
 }
 
+// firstLine returns the first line of a text, or the first hundred bytes of it.
+func (s *sources) firstLine(r read, file string) (_ string, err error) {
+	in, err := s.reader(r, file)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	text, err := io.ReadAll(io.LimitReader(in, 100))
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSpace(line), err
+}
+
 type sourceReader struct {
 	io.Reader
 	marked bool // the file began with the mark of UTF-8
