@@ -53,7 +53,8 @@ func (o Options) read() (paths []string, notebooks []*Notebook, err error) {
 // check says what of a notebook keeps it from being run and compared.
 func (n *Notebook) check() error {
 	if language, kernel := n.language(); language != "" && language != "go" {
-		return fault.Invalidf("it is a notebook in %s (kernel %q), and verify runs notebooks in Go (kernels %q and \"gonb\")", language, kernel, kernelName)
+		return fault.Invalidf("it is a notebook in %s (kernel %q), "+
+			"and verify runs notebooks in Go (kernels %q and \"gonb\")", language, kernel, kernelName)
 	}
 	code := n.code()
 	if len(code) == 0 {

@@ -38,7 +38,9 @@ type word struct {
 
 // What of a markdown cell tells no figure: code, where links lead, comments, the levels of
 // intervals, and the numbers of slides, notebooks and sections.
-var notProse = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`|\\]\\([^)\n]*\\)|<!--.*?-->|https?://\\S+|\\b95 ?%|\\b9[09] ?%\\*{0,2} (?:confidence )?intervals?\\b|\\b(?i:slide|notebook|section)s? \\d+(?:(?:, |-| and | to )\\d+)*\\b")
+var notProse = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`|\\]\\([^)\n]*\\)|<!--.*?-->|https?://\\S+|" +
+	"\\b95 ?%|\\b9[09] ?%\\*{0,2} (?:confidence )?intervals?\\b|" +
+	"\\b(?i:slide|notebook|section)s? \\d+(?:(?:, |-| and | to )\\d+)*\\b")
 
 var (
 	year = regexp.MustCompile(`^(19|20)\d\d$`)
@@ -46,7 +48,8 @@ var (
 	unitAfter  = regexp.MustCompile(`^\*{0,3}[  ]?(%|percentage points?\b|per ?cent\b|pp\b|points\b|times\b)`)
 	rangeEnd   = regexp.MustCompile(`^[-–]\d`)
 	rangeStart = regexp.MustCompile(`\d[-–]$`)
-	rangeAfter = regexp.MustCompile(`^\*{0,3}(?:[-–]| (?:to|and|or|against) )[-−+]?[\d.,]*\d\*{0,3}[  ]?(%|percentage points?\b|per ?cent\b|pp\b)`)
+	rangeAfter = regexp.MustCompile(`^\*{0,3}(?:[-–]| (?:to|and|or|against) )[-−+]?[\d.,]*\d\*{0,3}[  ]?` +
+		`(%|percentage points?\b|per ?cent\b|pp\b)`)
 )
 
 // figures are the numbers that a markdown text tells, in order. Years are none.
@@ -90,7 +93,8 @@ func figuresOfLine(line string) []figure {
 		} else if m := rangeAfter.FindStringSubmatch(after); m != nil {
 			f.unit = m[1]
 		}
-		f.between = f.unit == "" && decimals(t.text) == 0 && (rangeEnd.MatchString(after) || rangeStart.MatchString(line[:t.start]))
+		f.between = f.unit == "" && decimals(t.text) == 0 &&
+			(rangeEnd.MatchString(after) || rangeStart.MatchString(line[:t.start]))
 		half := 0.5 * math.Pow10(-decimals(t.text)) * (1 + 1e-9)
 		f.low, f.high = math.Abs(t.value)-half, math.Abs(t.value)+half
 		add(f, t.start, t.start+len(t.text))
@@ -116,7 +120,8 @@ var wordPattern = regexp.MustCompile(`\pL[\pL'’-]+|\b(?:19|20)\d\d\b`)
 // Words that tell no check from another.
 var stopWords = func() map[string]bool {
 	out := map[string]bool{}
-	for _, w := range strings.Fields("the and for with who whom that this their its are was were not from all have has had if of in as is it to at by or on be an") {
+	for _, w := range strings.Fields("the and for with who whom that this their its are was were not from all have " +
+		"has had if of in as is it to at by or on be an") {
 		out[stem(w)] = true
 	}
 	return out
@@ -161,7 +166,8 @@ var cardinals = map[string]float64{
 
 var ordinals = map[string]float64{
 	"other": 2, "second": 2, "half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
-	"eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "fifteenth": 15, "twentieth": 20, "fiftieth": 50, "hundredth": 100,
+	"eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "fifteenth": 15, "twentieth": 20,
+	"fiftieth": 50, "hundredth": 100,
 }
 
 const (
@@ -169,9 +175,13 @@ const (
 	tensWords = `twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety`
 	cardinal  = `(?:(?:` + tensWords + `)[- ](?:` + unitWords + `)|(?:a |one )?hundred|(?:a |one )?thousand|` + tensWords +
 		`|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|` + unitWords + `)`
+	round   = `ten|twenty|fifty|hundred|thousand|10|100|1,?000`
+	ordinal = `other|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|` +
+		`twelfth|fifteenth|twentieth|fiftieth|hundredth`
 	fraction = `(?:thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?)`
-	hedge    = `(?:(?P<hedge>(?:a little |slightly |well )?(?:fewer|less|lower|more|higher) than|above|below|under|over|at most|at least|up to|nearly|almost|about|around|roughly|just under|just over)[ *]+)?`
-	whom     = `(?: (?:times?|child(?:ren)?|persons?|people|areas?|famil(?:y|ies)|women|men|of them|out))?`
+	hedge    = `(?:((?:a little |slightly |well )?(?:fewer|less|lower|more|higher) than|above|below|under|over|` +
+		`at most|at least|up to|nearly|almost|about|around|roughly|just under|just over)[ *]+)?`
+	whom = `(?: (?:times?|child(?:ren)?|persons?|people|areas?|famil(?:y|ies)|women|men|of them|out))?`
 )
 
 // Each form of a number in words: the first that matches where another could start counts.
@@ -180,18 +190,29 @@ var wordForms = []struct {
 	form *regexp.Regexp
 	read func(m []string) float64
 }{
-	{ratio, wordForm(`(` + cardinal + `|\d+)` + whom + ` in (?:every |each |a )?(ten|twenty|fifty|hundred|thousand|10|100|1,?000)`), func(m []string) float64 { return number(m[1]) / number(m[2]) }},
-	{ratio, wordForm(`(` + cardinal + `)` + whom + ` in (?:every |each )?(` + cardinal + `|\d{1,3})`), func(m []string) float64 { return number(m[1]) / number(m[2]) }},
-	{ratio, wordForm(`every (other|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|fifteenth|twentieth|fiftieth|hundredth)`), func(m []string) float64 { return 1 / ordinals[m[1]] }},
-	{ratio, wordForm(`(?:a )?factor of (` + cardinal + `)`), func(m []string) float64 { return number(m[1]) }},
-	{ratio, wordForm(`(` + cardinal + `) times (?:as|the|more|less|fewer|larger|smaller|higher|lower|that)`), func(m []string) float64 { return number(m[1]) }},
+	{ratio, wordForm(`(` + cardinal + `|\d+)` + whom + ` in (?:every |each |a )?(` + round + `)`), quotient},
+	{ratio, wordForm(`(` + cardinal + `)` + whom + ` in (?:every |each )?(` + cardinal + `|\d{1,3})`), quotient},
+	{ratio, wordForm(`every (` + ordinal + `)`), func(m []string) float64 { return 1 / ordinals[m[1]] }},
+	{ratio, wordForm(`(?:a )?factor of (` + cardinal + `)`), whole},
+	{ratio, wordForm(`(` + cardinal + `) times (?:as|the|more|less|fewer|larger|smaller|higher|lower|that)`), whole},
 	{ratio, wordForm(`(twice|thrice|double|triple|treble) (?:as|the|that|what|its|their)`), multiple},
 	{ratio, wordForm(`(doubled|doubles|tripled|triples|trebled|halved|halves)`), multiple},
-	{ratio, wordForm(`(two|three|four|five|six|seven|eight|nine) (` + fraction + `)`), func(m []string) float64 { return number(m[1]) / ordinals[strings.TrimSuffix(m[2], "s")] }},
-	{ratio, wordForm(`(?:a|one) (` + fraction + `)(?: of| less| more| as)`), func(m []string) float64 { return 1 / ordinals[strings.TrimSuffix(m[1], "s")] }},
+	{ratio, wordForm(`(` + unitWords + `) (` + fraction + `)`), parts},
+	{ratio, wordForm(`(a|one) (` + fraction + `)(?: of| less| more| as)`), parts},
 	{ratio, wordForm(`(?:by |a |one )?half(?: of| the| as| a)?`), func([]string) float64 { return 0.5 }},
-	{ratio, wordForm(`(` + cardinal + `) (?:percentage points|percent|per cent)`), func(m []string) float64 { return number(m[1]) }},
-	{counted, wordForm(`(` + cardinal + `)`), func(m []string) float64 { return number(m[1]) }},
+	{ratio, wordForm(`(` + cardinal + `) (?:percentage points|percent|per cent)`), whole},
+	{counted, wordForm(`(` + cardinal + `)`), whole},
+}
+
+func whole(m []string) float64    { return number(m[1]) }
+func quotient(m []string) float64 { return number(m[1]) / number(m[2]) }
+
+func parts(m []string) float64 {
+	n := 1.0
+	if m[1] != "a" {
+		n = number(m[1])
+	}
+	return n / ordinals[strings.TrimSuffix(m[2], "s")]
 }
 
 func wordForm(form string) *regexp.Regexp { return regexp.MustCompile(`(?i)\b` + hedge + form + `\b`) }
@@ -229,39 +250,50 @@ type wordFigure struct {
 // often than a number.
 func wordFigures(line string) []wordFigure {
 	var out []wordFigure
-	for at := 0; at < len(line); {
-		var first *wordFigure
-		for _, form := range wordForms {
-			m := form.form.FindStringSubmatchIndex(line[at:])
-			if m == nil || first != nil && at+m[0] >= first.start {
-				continue
-			}
-			// The first group is what hedges the number, the others are parts of it.
-			var parts []string
-			for k := 2; k < len(m); k += 2 {
-				part := ""
-				if m[k] >= 0 {
-					part = strings.ToLower(line[at+m[k] : at+m[k+1]])
-				}
-				parts = append(parts, part)
-			}
-			f := figure{kind: form.kind, value: form.read(parts)}
-			f.text = line[at+m[0] : at+m[1]]
-			f.low, f.high = read(f.value, parts[0], f.kind)
-			if f.kind == ratio && strings.Contains(f.text, " per") {
-				f.unit = "%"
-			}
-			first = &wordFigure{f, at + m[0], at + m[1]}
-		}
-		if first == nil {
-			break
-		}
-		if !(first.kind == counted && first.value == 1) && !(first.start > 0 && line[first.start-1] == '-') {
-			out = append(out, *first)
-		}
-		at = first.end
+	next := make([][]int, len(wordForms)) // the next match of each form, once it is looked for
+	for k, form := range wordForms {
+		next[k] = form.form.FindStringSubmatchIndex(line)
 	}
-	return out
+	for at := 0; ; {
+		first := -1
+		for k, form := range wordForms {
+			if m := next[k]; m != nil && m[0] < at {
+				if next[k] = form.form.FindStringSubmatchIndex(line[at:]); next[k] != nil {
+					for j := range next[k] {
+						if next[k][j] >= 0 {
+							next[k][j] += at
+						}
+					}
+				}
+			}
+			if next[k] != nil && (first < 0 || next[k][0] < next[first][0]) {
+				first = k
+			}
+		}
+		if first < 0 {
+			return out
+		}
+		m, form := next[first], wordForms[first]
+		// The first group is what hedges the number, the others are parts of it.
+		var parts []string
+		for k := 2; k < len(m); k += 2 {
+			part := ""
+			if m[k] >= 0 {
+				part = strings.ToLower(line[m[k]:m[k+1]])
+			}
+			parts = append(parts, part)
+		}
+		f := figure{text: line[m[0]:m[1]], kind: form.kind, value: form.read(parts)}
+		f.low, f.high = read(f.value, parts[0], f.kind)
+		if f.kind == ratio && strings.Contains(f.text, " per") {
+			f.unit = "%"
+		}
+		alone := f.kind == counted && f.value == 1
+		if inWord := m[0] > 0 && line[m[0]-1] == '-'; !alone && !inWord {
+			out = append(out, wordFigure{f, m[0], m[1]})
+		}
+		at = m[1]
+	}
 }
 
 // read says between which values a number in words is meant: within a tenth of it; up to

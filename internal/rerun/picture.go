@@ -34,7 +34,8 @@ func (c *comparer) png(where string, old, new any) {
 	default:
 		if n, most, at := compareBlocks(a, b); n > 0 {
 			c.add(Difference{Kind: Picture, Where: where, Old: "one picture", New: "another",
-				By: fmt.Sprintf("%s, most at %d, %d from the upper left corner (%.0f of 255)", plural(n, "block"), at.X, at.Y, most)})
+				By: fmt.Sprintf("%s, most at %d, %d from the upper left corner (%.0f of 255)",
+					plural(n, "block"), at.X, at.Y, most)})
 		}
 	}
 }

@@ -257,7 +257,8 @@ func (f figure) nearness(c check, of string) float64 {
 // bound is what gives a figure of the text, for the report.
 type bound struct {
 	Where string // e.g. `the text before cell 1, line 3`
-	Text  string // the figure with the words beside it
+	Told  string // the figure
+	Text  string // and with the words beside it
 	Check string // the name of the check; "" if none gives it
 	Cell  int    // whose check it is; 0 for none
 	Gives string // the value of the check
@@ -282,6 +283,7 @@ func (n *Notebook) prose(code []*Cell, fresh [][]object, ran bool) (found []Diff
 	if ran && len(s.checks) == 0 && !written {
 		return nil, nil, nil
 	}
+	unbound := 0 // figures of a notebook that no update wrote which a check gives
 	n.textCells(func(where string, cell *Cell) {
 		told := figures(cell.Source)
 		bindings, e := cell.bindings()
@@ -296,7 +298,8 @@ func (n *Notebook) prose(code []*Cell, fresh [][]object, ran bool) (found []Diff
 		}
 		for _, p := range alignFigures(told, bindings) {
 			add := func(f figure, format string, args ...any) {
-				found = append(found, Difference{Kind: Prose, Where: fmt.Sprintf("%s, line %d, %q", where, f.line, f.around), Old: f.text, New: fmt.Sprintf(format, args...)})
+				at := fmt.Sprintf("%s, line %d, %q", where, f.line, f.around)
+				found = append(found, Difference{Kind: Prose, Where: at, Old: f.text, New: fmt.Sprintf(format, args...)})
 			}
 			if p.new < 0 {
 				b := bindings[p.old]
@@ -312,7 +315,7 @@ func (n *Notebook) prose(code []*Cell, fresh [][]object, ran bool) (found []Diff
 			if p.old >= 0 {
 				b = bindings[p.old]
 			}
-			row := bound{Where: fmt.Sprintf("%s, line %d", where, f.line), Text: f.around, Check: b.check}
+			row := bound{Where: fmt.Sprintf("%s, line %d", where, f.line), Told: f.text, Text: f.around, Check: b.check}
 			named, ambiguous := s.named(b.check)
 			changed := p.old >= 0 && b.text != f.text
 			switch {
@@ -323,7 +326,8 @@ func (n *Notebook) prose(code []*Cell, fresh [][]object, ran bool) (found []Diff
 			case b.check != "" && len(named) == 0:
 				add(f, "it is bound to the check %q, and no cell prints one of that name", b.check)
 			case b.check != "" && ambiguous:
-				add(f, "it is bound to the check %q, and two of that name print different values (cells %d and %d); give each a name of its own", b.check, named[0].cell, named[len(named)-1].cell)
+				add(f, "it is bound to the check %q, and two of that name print different values "+
+					"(cells %d and %d); give each a name of its own", b.check, named[0].cell, named[len(named)-1].cell)
 			case b.check != "" && !named[0].gives(f, b.of):
 				add(f, "its check gives %s", named[0].said())
 			case changed:
@@ -339,8 +343,11 @@ func (n *Notebook) prose(code []*Cell, fresh [][]object, ran bool) (found []Diff
 				case f.kind == inDigits && f.isIn(s.code) && c.check == "":
 					row.Other = "the code"
 				case c.check == "":
-					add(f, "no check gives it%s. Assert it in a cell with nb.Want, correct the text, or state in the metadata why it is told", s.nearest(f))
-				case written:
+					add(f, "no check gives it%s. Assert it in a cell with nb.Want, correct the text, "+
+						"or state in the metadata why it is told", s.nearest(f))
+				case !written:
+					unbound++
+				default:
 					named, _ := s.named(c.check)
 					add(f, "it is bound to no check, and one gives %s; verify --update binds it", named[0].said())
 				}
@@ -351,8 +358,8 @@ func (n *Notebook) prose(code []*Cell, fresh [][]object, ran bool) (found []Diff
 			table = append(table, row)
 		}
 	})
-	if !written && ran {
-		found = append(found, Difference{Kind: Prose, Where: "the text", Old: plural(len(table), "figure"),
+	if unbound > 0 {
+		found = append(found, Difference{Kind: Prose, Where: "the text", Old: plural(unbound, "figure"),
 			New: "none is bound to the check that gives it, so that two may have changed places; verify --update binds them"})
 	}
 	return found, table, err
@@ -416,8 +423,9 @@ func (n *Notebook) bind(code []*Cell, fresh [][]object) (news []string, err erro
 func (s source) nearest(f figure) string {
 	best, text := math.Inf(1), ""
 	for _, c := range s.checks {
-		if named, ambiguous := s.named(c.name); ambiguous && c.gives(f, "") && f.nearness(c, "") >= spokenOf {
-			return fmt.Sprintf(": the check %q would, and cells %d and %d print two of that name; give each a name of its own", c.name, named[0].cell, named[len(named)-1].cell)
+		if named, ambiguous := s.named(c.name); ambiguous && c.gives(f, "") {
+			return fmt.Sprintf(": the check %q would, and cells %d and %d print two of that name; "+
+				"give each a name of its own", c.name, named[0].cell, named[len(named)-1].cell)
 		}
 		for _, x := range append(c.values[:len(c.values):len(c.values)], c.told...) {
 			for _, x := range []float64{math.Abs(x), 100 * math.Abs(x)} {

@@ -91,7 +91,8 @@ func (n *Notebook) record() ([]entry, error) {
 		text, _ := value.(string)
 		words := strings.Fields(text)
 		if len(words) < 3 {
-			return nil, fault.Invalidf("kvarter.cells in its metadata has %q at place %d, which is not id, kind and digest; take the list out and run verify --update", text, i+1)
+			return nil, fault.Invalidf("kvarter.cells in its metadata has %q at place %d, "+
+				"which is not id, kind and digest; take the list out and run verify --update", text, i+1)
 		}
 		out = append(out, entry{words[0], words[1], words[2], words[3:]})
 	}
@@ -175,10 +176,12 @@ func (n *Notebook) compareRecord() ([]Difference, error) {
 	for _, p := range align(len(old), len(now), same, alike) {
 		switch {
 		case p.new < 0:
-			out = append(out, Difference{Kind: Missing, Where: cellName(old, p.old), Old: "the cell, which stood " + after(old, p.old)})
+			was := "the cell, which stood " + after(old, p.old)
+			out = append(out, Difference{Kind: Missing, Where: cellName(old, p.old), Old: was})
 			continue
 		case p.old < 0:
-			out = append(out, Difference{Kind: Additional, Where: n.cellName(p.new), New: "this cell; verify --update takes it in"})
+			is := "this cell; verify --update takes it in"
+			out = append(out, Difference{Kind: Additional, Where: n.cellName(p.new), New: is})
 			continue
 		}
 		a, b, where := old[p.old], now[p.new], n.cellName(p.new)
@@ -190,10 +193,12 @@ func (n *Notebook) compareRecord() ([]Difference, error) {
 			if b.kind == "code" {
 				what = "its code"
 			}
-			out = append(out, Difference{Kind: Changed, Where: where, New: what + " is another; if that is meant, verify --update writes it anew"})
+			what += " is another; if that is meant, verify --update writes it anew"
+			out = append(out, Difference{Kind: Changed, Where: where, New: what})
 		}
 		if !slices.Equal(a.outputs, b.outputs) {
-			out = append(out, Difference{Kind: Changed, Where: where, New: fmt.Sprintf("its outputs are %s, and were written as %s", list(b.outputs), list(a.outputs))})
+			what := fmt.Sprintf("its outputs are %s, and were written as %s", list(b.outputs), list(a.outputs))
+			out = append(out, Difference{Kind: Changed, Where: where, New: what})
 		}
 	}
 	return out, nil
@@ -240,7 +245,8 @@ func (c *Cell) bindings() ([]binding, error) {
 		for key, value := range tree {
 			text, ok := value.(string)
 			if !ok {
-				return nil, fault.Invalidf("kvarter.figures in its metadata has %s at place %d; it should hold texts", compact(value), i+1)
+				return nil, fault.Invalidf("kvarter.figures in its metadata has %s at place %d; it should hold texts",
+					compact(value), i+1)
 			}
 			switch key {
 			case "text":
@@ -252,7 +258,8 @@ func (c *Cell) bindings() ([]binding, error) {
 			case "stated":
 				b.stated = text
 			default:
-				return nil, fault.Invalidf("kvarter.figures in its metadata has %q at place %d; it can have text, check, of and stated", key, i+1)
+				return nil, fault.Invalidf("kvarter.figures in its metadata has %q at place %d; "+
+					"it can have text, check, of and stated", key, i+1)
 			}
 		}
 		if b.text == "" {
