@@ -459,12 +459,17 @@ const (
 )
 
 func verify(ctx context.Context, o options, paths []string, out io.Writer) (code int, err error) {
+	r := rerun.Options{Repo: ".", Notebooks: paths, Report: o.report, Update: o.update, Out: out}
+	// A mistyped name should not cost the making of a data set.
+	if err := r.Check(); err != nil {
+		return trouble, err
+	}
 	url, stop, err := aside(ctx, o, out)
 	if err != nil {
 		return trouble, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	r := rerun.Options{Repo: ".", Notebooks: paths, URL: url, Report: o.report, Update: o.update, Out: out}
+	r.URL = url
 	if r.Mention(areaEffect) {
 		other := o
 		other.data, other.world = filepath.Join(o.data, areaEffectFolder), string(synth.WithAreaEffect)
@@ -479,7 +484,7 @@ func verify(ctx context.Context, o options, paths []string, out io.Writer) (code
 	if err != nil {
 		return trouble, err
 	}
-	if !verdict.Same() && !o.update {
+	if !verdict.Same() && !(o.update && verdict.Settled()) {
 		return no, nil
 	}
 	return done, nil

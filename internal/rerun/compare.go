@@ -1,11 +1,8 @@
 package rerun
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"image/png"
 	"maps"
 	"regexp"
 	"slices"
@@ -19,15 +16,18 @@ type Kind string
 const (
 	Figure     Kind = "figure"      // a number, in a text, a table or a chart
 	Text       Kind = "text"        // anything else in an output
+	Picture    Kind = "picture"     // a PNG that shows something else
 	Missing    Kind = "missing"     // an output, or a part of one, that is committed and did not come
 	Additional Kind = "additional"  // an output, or a part of one, that came and is not committed
 	Failed     Kind = "failed"      // the cell ended with an error
 	Died       Kind = "kernel died" // the kernel ended while the cell ran
 	TimedOut   Kind = "timed out"   // the cell took longer than its limit
 	NotRun     Kind = "not run"     // the kernel was gone by then
+	Moved      Kind = "moved"       // a cell, an output or a part of one that stands elsewhere
+	Changed    Kind = "changed"     // a cell whose source is not the one that its outputs were written with
 	Order      Kind = "order"       // the committed notebook was not executed from top to bottom
 	OtherData  Kind = "other data"  // the committed outputs come from another data set
-	Prose      Kind = "prose"       // a number in the text that no cell asserts
+	Prose      Kind = "prose"       // a figure of the text that is not what its check gives, or has none
 )
 
 // Difference is one thing in which a cell's outputs are not the committed ones.
@@ -45,7 +45,7 @@ func (d Difference) String() string {
 		where = d.Where + ": "
 	}
 	switch d.Kind {
-	case Figure, Text:
+	case Figure, Text, Picture:
 		s := fmt.Sprintf("%swas %s, is %s", where, quote(d.Old), quote(d.New))
 		if d.By != "" {
 			s += ", by " + d.By
@@ -55,12 +55,16 @@ func (d Difference) String() string {
 		return fmt.Sprintf("%smissing; committed is %s", where, quote(d.Old))
 	case Additional:
 		return fmt.Sprintf("%snot committed: %s", where, quote(d.New))
+	case Moved:
+		return fmt.Sprintf("%smoved: committed is %s, now it is %s", where, d.Old, d.New)
+	case Changed:
+		return fmt.Sprintf("%schanged since the notebook was written: %s", where, d.New)
 	case Order:
 		return fmt.Sprintf("%sexecution counter is %s, should be %s; execute the notebook from top to bottom", where, d.Old, d.New)
 	case OtherData:
 		return fmt.Sprintf("another data set: the committed outputs come from %s, the server has %s", d.Old, d.New)
 	case Prose:
-		return fmt.Sprintf("%s: %stells %s; the nearest that a cell asserts or the code holds is %s", d.Kind, where, d.Old, d.New)
+		return fmt.Sprintf("%s: %stells %s; %s", d.Kind, where, d.Old, d.New)
 	default:
 		return fmt.Sprintf("%s%s: %s", where, d.Kind, d.New)
 	}
@@ -120,16 +124,30 @@ func (c *comparer) outputs(old, new []object) {
 		c.stream(name, stream(old, name), stream(new, name))
 	}
 	a, b := displays(old), displays(new)
-	for i := range max(len(a), len(b)) {
+	same := func(i, j int) bool {
+		trial := comparer{tolerance: c.tolerance}
+		trial.display("", a[i], b[j])
+		return len(trial.found) == 0
+	}
+	alike := func(i, j int) bool { return slices.Equal(sortedKeys(data(a[i])), sortedKeys(data(b[j]))) }
+	for _, p := range align(len(a), len(b), same, alike) {
 		switch {
-		case i >= len(b):
-			c.add(Difference{Kind: Missing, Where: outputName(i, a[i]), Old: gist(a[i])})
-		case i >= len(a):
-			c.add(Difference{Kind: Additional, Where: outputName(i, b[i]), New: gist(b[i])})
+		case p.new < 0:
+			c.add(Difference{Kind: Missing, Where: outputName(p.old, a[p.old]), Old: gist(a[p.old])})
+		case p.old < 0:
+			c.add(Difference{Kind: Additional, Where: outputName(p.new, b[p.new]), New: gist(b[p.new])})
+		case p.moved:
+			c.add(Difference{Kind: Moved, Where: outputName(p.old, a[p.old]), Old: fmt.Sprintf("output %d", p.old+1), New: fmt.Sprintf("output %d", p.new+1)})
+			fallthrough
 		default:
-			c.display(i, a[i], b[i])
+			c.display(outputName(p.old, a[p.old]), a[p.old], b[p.new])
 		}
 	}
+}
+
+func data(display object) object {
+	data, _ := display["data"].(object)
+	return data
 }
 
 func stream(outputs []object, name string) string {
@@ -156,8 +174,7 @@ func displays(outputs []object) []object {
 // outputName is how a reader finds a display among the others of its cell.
 func outputName(i int, o object) string {
 	kind := "output"
-	data, _ := o["data"].(object)
-	for mime, value := range data {
+	for mime, value := range data(o) {
 		switch {
 		case isJSON(mime) && strings.Contains(mime, "vega"):
 			return fmt.Sprintf("chart (output %d)", i+1)
@@ -173,11 +190,10 @@ func outputName(i int, o object) string {
 
 // gist is a display in a few words.
 func gist(o object) string {
-	data, _ := o["data"].(object)
-	if text, ok := data["text/plain"].(string); ok {
+	if text, ok := data(o)["text/plain"].(string); ok {
 		return text
 	}
-	return strings.Join(sortedKeys(data), ", ")
+	return strings.Join(sortedKeys(data(o)), ", ")
 }
 
 func (c *comparer) stream(name, old, new string) {
@@ -194,11 +210,16 @@ func (c *comparer) stream(name, old, new string) {
 
 // display compares two displays form by form. The plain text of a table or a chart says
 // again what its other forms say, so its differences count only where those show none.
-func (c *comparer) display(i int, old, new object) {
-	a, _ := old["data"].(object)
-	b, _ := new["data"].(object)
-	name := outputName(i, old)
+func (c *comparer) display(name string, old, new object) {
+	a, b := data(old), data(new)
 	before := len(c.found)
+	if old["output_type"] != new["output_type"] {
+		c.add(Difference{Kind: Text, Where: name, Old: fmt.Sprint(old["output_type"]), New: fmt.Sprint(new["output_type"])})
+	}
+	// The fingerprint in the metadata has a difference of its own, and comes with no text.
+	metadata := comparer{tolerance: c.tolerance}
+	metadata.tree(name+", metadata", withoutFingerprint(old["metadata"]), withoutFingerprint(new["metadata"]))
+	c.found = append(c.found, metadata.found...)
 	mimes := sortedKeys(a)
 	for mime := range b {
 		if _, ok := a[mime]; !ok {
@@ -243,20 +264,44 @@ func (c *comparer) display(i int, old, new object) {
 func (c *comparer) text(where, old, new string) {
 	c.seen.texts++
 	a, b := strings.Split(strings.TrimRight(old, "\n"), "\n"), strings.Split(strings.TrimRight(new, "\n"), "\n")
-	for i := range max(len(a), len(b)) {
-		at := where
-		if max(len(a), len(b)) > 1 {
-			at = fmt.Sprintf("%s, line %d", where, i+1)
+	at := func(i int) string {
+		if max(len(a), len(b)) == 1 {
+			return where
 		}
+		return fmt.Sprintf("%s, line %d", where, i+1)
+	}
+	same := func(i, j int) bool { return c.sameLine(a[i], b[j]) }
+	alike := func(i, j int) bool { return slices.Equal(plainTexts(a[i]), plainTexts(b[j])) }
+	for _, p := range align(len(a), len(b), same, alike) {
 		switch {
-		case i >= len(b):
-			c.add(Difference{Kind: Missing, Where: at, Old: a[i]})
-		case i >= len(a):
-			c.add(Difference{Kind: Additional, Where: at, New: b[i]})
+		case p.new < 0:
+			c.add(Difference{Kind: Missing, Where: at(p.old), Old: a[p.old]})
+		case p.old < 0:
+			c.add(Difference{Kind: Additional, Where: at(p.new), New: b[p.new]})
+		case p.moved:
+			c.add(Difference{Kind: Moved, Where: fmt.Sprintf("%s, %q", where, a[p.old]), Old: fmt.Sprintf("line %d", p.old+1), New: fmt.Sprintf("line %d", p.new+1)})
+			fallthrough
 		default:
-			c.line(at, a[i], b[i])
+			c.line(at(p.old), a[p.old], b[p.new])
 		}
 	}
+}
+
+func (c *comparer) sameLine(old, new string) bool {
+	trial := comparer{tolerance: c.tolerance}
+	trial.line("", old, new)
+	return len(trial.found) == 0
+}
+
+// plainTexts is what stands between the numbers of a line.
+func plainTexts(line string) []string {
+	var out []string
+	for _, t := range tokens(line) {
+		if !t.number {
+			out = append(out, t.text)
+		}
+	}
+	return out
 }
 
 // line compares two lines: numbers by the tolerance, everything else exactly.
@@ -286,10 +331,19 @@ func (c *comparer) line(where, old, new string) {
 	}
 }
 
-// html compares the tables of two HTML outputs cell by cell, and the text around them. How
-// it is marked up is not compared: it does not change what a reader is told.
+// html compares the tables of two HTML outputs cell by cell, and the text around them; where
+// these are the same, also how they are marked up, since a style hides a row and an attribute
+// holds a picture.
 func (c *comparer) html(where, old, new string) {
 	a, b := readHTML(old), readHTML(new)
+	before := len(c.found)
+	defer func() {
+		if len(c.found) == before {
+			markup := comparer{tolerance: c.tolerance}
+			markup.text(where+", markup", a.markup, b.markup)
+			c.found = append(c.found, markup.found...)
+		}
+	}()
 	if len(a.tables) != len(b.tables) {
 		c.add(Difference{Kind: Text, Where: where, Old: fmt.Sprintf("%d tables", len(a.tables)), New: fmt.Sprintf("%d tables", len(b.tables))})
 		return
@@ -308,24 +362,33 @@ func (c *comparer) html(where, old, new string) {
 
 func (c *comparer) table(where string, old, new grid) {
 	c.seen.tables++
-	for i := range max(len(old), len(new)) {
+	same := func(i, j int) bool {
+		return slices.EqualFunc(old[i], new[j], c.sameLine)
+	}
+	alike := func(i, j int) bool {
+		return len(old[i]) > 0 && len(new[j]) > 0 && old[i][0] == new[j][0]
+	}
+	for _, p := range align(len(old), len(new), same, alike) {
 		switch {
-		case i >= len(new):
-			c.add(Difference{Kind: Missing, Where: fmt.Sprintf("%s, row %d", where, i), Old: strings.Join(old[i], " | ")})
+		case p.new < 0:
+			c.add(Difference{Kind: Missing, Where: fmt.Sprintf("%s, row %d", where, p.old), Old: strings.Join(old[p.old], " | ")})
 			continue
-		case i >= len(old):
-			c.add(Difference{Kind: Additional, Where: fmt.Sprintf("%s, row %d", where, i), New: strings.Join(new[i], " | ")})
+		case p.old < 0:
+			c.add(Difference{Kind: Additional, Where: fmt.Sprintf("%s, row %d", where, p.new), New: strings.Join(new[p.new], " | ")})
 			continue
+		case p.moved:
+			c.add(Difference{Kind: Moved, Where: fmt.Sprintf("%s, %s", where, quote(strings.Join(old[p.old], " | "))), Old: fmt.Sprintf("row %d", p.old), New: fmt.Sprintf("row %d", p.new)})
 		}
-		for j := range max(len(old[i]), len(new[i])) {
+		i, a, b := p.old, old[p.old], new[p.new]
+		for j := range max(len(a), len(b)) {
 			at := fmt.Sprintf("%s, %s", where, old.name(i, j))
 			switch {
-			case j >= len(new[i]):
-				c.add(Difference{Kind: Missing, Where: at, Old: old[i][j]})
-			case j >= len(old[i]):
-				c.add(Difference{Kind: Additional, Where: at, New: new[i][j]})
+			case j >= len(b):
+				c.add(Difference{Kind: Missing, Where: at, Old: a[j]})
+			case j >= len(a):
+				c.add(Difference{Kind: Additional, Where: at, New: b[j]})
 			default:
-				c.line(at, old[i][j], new[i][j])
+				c.line(at, a[j], b[j])
 			}
 		}
 	}
@@ -337,22 +400,32 @@ func (c *comparer) table(where string, old, new grid) {
 func (c *comparer) chart(where string, old, new any) {
 	a, b := rows(old), rows(new)
 	before := len(c.found)
-	for i := range max(len(a), len(b)) {
-		at := fmt.Sprintf("%s, point %d", where, i+1)
-		if i < len(a) {
-			if name := rowName(a[i]); name != "" {
-				at += " (" + name + ")"
-			}
+	at := func(i int, row any) string {
+		if name := rowName(row); name != "" {
+			return fmt.Sprintf("%s, point %d (%s)", where, i+1, name)
 		}
+		return fmt.Sprintf("%s, point %d", where, i+1)
+	}
+	same := func(i, j int) bool {
+		trial := comparer{tolerance: c.tolerance}
+		trial.tree("", a[i], b[j])
+		return len(trial.found) == 0
+	}
+	alike := func(i, j int) bool { return rowName(a[i]) == rowName(b[j]) }
+	for _, p := range align(len(a), len(b), same, alike) {
 		switch {
-		case i >= len(b):
-			c.add(Difference{Kind: Missing, Where: at, Old: compact(a[i])})
-		case i >= len(a):
-			c.add(Difference{Kind: Additional, Where: at, New: compact(b[i])})
+		case p.new < 0:
+			c.add(Difference{Kind: Missing, Where: at(p.old, a[p.old]), Old: compact(a[p.old])})
+		case p.old < 0:
+			c.add(Difference{Kind: Additional, Where: at(p.new, b[p.new]), New: compact(b[p.new])})
+		case p.moved:
+			c.add(Difference{Kind: Moved, Where: at(p.old, a[p.old]), Old: fmt.Sprintf("point %d", p.old+1), New: fmt.Sprintf("point %d", p.new+1)})
+			fallthrough
 		default:
+			x, y := a[p.old], b[p.new]
 			numbers, all := comparer{tolerance: c.tolerance}, comparer{tolerance: c.tolerance}
-			numbers.tree(at, figures(a[i]), figures(b[i]))
-			all.tree(at, a[i], b[i])
+			numbers.tree(at(p.old, x), pointFigures(x), pointFigures(y))
+			all.tree(at(p.old, x), x, y)
 			if len(numbers.found) > 0 {
 				c.found = append(c.found, numbers.found...)
 			} else {
@@ -376,8 +449,8 @@ func rows(spec any) []any {
 	return values
 }
 
-// figures is the numbers of a row of a chart's data, without the place of its label.
-func figures(row any) object {
+// pointFigures is the numbers of a row of a chart's data, without the place of its label.
+func pointFigures(row any) object {
 	all, _ := row.(object)
 	out := object{}
 	for key, value := range all {
@@ -482,29 +555,17 @@ func compact(value any) string {
 	return string(text)
 }
 
-// png checks that a picture is there and has the committed size. Its dots are not compared:
-// the data of the chart is, and dots depend on the machine that drew them.
-func (c *comparer) png(where string, old, new any) {
-	oldSize, oldOK := pictureSize(old)
-	newSize, newOK := pictureSize(new)
-	if !oldOK || !newOK || oldSize != newSize {
-		c.add(Difference{Kind: Text, Where: where + ", picture", Old: oldSize, New: newSize})
+// withoutFingerprint is the metadata of a display without the fingerprint of its data set.
+func withoutFingerprint(value any) object {
+	metadata, _ := value.(object)
+	out := object{}
+	maps.Copy(out, metadata)
+	if ours, ok := out["kvarter"].(object); ok {
+		ours = maps.Clone(ours)
+		delete(ours, "fingerprint")
+		out["kvarter"] = ours
 	}
-}
-
-// pictureSize is the size of a PNG in words, or what is wrong with it.
-func pictureSize(value any) (size string, ok bool) {
-	text, _ := value.(string)
-	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
-	if err != nil {
-		return "not a PNG: " + err.Error(), false
-	}
-	picture, err := png.Decode(bytes.NewReader(data))
-	if err != nil {
-		return "not a PNG: " + err.Error(), false
-	}
-	dots := picture.Bounds().Size()
-	return fmt.Sprintf("%d × %d dots", dots.X, dots.Y), true
+	return out
 }
 
 var fingerprintLine = regexp.MustCompile(`Fingerprint: (\S+)`)
@@ -517,14 +578,28 @@ func fingerprint(outputs []object) string {
 		if f, ok := about["fingerprint"].(string); ok {
 			return f
 		}
-		data, _ := o["data"].(object)
-		text, _ := data["text/plain"].(string)
+		text, _ := data(o)["text/plain"].(string)
 		if m := fingerprintLine.FindStringSubmatch(text); m != nil {
 			return m[1]
 		}
 	}
 	if m := fingerprintLine.FindStringSubmatch(stream(outputs, "stdout")); m != nil {
 		return m[1]
+	}
+	return ""
+}
+
+// synthetic says in words whether the outputs tell that their data are.
+func synthetic(outputs []object) string {
+	for _, o := range displays(outputs) {
+		metadata, _ := o["metadata"].(object)
+		about, _ := metadata["kvarter"].(object)
+		switch about["synthetic"] {
+		case true:
+			return "synthetic"
+		case false:
+			return "not synthetic"
+		}
 	}
 	return ""
 }

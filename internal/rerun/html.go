@@ -25,10 +25,12 @@ func (g grid) name(i, j int) string {
 	return row + ", " + column
 }
 
-// page is what an HTML output tells: its tables, and the text outside of them.
+// page is what an HTML output tells: its tables, and the text outside of them. The markup is
+// its tags, one a line, and what a style or a script holds.
 type page struct {
 	tables []grid
 	text   string
+	markup string
 }
 
 // A tag or a comment. What an attribute quotes may hold a ">".
@@ -38,11 +40,12 @@ var tag = regexp.MustCompile(`(?s)<!--.*?-->|<(/?[a-zA-Z][a-zA-Z0-9]*)(?:[^>"']|
 // as the rows that it adds.
 func readHTML(source string) page {
 	var p page
-	var text, cell strings.Builder
+	var text, cell, markup strings.Builder
 	inTable, inCell, skip := 0, false, ""
 	write := func(s string) {
 		switch {
 		case skip != "":
+			markup.WriteString(s + "\n")
 		case inCell:
 			cell.WriteString(s)
 		default: // a caption is text too
@@ -69,6 +72,7 @@ func readHTML(source string) page {
 		if m[2] < 0 {
 			continue
 		}
+		markup.WriteString(words(source[m[0]:m[1]]) + "\n")
 		name := strings.ToLower(source[m[2]:m[3]])
 		if skip != "" {
 			if name == "/"+skip {
@@ -111,7 +115,7 @@ func readHTML(source string) page {
 			lines = append(lines, line)
 		}
 	}
-	p.text = strings.Join(lines, "\n")
+	p.text, p.markup = strings.Join(lines, "\n"), markup.String()
 	return p
 }
 

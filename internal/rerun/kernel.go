@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,8 +32,8 @@ const (
 
 // toolchain is a folder that holds the kernel and the programs it calls.
 type toolchain struct {
-	dir   string
-	flags string // the user's GOFLAGS
+	dir string
+	env []string // in which they run
 }
 
 // The programs of the kernel, both a `tool` in go.mod.
@@ -45,13 +46,14 @@ var toolPackages = map[string]string{
 // where what is there is up to date.
 func buildKernel(ctx context.Context, repo, dir string) (_ toolchain, err error) {
 	defer fault.Wrap(&err, "building the Go kernel")
-	if _, err := os.Stat(filepath.Join(repo, "go.mod")); err != nil {
-		return toolchain{}, fault.Invalidf("%s is not the folder of the repository: it has no go.mod", repo)
-	}
-	if _, err := exec.LookPath("go"); err != nil {
-		return toolchain{}, fault.Unavailablef("the program go is not on the PATH; the notebooks are compiled with it")
+	if err := buildable(repo); err != nil {
+		return toolchain{}, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return toolchain{}, err
+	}
+	env, err := environment(ctx)
+	if err != nil {
 		return toolchain{}, err
 	}
 	args := []string{"build", "-o", dir + string(filepath.Separator)}
@@ -60,18 +62,25 @@ func buildKernel(ctx context.Context, repo, dir string) (_ toolchain, err error)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = repo
-	cmd.Env = withoutWorkspace(os.Environ())
+	cmd.Env = env
 	if output, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return toolchain{}, ctx.Err()
 		}
 		return toolchain{}, fault.Unavailablef("the Go kernel cannot be built in %s: %w\n%s", repo, err, bytes.TrimSpace(output))
 	}
-	flags, err := exec.CommandContext(ctx, "go", "env", "GOFLAGS").Output()
-	if err != nil {
-		return toolchain{}, err
+	return toolchain{dir, env}, nil
+}
+
+// buildable says what keeps the kernel from being built from the folder repo.
+func buildable(repo string) error {
+	if _, err := os.Stat(filepath.Join(repo, "go.mod")); err != nil {
+		return fault.Invalidf("%s is not the folder of the repository: it has no go.mod", repo)
 	}
-	return toolchain{dir, strings.TrimSpace(string(flags))}, nil
+	if _, err := exec.LookPath("go"); err != nil {
+		return fault.Unavailablef("the program go is not on the PATH; the notebooks are compiled with it")
+	}
+	return nil
 }
 
 func (t toolchain) program(name string) string {
@@ -79,18 +88,6 @@ func (t toolchain) program(name string) string {
 		name += ".exe"
 	}
 	return filepath.Join(t.dir, name)
-}
-
-// withoutWorkspace is the environment without settings of go that would hide the kernel's
-// own go.work.
-func withoutWorkspace(env []string) []string {
-	var out []string
-	for _, entry := range env {
-		if !strings.HasPrefix(entry, "GOWORK=") {
-			out = append(out, entry)
-		}
-	}
-	return out
 }
 
 // kernel is a running kernel.
@@ -117,7 +114,7 @@ var errDied = errors.New("the kernel ended")
 var errTimeout = errors.New("the cell took too long")
 
 // startKernel starts a kernel in the folder of a notebook, whose cells see the module in
-// repo, the server at url as KVARTER_URL ("" leaves that as it is), and env.
+// repo, the server at url as KVARTER_URL ("" leaves the caller's), and env.
 func startKernel(ctx context.Context, tools toolchain, repo, folder, url string, env []string) (_ *kernel, err error) {
 	defer fault.Wrap(&err, "starting the kernel")
 	k := &kernel{wire: newWire(), log: &tail{}, replies: make(chan message, 64), news: make(chan message, 1024), broken: make(chan error, 8), ended: make(chan struct{})}
@@ -138,12 +135,14 @@ func startKernel(ctx context.Context, tools toolchain, repo, folder, url string,
 	k.process = exec.Command(tools.program("gonb"), "--kernel", connection, "-raw_error", "-go_work="+repo)
 	k.process.Dir = folder
 	k.process.Stderr = k.log
-	k.process.Env = append(withoutWorkspace(os.Environ()),
+	k.process.Env = append(slices.Clone(tools.env),
 		"PATH="+tools.dir+string(filepath.ListSeparator)+os.Getenv("PATH"),
 		"TMPDIR="+k.dir, "TMP="+k.dir, "TEMP="+k.dir,
 		// Without debug information, linking a cell takes a third less.
-		"GOFLAGS="+strings.TrimSpace(tools.flags+" -ldflags=-w"))
-	if url != "" {
+		"GOFLAGS=-ldflags=-w")
+	if url == "" {
+		k.process.Env = append(k.process.Env, ownVariables()...)
+	} else {
 		k.process.Env = append(k.process.Env, "KVARTER_URL="+url)
 	}
 	k.process.Env = append(k.process.Env, env...)

@@ -43,13 +43,24 @@ func Read(r io.Reader) (*Notebook, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	var n Notebook
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, fault.Invalidf("it is not a notebook: the file is empty")
+	}
 	if err := decoder.Decode(&n.tree); err != nil {
+		var other *json.UnmarshalTypeError
+		if errors.As(err, &other) {
+			return nil, fault.Invalidf("it is not a notebook: it is a JSON %s, not an object", other.Value)
+		}
 		return nil, fault.Invalidf("it is not a notebook: %w%s", err, lineOf(data, err))
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, fault.Invalidf("it is not a notebook: something follows the end of its JSON object")
 	}
-	if version, _ := n.tree["nbformat"].(json.Number); version != "4" {
+	version, there := n.tree["nbformat"]
+	if !there {
+		return nil, fault.Invalidf("it is not a notebook: it is JSON without an nbformat")
+	}
+	if version != json.Number("4") {
 		return nil, fault.Invalidf("its nbformat is %v; it should be 4. Open and save it in a current Jupyter", n.tree["nbformat"])
 	}
 	cells, ok := n.tree["cells"].([]any)
@@ -229,6 +240,9 @@ func ReadFile(path string) (_ *Notebook, err error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fault.NotFoundf("there is no notebook %s", path)
 	}
+	if info, e := os.Stat(path); e == nil && info.IsDir() {
+		return nil, fault.Invalidf("%s is a folder; name a notebook in it, e.g. %s", path, filepath.Join(path, "NAME.ipynb"))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -278,9 +292,7 @@ func (n *Notebook) code() []*Cell {
 // with relative and absolute.
 func (n *Notebook) tolerance(c *Cell) (Tolerance, error) {
 	for _, tree := range []object{c.tree, n.tree} {
-		metadata, _ := tree["metadata"].(object)
-		ours, _ := metadata["kvarter"].(object)
-		switch value := ours["tolerance"].(type) {
+		switch value := ours(tree)["tolerance"].(type) {
 		case nil:
 			continue
 		case json.Number:

@@ -35,6 +35,7 @@ func (t Tolerance) String() string {
 // token is a piece of a text: a number, or what stands between two.
 type token struct {
 	text   string
+	start  int // where it starts in the text
 	number bool
 	value  float64
 }
@@ -59,13 +60,13 @@ func tokens(s string) []token {
 			continue
 		}
 		if start > plain {
-			out = append(out, token{text: s[plain:start]})
+			out = append(out, token{text: s[plain:start], start: plain})
 		}
-		out = append(out, token{text: s[start:end], number: true, value: value})
+		out = append(out, token{text: s[start:end], start: start, number: true, value: value})
 		i, plain = end, end
 	}
 	if plain < len(s) {
-		out = append(out, token{text: s[plain:]})
+		out = append(out, token{text: s[plain:], start: plain})
 	}
 	return out
 }

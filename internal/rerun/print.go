@@ -19,8 +19,11 @@ func (r Result) print(w io.Writer) {
 			fmt.Fprintf(w, "      %s\n", strings.ReplaceAll(d.String(), "\n", "\n        "))
 		}
 	}
-	for _, d := range r.Prose {
+	for _, d := range r.Text {
 		fmt.Fprintf(w, "  %s\n", d)
+	}
+	for _, b := range r.Bound {
+		fmt.Fprintf(w, "  %s\n", b)
 	}
 	if r.Old != "" && r.New != "" && r.Old != r.New {
 		fmt.Fprintf(w, "  The committed outputs come from another data set (%s) than the server has (%s): figures are bound to differ.\n", r.Old, r.New)

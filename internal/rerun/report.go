@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"os"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kvarter/kvarter/internal/fault"
@@ -21,13 +21,26 @@ var report = template.Must(template.New("report").Funcs(template.FuncMap{
 	"total":   Result.differences,
 }).Parse(reportSource))
 
-// reportable finds out early whether the report can be written.
-func reportable(path string) error {
-	folder := filepath.Dir(path)
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return fault.Invalidf("the report cannot be written to %s: there is no folder %s", path, folder)
+// Data is the data sets that the cells of the notebooks saw, each with its fingerprint and
+// whether it is synthetic.
+func (v Verdict) Data() []string {
+	var out []string
+	for _, n := range v.Notebooks {
+		if n.New == "" {
+			continue
+		}
+		text := "fingerprint " + n.New
+		if n.Data != "" {
+			text = n.Data + ", " + text
+		}
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
 	}
-	return nil
+	if len(out) == 0 {
+		out = append(out, "not known: no cell shows it with nb.Header")
+	}
+	return out
 }
 
 // writeReport writes the verdict as one HTML file that needs nothing else.

@@ -40,6 +40,7 @@ type Options struct {
 
 // Verdict is the outcome for all notebooks.
 type Verdict struct {
+	About     about
 	Notebooks []Result
 	Elapsed   time.Duration
 }
@@ -54,13 +55,27 @@ func (v Verdict) Same() bool {
 	return true
 }
 
+// Settled says whether nothing is left to do: every notebook gave what is committed or has
+// been written anew, and every figure of its text is what its check gives.
+func (v Verdict) Settled() bool {
+	for _, n := range v.Notebooks {
+		if !n.Same() && !(n.Updated && len(n.Text) == 0) {
+			return false
+		}
+	}
+	return true
+}
+
 // Result is the outcome for one notebook.
 type Result struct {
 	Path    string // as it was given, or relative to the repository
 	Cells   []CellResult
-	Prose   []Difference // numbers in the text that no cell asserts
+	Text    []Difference // what differs of the text, and in which cells there are
+	Figures []bound      // each figure of the text and what gives it
+	Bound   []string     // the figures that an update has bound to a check, in words
 	Old     string       // the fingerprint of the data set behind the committed outputs; "" if it names none
 	New     string       // and of the one that the server has
+	Data    string       // whether that is synthetic, in words; "" if no cell shows it
 	Updated bool         // the file has been rewritten
 	Kept    string       // why it was not, where Options.Update asked for it
 	Elapsed time.Duration
@@ -70,7 +85,7 @@ type Result struct {
 func (r Result) Same() bool { return r.differences() == 0 }
 
 func (r Result) differences() int {
-	n := len(r.Prose)
+	n := len(r.Text)
 	for _, c := range r.Cells {
 		n += len(c.Differences)
 	}
@@ -112,27 +127,17 @@ func Verify(ctx context.Context, o Options) (v Verdict, err error) {
 			progress(notebook, cell, cells)
 		}
 	}
-	paths, err := o.paths()
+	// Every notebook is read before any is run: a mistyped name should not cost minutes.
+	paths, notebooks, err := o.read()
 	if err != nil {
 		return v, err
-	}
-	// Every notebook is read before any is run: a mistyped name should not cost minutes.
-	notebooks := make([]*Notebook, len(paths))
-	for i, path := range paths {
-		if notebooks[i], err = ReadFile(path); err != nil {
-			return v, err
-		}
-	}
-	if o.Report != "" {
-		if err := reportable(o.Report); err != nil {
-			return v, err
-		}
 	}
 	fmt.Fprintln(o.Out, "Building the Go kernel")
 	tools, err := buildKernel(ctx, o.Repo, kernelDir())
 	if err != nil {
 		return v, err
 	}
+	v.About = newAbout(ctx, o.Repo, tools)
 	v.Notebooks = make([]Result, len(paths))
 	errs := make([]error, len(paths))
 	done := make([]chan struct{}, len(paths))
@@ -230,6 +235,10 @@ func (o Options) verify(ctx context.Context, tools toolchain, path string, n *No
 	r.Path = o.name(path)
 	defer func() { r.Elapsed = time.Since(start) }()
 	code := n.code()
+	counters, err := n.counters(code)
+	if err != nil {
+		return r, fault.Invalidf("%s: %w", r.Path, err)
+	}
 	tolerances := make([]Tolerance, len(code))
 	for i, cell := range code {
 		if tolerances[i], err = n.tolerance(cell); err != nil {
@@ -275,23 +284,30 @@ func (o Options) verify(ctx context.Context, tools toolchain, path string, n *No
 		case err != nil:
 			return r, fmt.Errorf("%s, cell %d: %w", r.Path, i+1, err)
 		default:
-			result.compare(cell, e, k)
+			result.compare(cell, e, counters[i], k.withoutPaths)
 		}
 		if r.Old == "" {
 			r.Old = fingerprint(cell.Outputs)
 		}
 		if r.New == "" {
 			r.New = fingerprint(e.outputs)
+			r.Data = synthetic(e.outputs)
 		}
 		r.Cells = append(r.Cells, result)
 	}
-	if r.ran() {
-		r.Prose = n.prose(code, fresh)
+	if r.Text, r.Figures, err = n.compareText(code, fresh, r.ran()); err != nil {
+		return r, fault.Invalidf("%s: %w", r.Path, err)
 	}
 	if o.Update {
 		r.Kept = r.unfit(fresh, []string{k.dir, o.Repo})
 		if r.Kept == "" {
 			n.adopt(code, fresh)
+			if r.Bound, err = n.bind(code, fresh); err == nil {
+				r.Text, r.Figures, err = n.compareText(code, fresh, true)
+			}
+			if err != nil {
+				return r, fault.Invalidf("%s: %w", r.Path, err)
+			}
 			if err := n.WriteFile(path); err != nil {
 				return r, err
 			}
@@ -301,15 +317,27 @@ func (o Options) verify(ctx context.Context, tools toolchain, path string, n *No
 	return r, nil
 }
 
-// compare fills in what is different between the cell as committed and as executed.
-func (r *CellResult) compare(cell *Cell, e execution, k *kernel) {
+// compareText compares what a rerun does not make: the text, the code, and which cells there
+// are.
+func (n *Notebook) compareText(code []*Cell, fresh [][]object, ran bool) ([]Difference, []bound, error) {
+	cells, err := n.compareRecord()
+	if err != nil {
+		return nil, nil, err
+	}
+	prose, table, err := n.prose(code, fresh, ran)
+	return append(cells, prose...), table, err
+}
+
+// compare fills in what is different between the cell as committed and as executed. counter
+// is its execution counter when the notebook was written, 0 if that is not known.
+func (r *CellResult) compare(cell *Cell, e execution, counter int, withoutPaths func(string) string) {
 	c := comparer{tolerance: r.Tolerance}
 	c.outputs(cell.Outputs, e.outputs)
 	r.Compared = c.seen.String()
 	if e.failure != "" {
 		// What a failing cell did not get to is no news. What it wrote on standard error is
 		// the message to the reader.
-		message := strings.TrimSpace(k.withoutPaths(stream(e.outputs, "stderr")))
+		message := strings.TrimSpace(withoutPaths(stream(e.outputs, "stderr")))
 		message = strings.TrimSpace(strings.TrimSuffix(message, e.failure))
 		if message == "" {
 			message = e.failure
@@ -331,12 +359,15 @@ func (r *CellResult) compare(cell *Cell, e execution, k *kernel) {
 		r.Differences = append(r.Differences, Difference{Kind: OtherData, Old: old, New: new})
 		c.found = withoutMention(c.found, old)
 	}
-	if cell.Count != r.Number {
+	if counter == 0 {
+		counter = r.Number
+	}
+	if cell.Count != counter {
 		old := "missing"
 		if cell.Count != 0 {
 			old = fmt.Sprint(cell.Count)
 		}
-		r.Differences = append(r.Differences, Difference{Kind: Order, Old: old, New: fmt.Sprint(r.Number)})
+		r.Differences = append(r.Differences, Difference{Kind: Order, Old: old, New: fmt.Sprint(counter)})
 	}
 	r.Differences = append(r.Differences, c.found...)
 }
@@ -418,6 +449,7 @@ func (n *Notebook) adopt(code []*Cell, fresh [][]object) {
 		}
 	}
 	n.tree["nbformat_minor"] = 5 // the first with ids of cells
+	n.setRecord()
 }
 
 // The kernel names its temporary folder after a random number, and colours its errors.

@@ -283,24 +283,57 @@ func TestUpdateWritesWhatTheNextRerunFinds(t *testing.T) {
 }
 
 func TestWrongUseIsSaidBeforeAnythingRuns(t *testing.T) {
-	broken := filepath.Join(t.TempDir(), "broken.ipynb")
-	if err := os.WriteFile(broken, []byte("{\n\"cells\": [\n}"), 0o644); err != nil {
-		t.Fatal(err)
+	file := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
+	const good = "testdata/two-groups.ipynb"
+	broken := file("broken.ipynb", "{\n\"cells\": [\n}")
+	python := edit(t, good, `"language": "go"`, `"language": "python"`, `"name": "kvarter"`, `"name": "python3"`)
 	for want, o := range map[string]Options{
-		"there is no notebook nowhere.ipynb":         {Notebooks: []string{"testdata/two-groups.ipynb", "nowhere.ipynb"}},
-		"broken.ipynb cannot be read":                {Notebooks: []string{broken}},
-		"(line 3)":                                   {Notebooks: []string{broken}},
-		"there is no folder nowhere":                 {Notebooks: []string{"testdata/two-groups.ipynb"}, Report: "nowhere/report.html"},
+		"there is no notebook nowhere.ipynb":          {Notebooks: []string{good, "nowhere.ipynb"}},
+		"broken.ipynb cannot be read":                 {Notebooks: []string{broken}},
+		"(line 3)":                                    {Notebooks: []string{broken}},
+		"testdata is a folder; name a notebook in it": {Notebooks: []string{"testdata"}},
+		"the file is empty":                           {Notebooks: []string{file("empty.ipynb", "\n")}},
+		"it is a JSON array, not an object":           {Notebooks: []string{file("list.ipynb", "[1]")}},
+		"it is JSON without an nbformat":              {Notebooks: []string{file("other.ipynb", `{"a": 1}`)}},
+		"its nbformat is 3; it should be 4":           {Notebooks: []string{file("old.ipynb", `{"nbformat": 3, "cells": []}`)}},
+		"it has no code cell to run":                  {Notebooks: []string{file("blank.ipynb", `{"nbformat": 4, "cells": []}`)}},
+		`it is a notebook in python (kernel "python3"), and verify runs notebooks in Go`: {Notebooks: []string{python}},
+		"is named twice":                             {Notebooks: []string{good, "./" + good}},
+		"there is no folder nowhere":                 {Notebooks: []string{good}, Report: "nowhere/report.html"},
+		"that is a folder; name a file in it":        {Notebooks: []string{good}, Report: "testdata"},
+		"would be written over the notebook":         {Notebooks: []string{good}, Report: good},
+		"names a notebook; call it e.g. report.html": {Notebooks: []string{good}, Report: filepath.Join(t.TempDir(), "report.ipynb")},
 		"there is no notebook in " + os.TempDir():    {Repo: os.TempDir()},
-		"kvarter.tolerance is -1; it should be zero": {Notebooks: []string{edit(t, "testdata/two-groups.ipynb", `"language_info": {`, `"kvarter": {"tolerance": -1}, "language_info": {`)}},
+		"kvarter.tolerance is -1; it should be zero": {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"tolerance": -1}, "language_info": {`)}},
+		"kvarter.cells in its metadata is not a":     {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"cells": 1}, "language_info": {`)}},
 	} {
 		if o.Repo == "" {
 			o.Repo = "../.."
 		}
-		if _, err := Verify(context.Background(), o); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error = %v, want one with %q", err, want)
+		if err := o.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Check: error = %v, want one with %q", err, want)
 		}
+		if _, err := Verify(context.Background(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Verify: error = %v, want one with %q", err, want)
+		}
+	}
+}
+
+// The caller's locale, time zone and flags of Go do not reach the cells.
+func TestTheCallersEnvironmentChangesNoOutput(t *testing.T) {
+	for name, value := range map[string]string{"LC_ALL": "da_DK.UTF-8", "LANGUAGE": "da", "TZ": "Asia/Tokyo", "GOFLAGS": "-mod=nonsense", "GOOS": "plan9", "SECRET": "x"} {
+		t.Setenv(name, value)
+	}
+	const code = "%noautoget\n!*bash -c 'echo $LC_ALL $LANGUAGE $SECRET'\n%%\nfmt.Println(time.Unix(0, 0), os.Getenv(\"LC_ALL\"), os.Getenv(\"SECRET\") == \"\")"
+	path := write(t, cell{code: code, printed: "C\n1970-01-01 00:00:00 +0000 UTC C true\n"})
+	if v, out := verify(t, Options{Notebooks: []string{path}}); !v.Same() {
+		t.Error(out)
 	}
 }
 
