@@ -117,6 +117,18 @@ func database(ctx context.Context, o Options) (*sql.DB, error) {
 	return db, nil
 }
 
+// EngineVersion is the version of DuckDB.
+func EngineVersion(ctx context.Context) (_ string, err error) {
+	db, err := database(ctx, Options{})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var version string
+	err = db.QueryRowContext(ctx, "SELECT version()").Scan(&version)
+	return version, err
+}
+
 // lock leaves DuckDB with the folder as the one place it reads.
 func lock(ctx context.Context, db *sql.DB, folder string) error {
 	for _, text := range []string{
