@@ -4,7 +4,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -37,7 +36,7 @@ type command struct {
 type action func(ctx context.Context, operands []string, out io.Writer) (code int, err error)
 
 // commands are all of them, in the order in which help shows them.
-var commands = []command{serve, generate, importing, check, verify, jupyter, schema, version}
+var commands = []command{serve, generate, importing, check, snapshots, verify, jupyter, schema, version}
 
 // Run carries out the command that the arguments name, serve if they name none, and returns the
 // exit code: 0 done; 1 the answer is no; 2 wrong use, or it could not be tried. Trouble is told to
@@ -78,8 +77,11 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return trouble
 	}
 	code, err := act(ctx, operands, out)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintf(errs, "%s: %v\n", name, err)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintf(errs, "%s: interrupted before it was done; no data set was changed\n", name)
+	case err != nil:
+		fmt.Fprintf(errs, "%s: %s\n", name, fault.Message(err))
 	}
 	return code
 }

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"strconv"
 
@@ -43,11 +42,12 @@ var generate = command{
 			if err != nil {
 				return trouble, err
 			}
+			before, _, _ := snapshot.Current(*dir)
 			info, err := draw(ctx, *dir, c, o, out)
 			if err != nil {
 				return trouble, err
 			}
-			fmt.Fprintf(out, "The data set in use is now %q, fingerprint %.12s.\n", info.Title, info.Fingerprint)
+			tell(out, info, *dir, before)
 			return done, nil
 		}
 	},

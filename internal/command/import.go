@@ -25,6 +25,7 @@ var importing = command{
 			if err != nil {
 				return trouble, err
 			}
+			before, _, _ := snapshot.Current(*dir)
 			info, findings, err := snapshot.Import(ctx, operands[0], *dir, c, out)
 			if err == nil || len(findings) > 0 {
 				if reported := snapshot.Report(out, *dir, findings); reported != nil {
@@ -37,8 +38,8 @@ var importing = command{
 			if err != nil {
 				return trouble, err
 			}
-			fmt.Fprintf(out, "The data set in use is now %q, fingerprint %.12s. Serve it with go run . --data %s\n",
-				info.Title, info.Fingerprint, *dir)
+			tell(out, info, *dir, before)
+			fmt.Fprintf(out, "Serve it with go run . --data %s\n", *dir)
 			return done, nil
 		}
 	},

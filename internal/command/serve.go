@@ -13,10 +13,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/snapshot"
 	"github.com/kvarter/kvarter/internal/web"
 )
 
@@ -53,13 +53,6 @@ var serve = command{
 	},
 }
 
-// front is a handler that can be exchanged while it is used.
-type front struct{ now atomic.Pointer[http.Handler] }
-
-func (f *front) set(h http.Handler) { f.now.Store(&h) }
-
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*f.now.Load()).ServeHTTP(w, r) }
-
 // hosts are the names that the server answers to: on a loopback address those of this machine and
 // what is allowed, so that no other site's page can ask under a name of its own. A server bound to
 // other addresses has names that it cannot know, and answers to any unless some are allowed.
@@ -94,23 +87,37 @@ func serving(ctx context.Context, dir, addr string, allowed []string, c web.Conf
 	stopped := make(chan error, 1)
 	begin := sync.OnceFunc(func() { go func() { stopped <- serveOn(life, listener, &f) }() })
 	d, err := open(ctx, dir, "", c.Limits, out, func(doing string) {
-		f.set(web.Starting(c, doing))
+		f.set(web.Starting(c, doing), func() {})
 		begin()
 		fmt.Fprintf(out, "%s/ shows when it is there.\n", base)
 	})
 	if err != nil {
 		return trouble, err
 	}
-	defer func() { err = errors.Join(err, d.store.Close()) }()
-	f.set(d.handler(c))
+	following := &follower{dir: dir, front: &f, config: c}
+	following.serve(d)
 	begin()
-	notice := ""
-	if d.info.Synthetic {
-		notice = "\n  This data set is synthetic: no real person is in it."
+	fmt.Fprintf(out, "Kvarter serves %s\n\n  Look at it      %s/\n  GraphQL         %s/graphql\n  Notebooks       go run . jupyter\n  Stop            Ctrl-C\n\n",
+		about(d.info), base, base)
+	followed := make(chan struct{})
+	go func() { defer close(followed); following.follow(life) }()
+	err = <-stopped
+	end()
+	<-followed
+	return done, errors.Join(err, following.now.close())
+}
+
+// about says what a data set is.
+func about(info snapshot.Info) string {
+	text := fmt.Sprintf("%q", info.Title)
+	if n := len(info.Years); n > 0 {
+		text += fmt.Sprintf(", years %d-%d", info.Years[0], info.Years[n-1])
 	}
-	fmt.Fprintf(out, "Kvarter serves %q, years %d-%d, fingerprint %.12s.%s\n\n  Look at it      %s/\n  GraphQL         %s/graphql\n  Notebooks       go run . jupyter\n  Stop            Ctrl-C\n\n",
-		d.info.Title, d.info.Years[0], d.info.Years[len(d.info.Years)-1], d.info.Fingerprint, notice, base, base)
-	return done, <-stopped
+	text += fmt.Sprintf(", fingerprint %.12s.", info.Fingerprint)
+	if info.Synthetic {
+		text += "\n  This data set is synthetic: no real person is in it."
+	}
+	return text
 }
 
 // serveOn serves until ctx ends, then lets requests under way finish.

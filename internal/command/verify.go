@@ -72,7 +72,7 @@ func aside(ctx context.Context, dir string, world synth.Kind, out io.Writer) (ur
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", nil, errors.Join(err, d.store.Close())
+		return "", nil, errors.Join(err, d.close())
 	}
 	serving, end := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
@@ -81,7 +81,7 @@ func aside(ctx context.Context, dir string, world synth.Kind, out io.Writer) (ur
 	}()
 	stop = func() error {
 		end()
-		return errors.Join(<-stopped, d.store.Close())
+		return errors.Join(<-stopped, d.close())
 	}
 	return "http://" + listener.Addr().String() + "/graphql", stop, nil
 }

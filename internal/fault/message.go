@@ -61,11 +61,15 @@ func reason(err error) string {
 }
 
 // EngineMessage drops what DuckDB adds to a message for its own shell: the kind of error, the line
-// of our SQL, and the candidates that its search went through.
+// of our SQL, and the functions that its search went through. Columns like the one that is not
+// there are named.
 func EngineMessage(message string) string {
 	message = strings.TrimPrefix(message, "Attempting to fetch from an unsuccessful query result\nError: ")
-	for _, cut := range []string{"\n\nLINE ", "\nLINE ", "\n\nPossible ", "\n\nCandidate ", "\nCandidate ", ". You might need to add explicit type casts.\n", "\n\nStack Trace"} {
+	for _, cut := range []string{"\n\nLINE ", "\nLINE ", "\n\nPossible ", "\n\nStack Trace", ". You might need to add explicit type casts.\n", "\n\tCandidate ", "\nCandidate functions", "\nCandidate Entries"} {
 		message, _, _ = strings.Cut(message, cut)
+	}
+	if what, columns, ok := strings.Cut(message, "\nCandidate bindings: "); ok {
+		message = strings.TrimRight(what, "!. \n") + "; did you mean " + strings.TrimPrefix(columns, ": ") + "?"
 	}
 	if kind, rest, ok := strings.Cut(message, " Error: "); ok && len(kind) < 20 && !strings.ContainsAny(kind, ":/") {
 		message = rest

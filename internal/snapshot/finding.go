@@ -139,7 +139,7 @@ func writeFindings(file string, findings []Finding) error {
 	if err := w.WriteAll(rows); err != nil {
 		return err
 	}
-	return writeAtomically(file, b.String())
+	return writeAtomically(file, b.String(), 0o600) // it holds values
 }
 
 // storedFindings is the file of a snapshot that keeps what the import found: the user's files
@@ -151,7 +151,7 @@ func storeFindings(folder string, findings []Finding) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, storedFindings), append(text, '\n'), 0o644)
+	return os.WriteFile(filepath.Join(folder, storedFindings), append(text, '\n'), 0o600)
 }
 
 // loadFindings returns what the import found; none where the snapshot was not imported.

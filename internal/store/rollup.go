@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"math/big"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,10 +38,8 @@ type keys struct {
 func (s *Store) openRollups(ctx context.Context, folder string) error {
 	for _, recorded := range s.recordedRollups() {
 		r := &rollup{Rollup: recorded, file: filepath.Join(folder, cellsFolder, recorded.Name+".parquet"), keys: map[*contract.Dimension]keys{}, columns: map[string][]int64{}}
-		if _, err := os.Stat(r.file); errors.Is(err, os.ErrNotExist) {
-			return fault.NotFoundf("%s is missing; make the snapshot again", r.file)
-		} else if err != nil {
-			return err
+		if !s.sees(r.file) {
+			return fault.Invalidf("%s is missing; make the snapshot again", r.file)
 		}
 		if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM read_parquet("+quoteText(r.file)+")").Scan(&r.rows); err != nil {
 			return err
