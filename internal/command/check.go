@@ -13,7 +13,7 @@ var check = command{
 	does: "check the data set in use, row by row",
 	declare: func(flags *flag.FlagSet) action {
 		dir := dataFlag(flags)
-		return func(ctx context.Context, _ []string, out io.Writer) (int, error) {
+		return func(ctx context.Context, _ []string, out, _ io.Writer) (int, error) {
 			c, err := parseContract()
 			if err != nil {
 				return trouble, err

@@ -31,9 +31,9 @@ type command struct {
 	declare func(*flag.FlagSet) action
 }
 
-// action carries a command out with its operands, prints its result to out, and returns the exit
-// code. What is wrong with the arguments it says before any work.
-type action func(ctx context.Context, operands []string, out io.Writer) (code int, err error)
+// action carries a command out with its operands, prints its result to out, logs to log, and returns
+// the exit code. What is wrong with the arguments it says before any work.
+type action func(ctx context.Context, operands []string, out, log io.Writer) (code int, err error)
 
 // commands are all of them, in the order in which help shows them.
 var commands = []command{serve, generate, importing, check, snapshots, verify, jupyter, schema, version}
@@ -76,7 +76,7 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "%s: %q was not expected; `go run . help %s` says what is\n", name, operands[0], name)
 		return trouble
 	}
-	code, err := act(ctx, operands, out)
+	code, err := act(ctx, operands, out, errs)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		fmt.Fprintf(errs, "%s: interrupted before it was done; no data set was changed\n", name)

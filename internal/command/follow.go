@@ -72,7 +72,8 @@ const everyLook = time.Second
 func (f *follower) follow(ctx context.Context) {
 	look := time.NewTicker(everyLook)
 	defer look.Stop()
-	refused, told := "", "" // the folder that could not be opened; the last that the log was told
+	var refused time.Time // when the switch was made to what cannot be opened
+	told := ""            // the last that the log was told
 	for {
 		select {
 		case <-ctx.Done():
@@ -81,15 +82,16 @@ func (f *follower) follow(ctx context.Context) {
 		}
 		folder, info, err := snapshot.Current(f.dir)
 		if err == nil && folder == f.now.folder {
-			refused, told = "", ""
-			continue
-		}
-		if err == nil && folder == refused {
+			told = ""
 			continue
 		}
 		if err == nil {
+			switched, _ := snapshot.Switched(f.dir)
+			if switched.Equal(refused) {
+				continue
+			}
 			if err = f.turnTo(ctx, folder, info); err != nil {
-				refused = folder
+				refused = switched
 			}
 		}
 		if err != nil && ctx.Err() == nil && told != err.Error() {

@@ -37,7 +37,7 @@ var generate = command{
 			o.World = synth.Kind(text)
 			return synth.Known(o.World)
 		})
-		return func(ctx context.Context, _ []string, out io.Writer) (int, error) {
+		return func(ctx context.Context, _ []string, out, _ io.Writer) (int, error) {
 			c, err := parseContract()
 			if err != nil {
 				return trouble, err

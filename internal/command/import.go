@@ -17,7 +17,7 @@ var importing = command{
 	does:     "read your own data, check every row, and switch to it",
 	declare: func(flags *flag.FlagSet) action {
 		dir := dataFlag(flags)
-		return func(ctx context.Context, operands []string, out io.Writer) (int, error) {
+		return func(ctx context.Context, operands []string, out, _ io.Writer) (int, error) {
 			if len(operands) != 1 {
 				return trouble, fault.Invalidf("one recipe was expected, e.g. go run . import data/example/recipe.yaml --data mine")
 			}

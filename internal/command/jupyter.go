@@ -13,7 +13,7 @@ var jupyter = command{
 	name: "jupyter",
 	does: "install the Go kernel for this project, and say how to open the notebooks",
 	declare: func(*flag.FlagSet) action {
-		return func(ctx context.Context, _ []string, out io.Writer) (int, error) {
+		return func(ctx context.Context, _ []string, out, _ io.Writer) (int, error) {
 			told, err := rerun.InstallKernel(ctx, ".")
 			if err != nil {
 				return trouble, err

@@ -14,7 +14,7 @@ var schema = command{
 	name: "schema",
 	does: "print the GraphQL schema",
 	declare: func(*flag.FlagSet) action {
-		return func(_ context.Context, _ []string, out io.Writer) (int, error) {
+		return func(_ context.Context, _ []string, out, _ io.Writer) (int, error) {
 			fmt.Fprint(out, web.SDL(graph.NewExecutableSchema(graph.Config{}).Schema()))
 			return done, nil
 		}

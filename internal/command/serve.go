@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -35,19 +34,19 @@ var serve = command{
 			}
 			return names.Set(name)
 		})
-		var handler slog.Handler = slog.NewTextHandler(os.Stderr, nil)
+		logger := func(log io.Writer) slog.Handler { return slog.NewTextHandler(log, nil) }
 		flags.Func("log", "log to standard error as `text|json`; text if not given", func(format string) error {
 			switch format {
 			case "text":
 			case "json":
-				handler = slog.NewJSONHandler(os.Stderr, nil)
+				logger = func(log io.Writer) slog.Handler { return slog.NewJSONHandler(log, nil) }
 			default:
 				return fault.Invalidf("text and json are known")
 			}
 			return nil
 		})
-		return func(ctx context.Context, _ []string, out io.Writer) (int, error) {
-			c := web.Config{Limits: web.DefaultLimits(), AllowedOrigins: origins, Log: slog.New(handler)}
+		return func(ctx context.Context, _ []string, out, log io.Writer) (int, error) {
+			c := web.Config{Limits: web.DefaultLimits(), AllowedOrigins: origins, Log: slog.New(logger(log))}
 			return serving(ctx, *dir, *addr, names, c, out)
 		}
 	},

@@ -19,7 +19,7 @@ var snapshots = command{
 	does:     "list the data sets of DIR; take one into use, which undoes an import; or delete one",
 	declare: func(flags *flag.FlagSet) action {
 		dir := dataFlag(flags)
-		return func(ctx context.Context, operands []string, out io.Writer) (int, error) {
+		return func(ctx context.Context, operands []string, out, _ io.Writer) (int, error) {
 			switch {
 			case len(operands) == 0, len(operands) == 1 && operands[0] == "list":
 				return listSnapshots(*dir, out)

@@ -22,7 +22,7 @@ var verify = command{
 		dir := dataFlag(flags)
 		report := flags.String("report", "", "write the comparison to `FILE.html`")
 		update := flags.Bool("update", false, "write what came out into the notebooks")
-		return func(ctx context.Context, paths []string, out io.Writer) (int, error) {
+		return func(ctx context.Context, paths []string, out, _ io.Writer) (int, error) {
 			return rerunning(ctx, *dir, rerun.Options{Repo: ".", Notebooks: paths, Report: *report, Update: *update, Out: out})
 		}
 	},

@@ -17,7 +17,7 @@ var version = command{
 	name: "version",
 	does: "print the commit and the versions of Go and DuckDB",
 	declare: func(*flag.FlagSet) action {
-		return func(ctx context.Context, _ []string, out io.Writer) (int, error) {
+		return func(ctx context.Context, _ []string, out, _ io.Writer) (int, error) {
 			engine, err := store.EngineVersion(ctx)
 			if err != nil {
 				return trouble, err

@@ -167,7 +167,7 @@ func (s *stored) open(t Table) error {
 		return nil
 	}
 	s.broken[t.Name] = true
-	relation := "read_parquet(" + quoteText(filepath.Join(s.folder, file)) + ", file_row_number = true)"
+	relation := "read_parquet(" + quoteText(filepath.Join(s.folder, file)) + ", file_row_number = true, hive_partitioning = false)"
 	types := map[string]string{}
 	rows, err := s.conn.QueryContext(s.ctx, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM "+relation+")")
 	if err == nil {
@@ -268,9 +268,9 @@ func (s *stored) cells(again string) error {
 		}
 		var lost, added int64
 		err := s.conn.QueryRowContext(s.ctx, fmt.Sprintf(`
-			SELECT (SELECT count(*) FROM (FROM read_parquet(%[1]s) EXCEPT ALL FROM read_parquet(%[2]s))),
-			       (SELECT count(*) FROM (FROM read_parquet(%[2]s) EXCEPT ALL FROM read_parquet(%[1]s)))`,
-			quoteText(file), quoteText(filepath.Join(s.folder, name)))).Scan(&lost, &added)
+			SELECT (SELECT count(*) FROM (FROM %[1]s EXCEPT ALL FROM %[2]s)),
+			       (SELECT count(*) FROM (FROM %[2]s EXCEPT ALL FROM %[1]s))`,
+			store.Parquet(file), store.Parquet(filepath.Join(s.folder, name)))).Scan(&lost, &added)
 		switch {
 		case s.ctx.Err() != nil:
 			return s.ctx.Err()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kvarter/kvarter/internal/fault"
 )
@@ -41,6 +42,11 @@ func purposeOf(meta Meta) string {
 func begin(dir, purpose string) (unlock func(), err error) {
 	if err := isFolder(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if whole, err := filepath.Abs(dir); err != nil {
+		return nil, err
+	} else if strings.Contains(whole, "?") {
+		return nil, fault.Invalidf("%s has a ? in it, which DuckDB does not take in the name of a folder; choose another", whole)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fault.Invalidf("cannot make the data folder: %w", err)
@@ -75,6 +81,15 @@ func Current(dir string) (folder string, _ Info, err error) {
 		return "", Info{}, fault.Invalidf("the data set in use, %s, cannot be opened: %w; %s", name, err, instead(dir, name))
 	}
 	return folder, info, nil
+}
+
+// Switched returns when the data folder was last switched to a snapshot.
+func Switched(dir string) (time.Time, error) {
+	at, err := os.Stat(filepath.Join(dir, currentFile))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return at.ModTime(), nil
 }
 
 // currentName returns the name of the current snapshot, whose folder is there.
@@ -228,7 +243,7 @@ type Kept struct {
 func List(dir string) (out []Kept, err error) {
 	defer fault.Wrap(&err, "snapshot.List(%s)", dir)
 	current, err := currentName(dir)
-	if kind := fault.KindOf(err); err != nil && kind != fault.Invalid {
+	if err != nil && (fault.KindOf(err) != fault.Invalid || isFolder(dir) != nil) {
 		return nil, err
 	}
 	all, err := names(dir)
@@ -332,6 +347,9 @@ func removeUnlessHeld(folder string) (removed bool, err error) {
 // while a process builds, and where it may not write.
 func Sweep(dir string) (err error) {
 	defer fault.Wrap(&err, "snapshot.Sweep(%s)", dir)
+	if isFolder(dir) != nil {
+		return nil // Current says so
+	}
 	unlock, err := lock(filepath.Join(dir, lockFile), "")
 	switch {
 	case fault.KindOf(err) == fault.Unavailable, errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, errReadOnly):

@@ -190,6 +190,12 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
+// Parquet writes the relation of a Parquet file's rows. DuckDB would make a column of each folder on
+// the way that is named like year=2016.
+func Parquet(file string) string {
+	return "read_parquet(" + quoteText(file) + ", hive_partitioning = false)"
+}
+
 // tables returns the tables that the data set has, in the contract's order.
 func (s *Store) tables() []string {
 	var out []string
@@ -208,7 +214,7 @@ func (s *Store) openFacts(ctx context.Context, folder string) error {
 		if !s.sees(file) {
 			continue
 		}
-		if _, err := s.db.ExecContext(ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT * FROM read_parquet(%s)", quoteName(t.Name), quoteText(file))); err != nil {
+		if _, err := s.db.ExecContext(ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT * FROM %s", quoteName(t.Name), Parquet(file))); err != nil {
 			return err
 		}
 		columns := map[string]bool{}
