@@ -80,7 +80,7 @@ func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, 
 	if err != nil {
 		return nil, err
 	}
-	tell(out, made, dir, "")
+	tell(out, made, dir, "", "")
 	if folder, info, err = snapshot.Current(dir); err != nil {
 		return nil, err
 	}
@@ -103,9 +103,9 @@ func usable(info snapshot.Info, c *contract.Contract) error {
 }
 
 // tell says which data set of the data folder dir is in use now, and what becomes of a server that
-// answers from the one in the folder before.
-func tell(out io.Writer, info snapshot.Info, dir, before string) {
-	fmt.Fprintf(out, "The data set in use is now %q, fingerprint %.12s.\n", info.Title, info.Fingerprint)
+// answers from the one in the folder before; hint ends the sentence.
+func tell(out io.Writer, info snapshot.Info, dir, before, hint string) {
+	fmt.Fprintf(out, "The data set in use is now %q, fingerprint %.12s.%s\n", info.Title, info.Fingerprint, hint)
 	folder, _, _ := snapshot.Current(dir)
 	for _, served := range []string{before, folder} { // it may have switched already
 		if held, err := snapshot.Held(served); served != "" && err == nil && held {

@@ -47,7 +47,7 @@ var generate = command{
 			if err != nil {
 				return trouble, err
 			}
-			tell(out, info, *dir, before)
+			tell(out, info, *dir, before, "")
 			return done, nil
 		}
 	},

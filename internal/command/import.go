@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 
 	"github.com/kvarter/kvarter/internal/fault"
@@ -38,8 +37,7 @@ var importing = command{
 			if err != nil {
 				return trouble, err
 			}
-			tell(out, info, *dir, before)
-			fmt.Fprintf(out, "Serve it with go run . --data %s\n", *dir)
+			tell(out, info, *dir, before, " Serve it with go run . --data "+*dir)
 			return done, nil
 		}
 	},

@@ -100,6 +100,6 @@ func useSnapshot(ctx context.Context, dir, name string, out io.Writer) (int, err
 	if err != nil {
 		return trouble, err
 	}
-	tell(out, info, dir, before)
+	tell(out, info, dir, before, "")
 	return done, nil
 }

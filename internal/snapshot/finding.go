@@ -114,8 +114,10 @@ func Report(w io.Writer, dir string, findings []Finding) (err error) {
 		if err := writeFindings(list, findings); err != nil {
 			return err
 		}
-	} else if err := os.Remove(list); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err // an old list would be taken for this one
+	} else if _, err := os.Lstat(list); err == nil {
+		if err := os.Remove(list); err != nil {
+			return err // an old list would be taken for this one
+		}
 	}
 	e, o := Count(findings)
 	_, err = fmt.Fprintf(w, "%s, %s\n", plural(e, "error"), plural(o, "warning"))

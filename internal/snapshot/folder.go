@@ -49,7 +49,7 @@ func begin(dir, purpose string) (unlock func(), err error) {
 		return nil, fault.Invalidf("%s has a ? in it, which DuckDB does not take in the name of a folder; choose another", whole)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fault.Invalidf("cannot make the data folder: %w", err)
+		return nil, err
 	}
 	return lock(filepath.Join(dir, lockFile), purpose)
 }
