@@ -248,18 +248,22 @@ func sentence(t testing.TB, errs, want string) {
 
 func TestHelpAndVersion(t *testing.T) {
 	out := mustRun(t, "help")
-	for _, name := range []string{"serve", "generate", "import", "check", "snapshots", "verify", "jupyter", "schema", "version"} {
+	for _, name := range []string{"serve", "generate", "import", "check", "snapshots", "verify", "jupyter",
+		"schema", "version"} {
 		if !strings.Contains(out, "\n  go run . "+name) && !strings.Contains(out, "\n  go run . ["+name+"]") {
 			t.Errorf("help lists no %s: %s", name, out)
 		}
-		if one := mustRun(t, "help", name); one != mustRun(t, name, "--help") || !strings.HasPrefix(one, "go run . ") {
+		if one := mustRun(t, "help", name); one != mustRun(t, name, "--help") || !strings.HasPrefix(one,
+			"go run . ") {
 			t.Errorf("help %s: %s", name, one)
 		}
 	}
-	if out := mustRun(t, "help", "serve"); !strings.Contains(out, "--addr HOST:PORT\n") || !strings.Contains(out, "127.0.0.1:8080 if not given") {
+	if out := mustRun(t, "help", "serve"); !strings.Contains(out, "--addr HOST:PORT\n") || !strings.Contains(out,
+		"127.0.0.1:8080 if not given") {
 		t.Errorf("help serve: %s", out)
 	}
-	if out := mustRun(t, "version"); !regexp.MustCompile(`^kvarter .+\nGo +go1\..+\nDuckDB +v1\..+\n$`).MatchString(out) {
+	if out := mustRun(t,
+		"version"); !regexp.MustCompile(`^kvarter .+\nGo +go1\..+\nDuckDB +v1\..+\n$`).MatchString(out) {
 		t.Errorf("version: %q", out)
 	}
 }

@@ -49,7 +49,8 @@ func (d *opened) close() error {
 // open opens the data set in use in the data folder dir. If the folder holds nothing of ours it
 // first makes the default one, or that of the world if one is given; the data set then has to be
 // of it. making is called before a data set is made, with what is being done.
-func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, out io.Writer, making func(doing string)) (*opened, error) {
+func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, out io.Writer,
+	making func(doing string)) (*opened, error) {
 	c, err := parseContract()
 	if err != nil {
 		return nil, err
@@ -72,8 +73,10 @@ func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, 
 	case info.Generator == nil:
 		return nil, usable(info, c)
 	default:
-		fmt.Fprintln(out, "The data contract has changed, or the data set is of an earlier version: making the synthetic data set again.")
-		o = synth.Options{Seed: info.Generator.Seed, Scale: info.Generator.Scale, World: synth.Kind(info.Generator.World)}
+		fmt.Fprintln(out,
+			"The data contract has changed, or the data set is of an earlier version: making the synthetic data set again.")
+		o = synth.Options{Seed: info.Generator.Seed, Scale: info.Generator.Scale,
+			World: synth.Kind(info.Generator.World)}
 	}
 	making("The synthetic data set is being made, which takes some twenty seconds")
 	made, err := draw(ctx, dir, c, o, out)
@@ -97,7 +100,8 @@ func usable(info snapshot.Info, c *contract.Contract) error {
 	case info.ContractHash != c.Hash:
 		return fault.Invalidf("the data set %s was made under another data contract; %s", info.Name, again)
 	case info.Files == nil:
-		return fault.Invalidf("the data set %s is of an earlier version, which kept no hashes of its files; %s", info.Name, again)
+		return fault.Invalidf("the data set %s is of an earlier version, which kept no hashes of its files; %s",
+			info.Name, again)
 	}
 	return nil
 }
@@ -109,14 +113,16 @@ func tell(out io.Writer, info snapshot.Info, dir, before, hint string) {
 	folder, _, _ := snapshot.Current(dir)
 	for _, served := range []string{before, folder} { // it may have switched already
 		if held, err := snapshot.Held(served); served != "" && err == nil && held {
-			fmt.Fprintln(out, "The server that is running switches to it by itself, within seconds and without losing a request.")
+			fmt.Fprintln(out,
+				"The server that is running switches to it by itself, within seconds and without losing a request.")
 			return
 		}
 	}
 }
 
 // openFolder opens the snapshot in a folder, and keeps it from being removed until it is closed.
-func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contract.Contract, limits web.Limits) (_ *opened, err error) {
+func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contract.Contract,
+	limits web.Limits) (_ *opened, err error) {
 	if err := usable(info, c); err != nil {
 		return nil, err
 	}
@@ -148,21 +154,25 @@ func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contr
 	if err != nil {
 		return nil, err
 	}
-	stated, err := findings.Parse("data/findings.yaml", data.Findings, graph.NewExecutableSchema(graph.Config{}).Schema())
+	stated, err := findings.Parse("data/findings.yaml", data.Findings,
+		graph.NewExecutableSchema(graph.Config{}).Schema())
 	if err != nil {
 		return nil, err
 	}
-	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: d.store, Dataset: dataset(info, limits)}
+	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: d.store, Dataset: dataset(info,
+		limits)}
 	d.schema = resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))
 	return d, nil
 }
 
 // dataset is what the API tells of the data set in use.
 func dataset(info snapshot.Info, limits web.Limits) model.Dataset {
-	out := model.Dataset{Name: info.Name, Title: info.Title, Synthetic: info.Synthetic, Fingerprint: info.Fingerprint, Years: info.Years,
+	out := model.Dataset{Name: info.Name, Title: info.Title, Synthetic: info.Synthetic,
+		Fingerprint: info.Fingerprint, Years: info.Years,
 		Citation: info.Citation, Licence: info.Licence, Rows: []*model.TableRows{}, Sources: []*model.Source{},
 		Disclosure: &model.DisclosurePolicy{Method: model.DisclosureMethodNone},
-		Limits:     &model.Limits{Complexity: limits.Complexity, Depth: limits.Depth, Cells: limits.Cells, TimeoutMs: limits.TimeoutMS, Tokens: limits.Tokens, Bytes: limits.Bytes}}
+		Limits: &model.Limits{Complexity: limits.Complexity, Depth: limits.Depth, Cells: limits.Cells,
+			TimeoutMs: limits.TimeoutMS, Tokens: limits.Tokens, Bytes: limits.Bytes}}
 	for _, t := range info.Tables {
 		out.Rows = append(out.Rows, &model.TableRows{Table: t.Name, Rows: int(t.Rows)})
 	}
@@ -173,7 +183,8 @@ func dataset(info snapshot.Info, limits web.Limits) model.Dataset {
 		return &text
 	}
 	for _, s := range info.Sources {
-		out.Sources = append(out.Sources, &model.Source{Title: s.Title, Publisher: s.Publisher, URL: optional(s.URL), Accessed: (*model.Date)(optional(s.Accessed)), Licence: optional(s.Licence)})
+		out.Sources = append(out.Sources, &model.Source{Title: s.Title, Publisher: s.Publisher,
+			URL: optional(s.URL), Accessed: (*model.Date)(optional(s.Accessed)), Licence: optional(s.Licence)})
 	}
 	return out
 }
@@ -183,7 +194,8 @@ func examples() ([]web.Example, error) {
 	questions, err := notebooks.Questions()
 	out := web.DefaultExamples()
 	for _, q := range questions {
-		out = append(out, web.Example{Title: q.Title, Document: q.Document, Variables: q.Variables, Group: q.Notebook})
+		out = append(out, web.Example{Title: q.Title, Document: q.Document, Variables: q.Variables,
+			Group: q.Notebook})
 	}
 	return out, err
 }

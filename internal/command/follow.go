@@ -96,7 +96,8 @@ func (f *follower) follow(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil && told != err.Error() {
 			told = err.Error()
-			f.config.Log.Error("the data set in use cannot be opened; the one before is served on", "served", f.now.info.Name, "error", fault.Message(err))
+			f.config.Log.Error("the data set in use cannot be opened; the one before is served on", "served",
+				f.now.info.Name, "error", fault.Message(err))
 		}
 	}
 }
@@ -111,6 +112,7 @@ func (f *follower) turnTo(ctx context.Context, folder string, info snapshot.Info
 		return err
 	}
 	f.serve(d)
-	f.config.Log.Info("switched to the data set now in use", "name", info.Name, "title", info.Title, "fingerprint", info.Fingerprint)
+	f.config.Log.Info("switched to the data set now in use", "name", info.Name, "title", info.Title, "fingerprint",
+		info.Fingerprint)
 	return nil
 }

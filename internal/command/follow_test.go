@@ -91,7 +91,8 @@ func TestTheServerFollowsTheDataSetInUse(t *testing.T) {
 		t.Errorf("the import says %s", out)
 	}
 	until(t, "the imported data set answers", answers(`"residents":300`))
-	if out := mustRun(t, "snapshots", "use", first, "--data", dir); !strings.Contains(out, "switches to it by itself") {
+	if out := mustRun(t, "snapshots", "use", first, "--data", dir); !strings.Contains(out,
+		"switches to it by itself") {
 		t.Errorf("use says %s", out)
 	}
 	until(t, "the first data set answers again", answers(`"residents":200`))
@@ -123,7 +124,8 @@ func TestTheServerFollowsTheDataSetInUse(t *testing.T) {
 	}
 	for _, e := range entries {
 		if e.Name() == first {
-			if _, errs, code := run(t, "snapshots", "remove", first, "--data", dir); code != 2 || !strings.Contains(errs, "is the data set in use") {
+			if _, errs, code := run(t, "snapshots", "remove", first, "--data", dir); code != 2 ||
+				!strings.Contains(errs, "is the data set in use") {
 				t.Errorf("exit %d %s", code, errs)
 			}
 			continue
@@ -134,7 +136,8 @@ func TestTheServerFollowsTheDataSetInUse(t *testing.T) {
 		})
 	}
 	s.stop()
-	if log := s.log.String(); strings.Count(log, "switched to the data set now in use") != 2 || strings.Contains(log, "level=ERROR") {
+	if log := s.log.String(); strings.Count(log, "switched to the data set now in use") != 2 ||
+		strings.Contains(log, "level=ERROR") {
 		t.Errorf("the log has\n%s", log)
 	}
 }
@@ -178,7 +181,8 @@ func TestTheServerKeepsWhatItHas(t *testing.T) {
 	if err := os.WriteFile(broken, spoilt, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, errs, code := run(t, "snapshots", "use", second, "--data", dir); code != 2 || !strings.Contains(errs, "area_year.parquet is not as it was made") {
+	if _, errs, code := run(t, "snapshots", "use", second, "--data", dir); code != 2 || !strings.Contains(errs,
+		"area_year.parquet is not as it was made") {
 		t.Errorf("a damaged data set is taken into use: exit %d %s", code, errs)
 	}
 	for range 2 {
@@ -231,7 +235,8 @@ func TestAFileChangedUnderTheServer(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return errors.Join(os.WriteFile(path+".new", text, 0o600), os.Chtimes(path+".new", info.ModTime(), info.ModTime()), os.Rename(path+".new", path))
+			return errors.Join(os.WriteFile(path+".new", text, 0o600), os.Chtimes(path+".new", info.ModTime(),
+				info.ModTime()), os.Rename(path+".new", path))
 		},
 		"cut":  func(path string) error { return os.Truncate(path, 10) },
 		"gone": os.Remove,
@@ -249,7 +254,8 @@ func TestAFileChangedUnderTheServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			a, err := s.ask("query Again "+facts, "")
-			if err != nil || len(a.Errors) == 0 || a.Errors[0].Extensions.Code != "UNAVAILABLE" || !strings.Contains(a.Errors[0].Message, "child_year.parquet") {
+			if err != nil || len(a.Errors) == 0 || a.Errors[0].Extensions.Code != "UNAVAILABLE" ||
+				!strings.Contains(a.Errors[0].Message, "child_year.parquet") {
 				t.Errorf("%s %v", a.text, err)
 			}
 			response, err := http.Get(s.base + "/readyz")
@@ -257,7 +263,8 @@ func TestAFileChangedUnderTheServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer response.Body.Close()
-			if text, err := io.ReadAll(response.Body); err != nil || response.StatusCode != 503 || !strings.Contains(string(text), "child_year.parquet") {
+			if text, err := io.ReadAll(response.Body); err != nil || response.StatusCode != 503 ||
+				!strings.Contains(string(text), "child_year.parquet") {
 				t.Errorf("/readyz: %d %s %v", response.StatusCode, text, err)
 			}
 		})

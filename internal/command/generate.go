@@ -26,17 +26,20 @@ var generate = command{
 			}
 			return nil
 		})
-		flags.Func("scale", "draw `X` times the published counts, 0.001 to 1; 1 if not given", func(text string) (err error) {
-			if o.Scale, err = strconv.ParseFloat(text, 64); err != nil || !(o.Scale >= synth.LeastScale && o.Scale <= 1) {
-				return fault.Invalidf("a scale from %g to 1 was expected", synth.LeastScale)
-			}
-			return nil
-		})
-		flags.Func("world", "draw the world `no-area-effect|area-effect`: without an effect of the area on day care, or with "+
-			"a planted one; no-area-effect if not given", func(text string) error {
-			o.World = synth.Kind(text)
-			return synth.Known(o.World)
-		})
+		flags.Func("scale", "draw `X` times the published counts, 0.001 to 1; 1 if not given",
+			func(text string) (err error) {
+				if o.Scale, err = strconv.ParseFloat(text, 64); err != nil || !(o.Scale >= synth.LeastScale &&
+					o.Scale <= 1) {
+					return fault.Invalidf("a scale from %g to 1 was expected", synth.LeastScale)
+				}
+				return nil
+			})
+		flags.Func("world",
+			"draw the world `no-area-effect|area-effect`: without an effect of the area on day care, or with "+
+				"a planted one; no-area-effect if not given", func(text string) error {
+				o.World = synth.Kind(text)
+				return synth.Known(o.World)
+			})
 		return func(ctx context.Context, _ []string, out, _ io.Writer) (int, error) {
 			c, err := parseContract()
 			if err != nil {
@@ -57,7 +60,8 @@ var generate = command{
 var defaultWorld = synth.Options{Seed: 1, Scale: 1, World: synth.NoAreaEffect}
 
 // draw makes a synthetic data set in the data folder dir and switches to it.
-func draw(ctx context.Context, dir string, c *contract.Contract, o synth.Options, out io.Writer) (snapshot.Info, error) {
+func draw(ctx context.Context, dir string, c *contract.Contract, o synth.Options, out io.Writer) (snapshot.Info,
+	error) {
 	cells := func(ctx context.Context, folder string) error {
 		return store.BuildCells(ctx, folder, c, store.Options{MemoryLimit: "1GB"})
 	}

@@ -26,14 +26,16 @@ var serve = command{
 		dir := dataFlag(flags)
 		addr := flags.String("addr", "127.0.0.1:8080", "listen on `HOST:PORT`; port 0 is any that is free")
 		var origins list
-		flags.Var(&origins, "allow-origin", "let pages of the origin `URL` read answers, e.g. https://maps.example.org; may be repeated")
+		flags.Var(&origins, "allow-origin",
+			"let pages of the origin `URL` read answers, e.g. https://maps.example.org; may be repeated")
 		var names list
-		flags.Func("allow-host", "answer also to the name `NAME`, e.g. kvarter.example.org; may be repeated", func(name string) error {
-			if name == "" || strings.ContainsAny(name, "/ ") {
-				return fault.Invalidf("a name such as kvarter.example.org was expected, without https:// and path")
-			}
-			return names.Set(name)
-		})
+		flags.Func("allow-host", "answer also to the name `NAME`, e.g. kvarter.example.org; may be repeated",
+			func(name string) error {
+				if name == "" || strings.ContainsAny(name, "/ ") {
+					return fault.Invalidf("a name such as kvarter.example.org was expected, without https:// and path")
+				}
+				return names.Set(name)
+			})
 		logger := func(log io.Writer) slog.Handler { return slog.NewTextHandler(log, nil) }
 		flags.Func("log", "log to standard error as `text|json`; text if not given", func(format string) error {
 			switch format {
@@ -70,7 +72,8 @@ func hosts(addr string, allowed []string, listener net.Listener) []string {
 }
 
 // serving serves the data folder dir on addr, as c says for the rest.
-func serving(ctx context.Context, dir, addr string, allowed []string, c web.Config, out io.Writer) (code int, err error) {
+func serving(ctx context.Context, dir, addr string, allowed []string, c web.Config, out io.Writer) (code int,
+	err error) {
 	// The address is taken first: twenty seconds of making data should not end in "in use".
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -96,7 +99,8 @@ func serving(ctx context.Context, dir, addr string, allowed []string, c web.Conf
 	following := &follower{dir: dir, front: &f, config: c}
 	following.serve(d)
 	begin()
-	fmt.Fprintf(out, "Kvarter serves %s\n\n  Look at it      %s/\n  GraphQL         %s/graphql\n  Notebooks       go run . jupyter\n  Stop            Ctrl-C\n\n",
+	fmt.Fprintf(out,
+		"Kvarter serves %s\n\n  Look at it      %s/\n  GraphQL         %s/graphql\n  Notebooks       go run . jupyter\n  Stop            Ctrl-C\n\n",
 		about(d.info), base, base)
 	followed := make(chan struct{})
 	go func() { defer close(followed); following.follow(life) }()

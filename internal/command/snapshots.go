@@ -32,7 +32,8 @@ var snapshots = command{
 				fmt.Fprintf(out, "Deleted %s.\n", operands[1])
 				return done, nil
 			}
-			return trouble, fault.Invalidf("`list`, `use NAME` or `remove NAME` was expected, not %q", strings.Join(operands, " "))
+			return trouble, fault.Invalidf("`list`, `use NAME` or `remove NAME` was expected, not %q",
+				strings.Join(operands, " "))
 		}
 	},
 }
@@ -56,7 +57,8 @@ func listSnapshots(dir string, out io.Writer) (int, error) {
 		}
 		size := fmt.Sprintf("%.1f", float64(k.Bytes)/1e6)
 		if k.Problem != nil {
-			fmt.Fprintf(w, "%s\t%s\t?\t?\t?\t%s\t?\tcannot be used: %s\n", k.Name, state, size, fault.Message(k.Problem))
+			fmt.Fprintf(w, "%s\t%s\t?\t?\t?\t%s\t?\tcannot be used: %s\n", k.Name, state, size,
+				fault.Message(k.Problem))
 			continue
 		}
 		kind, years := "not synthetic", "-"
@@ -70,7 +72,8 @@ func listSnapshots(dir string, out io.Writer) (int, error) {
 		if k.Info.Created != "" {
 			made = k.Info.Created
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.12s\t%s\t%s\t%s\n", k.Name, state, kind, years, k.Info.Fingerprint, size, made, k.Info.Title)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.12s\t%s\t%s\t%s\n", k.Name, state, kind, years, k.Info.Fingerprint, size,
+			made, k.Info.Title)
 	}
 	if err := w.Flush(); err != nil {
 		return trouble, err

@@ -82,7 +82,8 @@ func TestEachTableAlone(t *testing.T) {
 						t.Errorf("%s is not held, and gives %s", name, a.text)
 					}
 				}
-				if a, err := s.ask(whole, ""); err != nil || len(a.Errors) > 0 || !strings.Contains(a.text, table.Name) {
+				if a, err := s.ask(whole, ""); err != nil || len(a.Errors) > 0 || !strings.Contains(a.text,
+					table.Name) {
 					t.Errorf("%s: %s %v", whole, a.text, err)
 				}
 				for _, q := range asked {
@@ -126,7 +127,8 @@ func alone(c *contract.Contract, table *contract.Table, all bool, selects map[st
 	row := strings.Join(columns, ", ")
 	selects[table.Name] = row
 	if table.Name == "participant" { // whoever took part is compared with someone
-		selects[table.Name] = row + " UNION ALL SELECT " + strings.NewReplacer(`1 AS "person_id"`, `2 AS "person_id"`, `true AS "treated"`, `false AS "treated"`).Replace(row)
+		selects[table.Name] = row + " UNION ALL SELECT " + strings.NewReplacer(`1 AS "person_id"`,
+			`2 AS "person_id"`, `true AS "treated"`, `false AS "treated"`).Replace(row)
 	}
 }
 
@@ -135,7 +137,8 @@ var groups = map[string]bool{"n": true, "gross_income_sd": true}
 
 // value writes a value of a column, so that all of a row go together.
 func value(c *contract.Column) string {
-	special := map[string]string{"year": "2016", "start_year": "2016", "end_year": "2016", "start": "DATE '2014-01-01'", "end": "DATE '2018-01-01'",
+	special := map[string]string{"year": "2016", "start_year": "2016", "end_year": "2016",
+		"start": "DATE '2014-01-01'", "end": "DATE '2018-01-01'",
 		"age": "3", "income_group": "NULL", "age_group": "'AGE_25_29'",
 		"type": "'LEISURE_JOB'", "work_status": "NULL", "schooling": "NULL", "convicted": "NULL"}
 	if text, ok := special[c.Name]; ok {

@@ -23,7 +23,8 @@ var verify = command{
 		report := flags.String("report", "", "write the comparison to `FILE.html`")
 		update := flags.Bool("update", false, "write what came out into the notebooks")
 		return func(ctx context.Context, paths []string, out, _ io.Writer) (int, error) {
-			return rerunning(ctx, *dir, rerun.Options{Repo: ".", Notebooks: paths, Report: *report, Update: *update, Out: out})
+			return rerunning(ctx, *dir, rerun.Options{Repo: ".", Notebooks: paths, Report: *report, Update: *update,
+				Out: out})
 		}
 	},
 }
@@ -64,7 +65,8 @@ func rerunning(ctx context.Context, dir string, r rerun.Options) (code int, err 
 }
 
 // aside serves the data set in use, for the notebooks alone, until stop is called.
-func aside(ctx context.Context, dir string, world synth.Kind, out io.Writer) (url string, stop func() error, err error) {
+func aside(ctx context.Context, dir string, world synth.Kind, out io.Writer) (url string, stop func() error,
+	err error) {
 	limits := web.DefaultLimits()
 	d, err := open(ctx, dir, world, limits, out, func(string) {})
 	if err != nil {
@@ -77,7 +79,8 @@ func aside(ctx context.Context, dir string, world synth.Kind, out io.Writer) (ur
 	serving, end := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
 	go func() {
-		stopped <- serveOn(serving, listener, d.handler(web.Config{Limits: limits, Log: slog.New(slog.DiscardHandler)}))
+		stopped <- serveOn(serving, listener, d.handler(web.Config{Limits: limits,
+			Log: slog.New(slog.DiscardHandler)}))
 	}()
 	stop = func() error {
 		end()

@@ -22,7 +22,8 @@ var version = command{
 			if err != nil {
 				return trouble, err
 			}
-			fmt.Fprintf(out, "kvarter %s\nGo      %s %s/%s\nDuckDB  %s\n", commit(ctx), runtime.Version(), runtime.GOOS, runtime.GOARCH, engine)
+			fmt.Fprintf(out, "kvarter %s\nGo      %s %s/%s\nDuckDB  %s\n", commit(ctx), runtime.Version(),
+				runtime.GOOS, runtime.GOARCH, engine)
 			return done, nil
 		}
 	},

@@ -66,7 +66,8 @@ func TestReadOnlyFolder(t *testing.T) {
 	mustRun(t, "import", recipe(t, 2016, 100), "--data", dir)
 	mustRun(t, "import", recipe(t, 2016, 200), "--data", dir)
 	readOnly()
-	for _, args := range []string{"generate --scale 0.02", "import " + many(t), "snapshots use NAME", "snapshots remove NAME"} {
+	for _, args := range []string{"generate --scale 0.02", "import " + many(t), "snapshots use NAME",
+		"snapshots remove NAME"} {
 		for _, name := range []string{dir, filepath.Join(dir, "new")} {
 			if strings.HasPrefix(args, "snapshots") && name != dir {
 				continue
@@ -97,10 +98,12 @@ func first(t testing.TB, dir string) string {
 
 // Interrupted at the beginning of any step, a command says so in a sentence and leaves nothing.
 func TestInterrupted(t *testing.T) {
-	for _, step := range []string{"Drawing the synthetic register", "Writing the facts", "Taking the fingerprint", "Building the cells"} {
+	for _, step := range []string{"Drawing the synthetic register", "Writing the facts", "Taking the fingerprint",
+		"Building the cells"} {
 		interrupt(t, step, "generate", "--scale", "0.05")
 	}
-	for _, step := range []string{"Reading child_year", "Checking", "Writing the facts", "Taking the fingerprint", "Building the cells"} {
+	for _, step := range []string{"Reading child_year", "Checking", "Writing the facts", "Taking the fingerprint",
+		"Building the cells"} {
 		interrupt(t, step, "import", many(t))
 	}
 }
@@ -114,7 +117,8 @@ func interrupt(t *testing.T, step string, args ...string) {
 	code := command.Run(ctx, append(args, "--data", dir), at{step, cancel}, &errs)
 	sentence(t, errs.String(), args[0]+": interrupted before it was done; no data set was changed")
 	left, err := os.ReadDir(filepath.Join(dir, "snapshots"))
-	if _, current := os.Stat(filepath.Join(dir, "current")); code != 2 || err == nil && len(left) > 0 || current == nil {
+	if _, current := os.Stat(filepath.Join(dir, "current")); code != 2 || err == nil && len(left) > 0 ||
+		current == nil {
 		t.Errorf("%s at %q: exit %d, left are %v", args[0], step, code, left)
 	}
 }

@@ -39,7 +39,8 @@ func Message(err error) string {
 
 // onFile says what could not be done to a file.
 func onFile(op, path string, err error) string {
-	done, ok := map[string]string{"open": "opened", "openat": "opened", "read": "read", "write": "written", "mkdir": "made", "mkdirat": "made",
+	done, ok := map[string]string{"open": "opened", "openat": "opened", "read": "read", "write": "written",
+		"mkdir": "made", "mkdirat": "made",
 		"chmod": "changed", "rename": "given its name", "remove": "removed", "unlinkat": "removed", "stat": "found", "lstat": "found",
 		"sync": "written", "truncate": "written"}[op]
 	if !ok {
@@ -65,13 +66,15 @@ func reason(err error) string {
 // there are named.
 func EngineMessage(message string) string {
 	message = strings.TrimPrefix(message, "Attempting to fetch from an unsuccessful query result\nError: ")
-	for _, cut := range []string{"\n\nLINE ", "\nLINE ", "\n\nPossible ", "\n\nStack Trace", ". You might need to add explicit type casts.\n", "\n\tCandidate ", "\nCandidate functions", "\nCandidate Entries"} {
+	for _, cut := range []string{"\n\nLINE ", "\nLINE ", "\n\nPossible ", "\n\nStack Trace",
+		". You might need to add explicit type casts.\n", "\n\tCandidate ", "\nCandidate functions", "\nCandidate Entries"} {
 		message, _, _ = strings.Cut(message, cut)
 	}
 	if what, columns, ok := strings.Cut(message, "\nCandidate bindings: "); ok {
 		message = strings.TrimRight(what, "!. \n") + "; did you mean " + strings.TrimPrefix(columns, ": ") + "?"
 	}
-	if kind, rest, ok := strings.Cut(message, " Error: "); ok && len(kind) < 20 && !strings.ContainsAny(kind, ":/") {
+	if kind, rest, ok := strings.Cut(message, " Error: "); ok && len(kind) < 20 && !strings.ContainsAny(kind,
+		":/") {
 		message = rest
 	}
 	message = strings.ReplaceAll(message, "No space left on device", "the disk is full")

@@ -84,11 +84,15 @@ func TestEveryChangedByteIsFound(t *testing.T) {
 		}
 	}
 	about := filepath.Join(folder, "snapshot.json")
-	others := slices.DeleteFunc(slices.Clone(names), func(path string) bool { return strings.HasPrefix(path, about) })
+	others := slices.DeleteFunc(slices.Clone(names), func(path string) bool {
+		return strings.HasPrefix(path,
+			about)
+	})
 	for n := 0; n < changes; {
 		for _, path := range []string{about, about + ".sha256"} {
 			what := damage(path)
-			if _, _, err = snapshot.Current(dir); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "snapshot.json") {
+			if _, _, err = snapshot.Current(dir); fault.KindOf(err) != fault.Invalid ||
+				!strings.Contains(err.Error(), "snapshot.json") {
 				t.Errorf("%s: opened, it gives %v", what, err)
 			}
 			found(about)
@@ -97,7 +101,8 @@ func TestEveryChangedByteIsFound(t *testing.T) {
 		}
 		for _, path := range others {
 			what := damage(path)
-			if err := opens(c, folder, info); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), path) {
+			if err := opens(c, folder, info); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(),
+				path) {
 				t.Errorf("%s: opened, it gives %v", what, err)
 			}
 			repair(path)
@@ -133,21 +138,30 @@ func TestOtherDamageIsFound(t *testing.T) {
 		file   string
 		serves bool
 	}{
-		"facts gone":  {func(f string) error { return os.Remove(filepath.Join(f, "child_year.parquet")) }, "child_year.parquet", false},
-		"cells gone":  {func(f string) error { return os.Remove(filepath.Join(f, "cells", "child_overview.parquet")) }, "cells/child_overview.parquet", false},
-		"facts cut":   {func(f string) error { return os.Truncate(filepath.Join(f, "area.parquet"), 100) }, "area.parquet", false},
-		"facts empty": {func(f string) error { return os.Truncate(filepath.Join(f, "area.parquet"), 0) }, "area.parquet", false},
+		"facts gone": {func(f string) error { return os.Remove(filepath.Join(f, "child_year.parquet")) },
+			"child_year.parquet", false},
+		"cells gone": {func(f string) error {
+			return os.Remove(filepath.Join(f, "cells",
+				"child_overview.parquet"))
+		}, "cells/child_overview.parquet", false},
+		"facts cut": {func(f string) error { return os.Truncate(filepath.Join(f, "area.parquet"), 100) },
+			"area.parquet", false},
+		"facts empty": {func(f string) error { return os.Truncate(filepath.Join(f, "area.parquet"), 0) },
+			"area.parquet", false},
 		"facts exchanged": {func(f string) error {
 			return os.Rename(filepath.Join(f, "plan.parquet"), filepath.Join(f, "area.parquet"))
 		}, "area.parquet", false},
 		"facts unread": {func(f string) error {
-			return errors.Join(os.Remove(filepath.Join(f, "plan.parquet")), os.Mkdir(filepath.Join(f, "plan.parquet"), 0o755))
+			return errors.Join(os.Remove(filepath.Join(f, "plan.parquet")), os.Mkdir(filepath.Join(f,
+				"plan.parquet"), 0o755))
 		}, "plan.parquet", false},
 		"facts added": {func(f string) error {
 			return os.WriteFile(filepath.Join(f, "actor_survey.parquet"), []byte("x"), 0o600)
 		}, "actor_survey.parquet", true},
-		"findings gone": {func(f string) error { return os.Remove(filepath.Join(f, "findings.json")) }, "findings.json", false},
-		"a note added":  {func(f string) error { return os.WriteFile(filepath.Join(f, "notes.txt"), nil, 0o600) }, "notes.txt", true},
+		"findings gone": {func(f string) error { return os.Remove(filepath.Join(f, "findings.json")) },
+			"findings.json", false},
+		"a note added": {func(f string) error { return os.WriteFile(filepath.Join(f, "notes.txt"), nil, 0o600) },
+			"notes.txt", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, c := example(t), theContract(t)
@@ -159,7 +173,8 @@ func TestOtherDamageIsFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			findings, err := snapshot.Check(context.Background(), dir, c, nil)
-			if err != nil || len(findings) == 0 || findings[0].Rule != "file" || findings[0].Severity != snapshot.Error || findings[0].File != test.file {
+			if err != nil || len(findings) == 0 || findings[0].Rule != "file" ||
+				findings[0].Severity != snapshot.Error || findings[0].File != test.file {
 				t.Errorf("check gives %v %v", findings, err)
 			}
 			if err := opens(c, folder, info); (err == nil) != test.serves {

@@ -78,7 +78,8 @@ func Current(dir string) (folder string, _ Info, err error) {
 	folder = filepath.Join(dir, snapshotsFolder, name)
 	info, err := readInfo(folder)
 	if err != nil {
-		return "", Info{}, fault.Invalidf("the data set in use, %s, cannot be opened: %w; %s", name, err, instead(dir, name))
+		return "", Info{}, fault.Invalidf("the data set in use, %s, cannot be opened: %w; %s", name, err,
+			instead(dir, name))
 	}
 	return folder, info, nil
 }
@@ -115,14 +116,17 @@ func currentName(dir string) (string, error) {
 		return "", fault.Invalidf("%s has no file %q, which says which data set is in use, but holds %s; %s",
 			dir, currentFile, strings.Join(ours, ", "), instead(dir, ""))
 	case err != nil:
-		return "", fault.Invalidf("the file %s, which says which data set is in use, cannot be read: %w; %s", file, err, instead(dir, ""))
+		return "", fault.Invalidf("the file %s, which says which data set is in use, cannot be read: %w; %s", file,
+			err, instead(dir, ""))
 	case name == "":
 		return "", fault.Invalidf("%s is empty, and should name the data set in use; %s", file, instead(dir, ""))
 	case !isName(name):
-		return "", fault.Invalidf("%s holds %q, which is no name of a data set; %s", file, clip(name), instead(dir, ""))
+		return "", fault.Invalidf("%s holds %q, which is no name of a data set; %s", file, clip(name), instead(dir,
+			""))
 	}
 	if err := isFolder(filepath.Join(dir, snapshotsFolder, name)); err != nil {
-		return "", fault.Invalidf("%s names the data set %s, which is not in %s; %s", file, name, filepath.Join(dir, snapshotsFolder), instead(dir, name))
+		return "", fault.Invalidf("%s names the data set %s, which is not in %s; %s", file, name, filepath.Join(dir,
+			snapshotsFolder), instead(dir, name))
 	}
 	return name, nil
 }
@@ -176,7 +180,8 @@ func instead(dir, broken string) string {
 	if len(all) == 0 {
 		return fmt.Sprintf("nothing was deleted; import your data again, or `go run . generate --data %s` makes a synthetic data set there", dir)
 	}
-	return fmt.Sprintf("nothing was deleted; `go run . snapshots use NAME --data %s` takes another into use: %s", dir, strings.Join(all, ", "))
+	return fmt.Sprintf("nothing was deleted; `go run . snapshots use NAME --data %s` takes another into use: %s",
+		dir, strings.Join(all, ", "))
 }
 
 // readInfo reads the description of the snapshot in folder; it is an Invalid fault that says what
@@ -196,13 +201,16 @@ func readInfo(folder string) (info Info, err error) {
 	}
 	sealed := err == nil
 	if sealed && string(sum) != sumOf(text) {
-		return Info{}, fault.Invalidf("%s is not as it was written, by the hash in %s", filepath.Join(folder, infoFile), sumFile)
+		return Info{}, fault.Invalidf("%s is not as it was written, by the hash in %s", filepath.Join(folder,
+			infoFile), sumFile)
 	}
 	if err := json.Unmarshal(text, &info); err != nil {
-		return Info{}, fault.Invalidf("%s is no description of a data set: %w", filepath.Join(folder, infoFile), err)
+		return Info{}, fault.Invalidf("%s is no description of a data set: %w", filepath.Join(folder, infoFile),
+			err)
 	}
 	if !sealed && info.Files != nil {
-		return Info{}, fault.Invalidf("%s has no %s, so that nothing says whether %s is as it was written", folder, sumFile, infoFile)
+		return Info{}, fault.Invalidf("%s has no %s, so that nothing says whether %s is as it was written", folder,
+			sumFile, infoFile)
 	}
 	return info, nil
 }
@@ -304,7 +312,8 @@ func Remove(dir, name string) (err error) {
 		return err
 	}
 	defer unlock()
-	if current, err := os.ReadFile(filepath.Join(dir, currentFile)); err == nil && strings.TrimSpace(string(current)) == name {
+	if current, err := os.ReadFile(filepath.Join(dir, currentFile)); err == nil &&
+		strings.TrimSpace(string(current)) == name {
 		return fault.Invalidf("%s is the data set in use; take another into use first, with `go run . snapshots use NAME --data %s`", name, dir)
 	}
 	removed, err := removeUnlessHeld(filepath.Join(dir, snapshotsFolder, name))
@@ -321,7 +330,8 @@ func change(dir, name string) (unlock func(), err error) {
 		return nil, err
 	}
 	if !slices.Contains(all, name) {
-		return nil, fault.NotFoundf("%s has no data set %q%s", filepath.Join(dir, snapshotsFolder), name, fault.Suggest(name, all))
+		return nil, fault.NotFoundf("%s has no data set %q%s", filepath.Join(dir, snapshotsFolder), name,
+			fault.Suggest(name, all))
 	}
 	return lock(filepath.Join(dir, lockFile), toImport)
 }
@@ -352,7 +362,8 @@ func Sweep(dir string) (err error) {
 	}
 	unlock, err := lock(filepath.Join(dir, lockFile), "")
 	switch {
-	case fault.KindOf(err) == fault.Unavailable, errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, errReadOnly):
+	case fault.KindOf(err) == fault.Unavailable, errors.Is(err, fs.ErrNotExist), errors.Is(err,
+		fs.ErrPermission), errors.Is(err, errReadOnly):
 		return nil
 	case err != nil:
 		return err

@@ -68,7 +68,8 @@ func TestOnlyWhatIsDrawnAgainIsDeleted(t *testing.T) {
 	kept = append(slices.DeleteFunc(kept, func(name string) bool { return name == second }), third)
 	same("drawn again while the first is held")
 	release()
-	kept = append(slices.DeleteFunc(kept, func(name string) bool { return name == first }), drawn(t, dir, 1, "fourth"))
+	kept = append(slices.DeleteFunc(kept, func(name string) bool { return name == first }), drawn(t, dir, 1,
+		"fourth"))
 	same("drawn again")
 	kept = append(kept, imported(t, dir, "three"))
 	same("imported")
@@ -99,14 +100,16 @@ func TestRemoveAndUse(t *testing.T) {
 	runtime.GC() // a hold lasts though nothing refers to its file
 	refused(snapshot.Remove(dir, one), fault.Unavailable, "a server answers from "+one)
 	kept, err := snapshot.List(dir)
-	if err != nil || len(kept) != 2 || kept[0].Held != (kept[0].Name == one) || kept[1].Held != (kept[1].Name == one) ||
+	if err != nil || len(kept) != 2 || kept[0].Held != (kept[0].Name == one) ||
+		kept[1].Held != (kept[1].Name == one) ||
 		kept[0].Current != (kept[0].Name == two) || kept[0].Bytes < 500 {
 		t.Errorf("listed are %+v %v", kept, err)
 	}
 	release()
 
 	boom := errors.New("boom")
-	if err := snapshot.Use(dir, one, func(string, snapshot.Info) error { return boom }); !errors.Is(err, boom) || filepath.Base(currentFolder(t, dir)) != two {
+	if err := snapshot.Use(dir, one, func(string, snapshot.Info) error { return boom }); !errors.Is(err, boom) ||
+		filepath.Base(currentFolder(t, dir)) != two {
 		t.Errorf("one that cannot be opened is used: %v", err)
 	}
 	try := func(folder string, info snapshot.Info) error {
@@ -165,34 +168,53 @@ func TestWhatIsNoDataSetIsSaid(t *testing.T) {
 		kind   fault.Kind
 		says   string
 	}{
-		"nothing":                    {false, func(testing.TB, string) {}, fault.NotFound, "generate"},
-		"no folder":                  {false, func(t testing.TB, dir string) { _ = os.Remove(dir) }, fault.NotFound, "generate"},
-		"files of others":            {false, write("contract.yaml", "tables:\n"), fault.NotFound, "generate"},
-		"a default set begun":        {false, write("lock", "generate\n"), fault.NotFound, "generate"},
-		"an import begun":            {false, write("lock", "import\n"), fault.Invalid, "lock"},
-		"a lock of before":           {false, write("lock", ""), fault.Invalid, "lock"},
-		"a record key":               {false, write("record-key", "00"), fault.Invalid, "record-key"},
-		"findings":                   {false, write("findings.csv", ""), fault.Invalid, "findings.csv"},
-		"a snapshot alone":           {false, write("snapshots/mine-0123/area.parquet", ""), fault.Invalid, "mine-0123"},
-		"what a killed build left":   {false, write("snapshots/.building-1/area.parquet", ""), fault.NotFound, "generate"},
-		"no current":                 {true, remove("current"), fault.Invalid, `no file "current"`},
-		"current is empty":           {true, write("current", ""), fault.Invalid, "is empty"},
-		"current is blank":           {true, write("current", "\n"), fault.Invalid, "is empty"},
-		"current names nothing":      {true, write("current", "gone\n"), fault.Invalid, "names the data set gone"},
-		"current leads elsewhere":    {true, write("current", "../../etc\n"), fault.Invalid, "no name of a data set"},
-		"current names a build":      {true, write("current", ".building-1\n"), fault.Invalid, "no name of a data set"},
-		"current is bytes":           {true, write("current", "\x00\xff"), fault.Invalid, "current"},
-		"current is a folder":        {true, func(t testing.TB, dir string) { remove("current")(t, dir); write("current/x", "")(t, dir) }, fault.Invalid, "current"},
-		"the folder is gone":         {true, remove("CURRENT"), fault.Invalid, "is not in"},
-		"no snapshot.json":           {true, remove("CURRENT/snapshot.json"), fault.Invalid, "has no snapshot.json"},
-		"snapshot.json is empty":     {true, inSnapshot("snapshot.json", func(string) string { return "" }), fault.Invalid, "snapshot.json is not as it was written"},
-		"snapshot.json is cut":       {true, inSnapshot("snapshot.json", func(s string) string { return s[:len(s)/2] }), fault.Invalid, "snapshot.json is not as it was written"},
-		"snapshot.json says another": {true, inSnapshot("snapshot.json", func(s string) string { return strings.Replace(s, "A test", "B test", 1) }), fault.Invalid, "snapshot.json is not as it was written"},
-		"no hash of snapshot.json":   {true, remove("CURRENT/snapshot.json.sha256"), fault.Invalid, "has no snapshot.json.sha256"},
-		"another hash":               {true, inSnapshot("snapshot.json.sha256", func(s string) string { return strings.ToUpper(s) }), fault.Invalid, "by the hash in snapshot.json.sha256"},
+		"nothing": {false, func(testing.TB, string) {}, fault.NotFound, "generate"},
+		"no folder": {false, func(t testing.TB, dir string) { _ = os.Remove(dir) }, fault.NotFound,
+			"generate"},
+		"files of others":     {false, write("contract.yaml", "tables:\n"), fault.NotFound, "generate"},
+		"a default set begun": {false, write("lock", "generate\n"), fault.NotFound, "generate"},
+		"an import begun":     {false, write("lock", "import\n"), fault.Invalid, "lock"},
+		"a lock of before":    {false, write("lock", ""), fault.Invalid, "lock"},
+		"a record key":        {false, write("record-key", "00"), fault.Invalid, "record-key"},
+		"findings":            {false, write("findings.csv", ""), fault.Invalid, "findings.csv"},
+		"a snapshot alone": {false, write("snapshots/mine-0123/area.parquet", ""), fault.Invalid,
+			"mine-0123"},
+		"what a killed build left": {false, write("snapshots/.building-1/area.parquet", ""), fault.NotFound,
+			"generate"},
+		"no current":            {true, remove("current"), fault.Invalid, `no file "current"`},
+		"current is empty":      {true, write("current", ""), fault.Invalid, "is empty"},
+		"current is blank":      {true, write("current", "\n"), fault.Invalid, "is empty"},
+		"current names nothing": {true, write("current", "gone\n"), fault.Invalid, "names the data set gone"},
+		"current leads elsewhere": {true, write("current", "../../etc\n"), fault.Invalid,
+			"no name of a data set"},
+		"current names a build": {true, write("current", ".building-1\n"), fault.Invalid,
+			"no name of a data set"},
+		"current is bytes": {true, write("current", "\x00\xff"), fault.Invalid, "current"},
+		"current is a folder": {true, func(t testing.TB, dir string) {
+			remove("current")(t,
+				dir)
+			write("current/x", "")(t, dir)
+		}, fault.Invalid, "current"},
+		"the folder is gone": {true, remove("CURRENT"), fault.Invalid, "is not in"},
+		"no snapshot.json": {true, remove("CURRENT/snapshot.json"), fault.Invalid,
+			"has no snapshot.json"},
+		"snapshot.json is empty": {true, inSnapshot("snapshot.json", func(string) string { return "" }),
+			fault.Invalid, "snapshot.json is not as it was written"},
+		"snapshot.json is cut": {true, inSnapshot("snapshot.json",
+			func(s string) string { return s[:len(s)/2] }), fault.Invalid, "snapshot.json is not as it was written"},
+		"snapshot.json says another": {true, inSnapshot("snapshot.json",
+			func(s string) string {
+				return strings.Replace(s, "A test", "B test",
+					1)
+			}), fault.Invalid, "snapshot.json is not as it was written"},
+		"no hash of snapshot.json": {true, remove("CURRENT/snapshot.json.sha256"), fault.Invalid,
+			"has no snapshot.json.sha256"},
+		"another hash": {true, inSnapshot("snapshot.json.sha256",
+			func(s string) string { return strings.ToUpper(s) }), fault.Invalid, "by the hash in snapshot.json.sha256"},
 		"malformed, without a hash": {true, func(t testing.TB, dir string) {
 			about := filepath.Join(currentFolder(t, dir), "snapshot.json")
-			if err := errors.Join(os.Remove(about+".sha256"), os.WriteFile(about, []byte("{}}"), 0o600)); err != nil {
+			if err := errors.Join(os.Remove(about+".sha256"), os.WriteFile(about, []byte("{}}"),
+				0o600)); err != nil {
 				t.Fatal(err)
 			}
 		}, fault.Invalid, "no description of a data set"},
@@ -213,7 +235,8 @@ func TestWhatIsNoDataSetIsSaid(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _, err := snapshot.Current(dir)
-			if fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), "go run . ") {
+			if fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.says) ||
+				!strings.Contains(err.Error(), "go run . ") {
 				t.Errorf("got %q %v, want %s with %q", fault.KindOf(err), err, test.kind, test.says)
 			}
 			if test.with && !strings.Contains(err.Error(), other) {
@@ -238,10 +261,12 @@ func TestWhatIsNoDataSetIsSaid(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "data")
 	write("data", "x")(t, filepath.Dir(file))
-	if _, _, err := snapshot.Current(file); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "is a file") {
+	if _, _, err := snapshot.Current(file); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(),
+		"is a file") {
 		t.Errorf("a data folder that is a file gives %v", err)
 	}
-	if _, err := create(t, file, plans("one")); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "is a file") {
+	if _, err := create(t, file, plans("one")); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(),
+		"is a file") {
 		t.Errorf("made in a data folder that is a file: %v", err)
 	}
 }
@@ -274,7 +299,8 @@ func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	mustCreate(t, dir, plans("one"))
 	whole := existing(t, dir)
-	left := []string{"snapshots/.building-1/child_year.parquet", "snapshots/.building-1/.spill/x.tmp", "snapshots/.removed-old/area.parquet", ".current-12", ".findings.csv-12", "record-key.new"}
+	left := []string{"snapshots/.building-1/child_year.parquet", "snapshots/.building-1/.spill/x.tmp",
+		"snapshots/.removed-old/area.parquet", ".current-12", ".findings.csv-12", "record-key.new"}
 	for _, name := range left {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -289,7 +315,8 @@ func TestSweep(t *testing.T) {
 		if err := snapshot.Sweep(dir); err != nil {
 			return err
 		}
-		if building, err := filepath.Glob(filepath.Join(dir, "snapshots", ".building-*")); err != nil || len(building) != 1 {
+		if building, err := filepath.Glob(filepath.Join(dir, "snapshots", ".building-*")); err != nil ||
+			len(building) != 1 {
 			t.Errorf("while it builds there are %v %v", building, err)
 		}
 		return errors.New("no")
@@ -384,7 +411,8 @@ func TestWhoMayRead(t *testing.T) {
 	}
 	var many []snapshot.Finding
 	for i := range 20 {
-		many = append(many, snapshot.Finding{Severity: snapshot.Error, File: "f", Rule: "code", Value: fmt.Sprint(i), Rows: 1})
+		many = append(many, snapshot.Finding{Severity: snapshot.Error, File: "f", Rule: "code",
+			Value: fmt.Sprint(i), Rows: 1})
 	}
 	if err := snapshot.Report(new(strings.Builder), dir, many); err != nil {
 		t.Fatal(err)

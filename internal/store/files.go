@@ -101,7 +101,8 @@ func (s *Store) see(folder string, made []File) error {
 			return err
 		}
 		if difference != "" {
-			return fault.Invalidf("%s is not as it was made: %s; put the file back, or make the data set again", path, difference)
+			return fault.Invalidf("%s is not as it was made: %s; put the file back, or make the data set again",
+				path, difference)
 		}
 		if strings.HasSuffix(f.Name, ".parquet") {
 			s.seen = append(s.seen, seen{path, info})
@@ -122,11 +123,14 @@ func (s *Store) unchanged() error {
 		now, err := os.Stat(was.path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return fault.Unavailablef("the data set was changed while it is served: %s is gone; %s", filepath.Base(was.path), putBack)
+			return fault.Unavailablef("the data set was changed while it is served: %s is gone; %s",
+				filepath.Base(was.path), putBack)
 		case err != nil:
 			return err
-		case !os.SameFile(now, was.info) || now.Size() != was.info.Size() || !now.ModTime().Equal(was.info.ModTime()):
-			return fault.Unavailablef("the data set was changed while it is served: %s was %s, and is %s; %s", filepath.Base(was.path), described(was.info), described(now), putBack)
+		case !os.SameFile(now, was.info) || now.Size() != was.info.Size() ||
+			!now.ModTime().Equal(was.info.ModTime()):
+			return fault.Unavailablef("the data set was changed while it is served: %s was %s, and is %s; %s",
+				filepath.Base(was.path), described(was.info), described(now), putBack)
 		}
 	}
 	return nil
@@ -135,5 +139,6 @@ func (s *Store) unchanged() error {
 const putBack = "put the file back or make the data set again, and start the server again"
 
 func described(info fs.FileInfo) string {
-	return fmt.Sprintf("%d bytes of %s", info.Size(), strings.Replace(info.ModTime().UTC().Format(time.RFC3339Nano), "T", " ", 1))
+	return fmt.Sprintf("%d bytes of %s", info.Size(), strings.Replace(info.ModTime().UTC().Format(time.RFC3339Nano),
+		"T", " ", 1))
 }
