@@ -315,7 +315,7 @@ func participants(starts []store.Start, of *store.Activity) *model.Count {
 func (r *Resolver) mappingWarnings(c *model.ActivityCount) ([]string, error) {
 	out := []string{}
 	all, err := r.Store.Starts()
-	if fault.KindOf(err) == fault.Unavailable {
+	if fault.KindOf(err) == fault.NotRecorded {
 		return append(out, err.Error()), nil
 	}
 	if err != nil {

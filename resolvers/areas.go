@@ -68,7 +68,7 @@ func (r *Resolver) node(id string) (model.Node, error) {
 // areas returns the areas that the filter keeps.
 func (r *Resolver) areas(where *model.AreaFilter) ([]*model.Area, error) {
 	if !r.Store.Holds("area") {
-		return nil, fault.Unavailablef("this data set holds no areas (table area)")
+		return nil, fault.NotRecordedf("this data set holds no areas (table area)")
 	}
 	if where == nil {
 		where = &model.AreaFilter{}
@@ -108,9 +108,9 @@ func (r *Resolver) areas(where *model.AreaFilter) ([]*model.Area, error) {
 	if year := where.OnOfficialListIn; year != nil {
 		switch recorded := r.Store.ListYears(); {
 		case len(recorded) == 0:
-			return nil, fault.Unavailablef("onOfficialListIn: this data set does not record which areas were on the ministry's lists; `designations` applies the law's criteria to the key figures")
+			return nil, fault.NotRecordedf("onOfficialListIn: this data set does not record which areas were on the ministry's lists; `designations` applies the law's criteria to the key figures")
 		case !slices.Contains(recorded, *year):
-			return nil, fault.Unavailablef("onOfficialListIn: the list of %d is not recorded; those of %s are", *year, strings.Trim(fmt.Sprint(recorded), "[]"))
+			return nil, fault.NotRecordedf("onOfficialListIn: the list of %d is not recorded; those of %s are", *year, strings.Trim(fmt.Sprint(recorded), "[]"))
 		}
 	}
 	out := []*model.Area{}
@@ -152,7 +152,7 @@ func (r *Resolver) regions(asked []string) ([]string, error) {
 // plans returns the plans that the filter keeps.
 func (r *Resolver) plans(where *model.PlanFilter) ([]*model.Plan, error) {
 	if !r.Store.Holds("plan") {
-		return nil, fault.Unavailablef("this data set holds no social housing plans (table plan)")
+		return nil, fault.NotRecordedf("this data set holds no social housing plans (table plan)")
 	}
 	if where == nil {
 		where = &model.PlanFilter{}

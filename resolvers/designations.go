@@ -95,7 +95,7 @@ func (r *Resolver) nationalConvicted(ctx context.Context) (map[int]float64, erro
 		return out, nil
 	}
 	cells, err := r.Store.Cells(ctx, store.Query{Table: table, By: []*contract.Dimension{year}, Indicators: []*contract.Indicator{i}})
-	if fault.KindOf(err) == fault.Unavailable {
+	if fault.KindOf(err) == fault.NotRecorded {
 		return out, nil
 	}
 	if err != nil {

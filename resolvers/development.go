@@ -119,7 +119,7 @@ func (r *Resolver) plansInTime() ([]string, error) {
 	const otherwise = "which areas were supported in a year is not known; `trend(by: [SETTING])` follows those that the data set calls supported"
 	plans := slices.DeleteFunc(slices.Clone(r.Store.Plans()), func(p *store.Plan) bool { return len(p.Areas) == 0 })
 	if len(plans) == 0 {
-		return nil, fault.Unavailablef("this data set records no plan with areas (table plan and the column plan_ids of table area), so %s", otherwise)
+		return nil, fault.NotRecordedf("this data set records no plan with areas (table plan and the column plan_ids of table area), so %s", otherwise)
 	}
 	started, ended := 0, 0
 	for _, p := range plans {
@@ -131,7 +131,7 @@ func (r *Resolver) plansInTime() ([]string, error) {
 		}
 	}
 	if started+ended == 0 {
-		return nil, fault.Unavailablef("no plan of this data set has a start or an end, so %s", otherwise)
+		return nil, fault.NotRecordedf("no plan of this data set has a start or an end, so %s", otherwise)
 	}
 	warnings := []string{}
 	if n := len(plans) - started; n > 0 {

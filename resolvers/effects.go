@@ -134,7 +134,7 @@ func (r *Resolver) check(q effectQuestion, outcome *contract.Outcome) error {
 		if len(have) > 0 {
 			others = "those that are: " + named(have)
 		}
-		return fault.Unavailablef("%s is not recorded before the start, which %s needs; %s", outcome.Name, q.method, others)
+		return fault.NotRecordedf("%s is not recorded before the start, which %s needs; %s", outcome.Name, q.method, others)
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func (r *Resolver) recordedFor(ctx context.Context, c *compared) error {
 	if len(there) > 0 {
 		recorded = "recorded are " + named(there)
 	}
-	return fault.Unavailablef("%s is not recorded for %s, on both sides and at the ages of those who took part; %s", c.outcome.Name, c.activity, recorded)
+	return fault.NotRecordedf("%s is not recorded for %s, on both sides and at the ages of those who took part; %s", c.outcome.Name, c.activity, recorded)
 }
 
 // hasBothSides reports whether the outcome of somebody on each side is known.
@@ -255,7 +255,7 @@ func (c *compared) byStart(q effectQuestion, clustered bool, out *model.EffectEs
 		*after = append(*after, momentsCell(cell.Outcome, cell.Area))
 	}
 	if !others {
-		return fault.Unavailablef("the year in which those who did not take part could have started is not recorded (%s.start_year), which %s needs; ask another method", contract.EffectTable, q.method)
+		return fault.NotRecordedf("the year in which those who did not take part could have started is not recorded (%s.start_year), which %s needs; ask another method", contract.EffectTable, q.method)
 	}
 	var starts []stats.StartCells
 	for _, s := range byYear {
@@ -311,7 +311,7 @@ func (r *Resolver) compared(ctx context.Context, q store.EffectQuery) (*compared
 		if err != nil {
 			return nil, err
 		}
-		return nil, fault.Unavailablef("nobody is recorded to have taken part in %s; there are participants of %s", q.Type, cmp.Or(strings.Join(types, ", "), "no type"))
+		return nil, fault.NotRecordedf("nobody is recorded to have taken part in %s; there are participants of %s", q.Type, cmp.Or(strings.Join(types, ", "), "no type"))
 	}
 	for _, isNumber := range []bool{false, true} {
 		for i, v := range q.Covariates {

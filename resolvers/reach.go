@@ -32,7 +32,7 @@ func (r *Resolver) reach(ctx context.Context, rows []*mappingRow) ([]*model.Reac
 		}
 	}
 	if len(recorded) == 0 {
-		return nil, fault.Unavailablef("no participant has a recorded year of start (participant.start_year), so reach cannot be said")
+		return nil, fault.NotRecordedf("no participant has a recorded year of start (participant.start_year), so reach cannot be said")
 	}
 	from, to := slices.Min(recorded), slices.Max(recorded)
 	groups, err := r.ageGroups(ctx, rows)

@@ -18,10 +18,11 @@ import (
 type Kind string
 
 const (
-	Invalid     Kind = "INVALID"     // the question is wrong; ask another
-	NotFound    Kind = "NOT_FOUND"   // what was named does not exist
-	Forbidden   Kind = "FORBIDDEN"   // the question is over a stated limit
-	Unavailable Kind = "UNAVAILABLE" // the data set does not hold it, or the server is not ready
+	Invalid     Kind = "INVALID"      // the question is wrong; ask another
+	NotFound    Kind = "NOT_FOUND"    // what was named does not exist
+	Forbidden   Kind = "FORBIDDEN"    // the question is over a stated limit
+	NotRecorded Kind = "NOT_RECORDED" // the data set does not hold it
+	Unavailable Kind = "UNAVAILABLE"  // it cannot be answered now: the server is not ready, or its files were changed
 )
 
 // Error is an error that a user may read as it stands.
@@ -54,7 +55,10 @@ func Overf(limit string, max int, format string, args ...any) error {
 	return err
 }
 
-// Unavailablef reports something that this data set does not hold, with what it does hold.
+// NotRecordedf reports something that this data set does not hold, with what it does hold.
+func NotRecordedf(format string, args ...any) error { return newf(NotRecorded, format, args) }
+
+// Unavailablef reports something that cannot be had now, with what has to change.
 func Unavailablef(format string, args ...any) error { return newf(Unavailable, format, args) }
 
 func newf(kind Kind, format string, args []any) *Error {
@@ -81,8 +85,17 @@ func Wrap(errp *error, format string, args ...any) {
 	if *errp == nil || KindOf(*errp) != "" {
 		return
 	}
-	*errp = fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), *errp)
+	*errp = &traced{fmt.Sprintf(format, args...), *errp}
 }
+
+// traced is an error with the function it came through, for those who look for its cause.
+type traced struct {
+	context string
+	err     error
+}
+
+func (t *traced) Error() string { return t.context + ": " + t.err.Error() }
+func (t *traced) Unwrap() error { return t.err }
 
 // Suggest ends a message about an unknown name: `; did you mean ORIGIN?` if one of the
 // known names is close to it, else `; known are A, B, C`.

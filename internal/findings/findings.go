@@ -104,7 +104,7 @@ func (f *Figure) Reproduce(answer Answer) (Result, error) {
 		return Result{Value: &v}, nil
 	case errors.As(err, &absent):
 		return Result{Missing: &contract.Text{DA: absent.DA, EN: absent.EN}}, nil
-	case kind == fault.Unavailable, kind == fault.NotFound, kind == fault.Invalid:
+	case kind == fault.NotRecorded, kind == fault.NotFound, kind == fault.Invalid:
 		// The document fits the schema, so what is wrong with it is wrong for this data set.
 		return Result{Missing: &contract.Text{DA: "Datasættet kan ikke give tallet. Serveren svarer: " + err.Error(), EN: "This data set cannot give it: " + err.Error()}}, nil
 	}

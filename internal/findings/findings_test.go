@@ -185,7 +185,7 @@ func TestErrorsOfAnswers(t *testing.T) {
 		err     error
 		missing bool
 	}{
-		{fault.Unavailablef("POOR is not recorded"), true},
+		{fault.NotRecordedf("POOR is not recorded"), true},
 		{fault.Invalidf("year 2016 is after the data ends (2014)"), true},
 		{fault.NotFoundf("no area A1"), true},
 		{fault.Forbiddenf("over a limit"), false},

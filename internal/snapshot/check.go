@@ -18,25 +18,30 @@ import (
 	"github.com/kvarter/kvarter/internal/store"
 )
 
-// Check validates the current snapshot of the data folder dir: every row by the rules of import,
-// that the facts are those of the fingerprint, and that the stored cells are those of the facts.
+// Check validates the current snapshot of the data folder dir: that every byte of its files is as
+// it was written, every row by the rules of import, that the facts are those of the fingerprint,
+// and that the stored cells are those of the facts. A file whose bytes differ is read no further.
 // What an import found in the user's files is among the findings, since they may be gone.
 // report gets a line per step, and may be nil.
 func Check(ctx context.Context, dir string, c *contract.Contract, report io.Writer) (_ []Finding, err error) {
 	defer fault.Wrap(&err, "snapshot.Check(%s)", dir)
-	folder, info, err := Current(dir)
+	name, err := currentName(dir)
 	if err != nil {
 		return nil, err
 	}
-	folder, err = filepath.Abs(folder)
+	folder, err := filepath.Abs(filepath.Join(dir, snapshotsFolder, name))
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := os.MkdirTemp("", "kvarter-check-")
+	info, err := readInfo(folder)
+	if err != nil {
+		return []Finding{{Severity: Error, File: infoFile, Rule: "file", Rows: 1, Message: err.Error()}}, nil
+	}
+	scratch, remove, err := Scratch()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		return nil, err
@@ -59,7 +64,7 @@ func Check(ctx context.Context, dir string, c *contract.Contract, report io.Writ
 	if report != nil {
 		steps = progress.New(report)
 	}
-	s := &stored{folder: folder, scratch: scratch, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
+	s := &stored{folder: folder, scratch: scratch, damaged: map[string]bool{}, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
 	s.whole = infoFile
 	s.place = func(f *facts, at int64, _, _ string) (string, string, error) {
 		return f.Name + ".parquet", fmt.Sprint(at), nil
@@ -67,8 +72,15 @@ func Check(ctx context.Context, dir string, c *contract.Contract, report io.Writ
 	if info.ContractHash != c.Hash {
 		s.add(Finding{Severity: Warning, File: infoFile, Rule: "contract", Rows: 1, Message: "the snapshot was made with another data contract than the one in force; make it again if its tables have changed"})
 	}
+	steps.Start("Reading the files", 0)
+	if err := s.files(info); err != nil {
+		return nil, err
+	}
+	steps.Done()
 	for _, t := range info.Tables {
-		if err := s.open(t); err != nil {
+		if s.damaged[t.Name+".parquet"] {
+			s.broken[t.Name] = true
+		} else if err := s.open(t); err != nil {
 			return nil, err
 		}
 	}
@@ -78,16 +90,23 @@ func Check(ctx context.Context, dir string, c *contract.Contract, report io.Writ
 	}
 	steps.Done()
 	if !slices.Contains(slices.Collect(maps.Values(s.broken)), true) {
+		again, err := s.facts()
+		if err != nil {
+			return nil, err
+		}
 		steps.Start("Taking the fingerprint", 0)
-		if err := s.fingerprint(info); err != nil {
+		if err := s.fingerprint(again, info); err != nil {
 			return nil, err
 		}
 		steps.Done()
 		steps.Start("Building the cells again", 0)
-		if err := s.cells(); err != nil {
+		if err := s.cells(again); err != nil {
 			return nil, err
 		}
 		steps.Done()
+	}
+	if s.damaged[storedFindings] {
+		return s.findings, nil
 	}
 	imported, err := loadFindings(folder)
 	if err != nil {
@@ -100,11 +119,43 @@ func Check(ctx context.Context, dir string, c *contract.Contract, report io.Writ
 type stored struct {
 	checker
 	folder  string
-	scratch string // a folder of this check's own
+	scratch string          // a folder of this check's own
+	damaged map[string]bool // by file: whether it is not as it was written
 }
 
 func (s *stored) wrong(file, rule, format string, args ...any) {
 	s.add(Finding{Severity: Error, File: file, Rule: rule, Rows: 1, Message: fmt.Sprintf(format, args...)})
+}
+
+// files compares every file with what the snapshot says it was when it was made.
+func (s *stored) files(info Info) error {
+	if info.Files == nil {
+		s.add(Finding{Severity: Warning, File: infoFile, Rule: "file", Rows: 1, Message: "the snapshot was made before hashes of its files were kept, so that only its content is checked; make it again"})
+		return nil
+	}
+	for _, f := range info.Files {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		difference, err := f.Differs(s.folder)
+		if err != nil {
+			difference = "it cannot be read: " + fault.Message(err)
+		}
+		if difference != "" {
+			s.wrong(f.Name, "file", "%s; put the file back that it was, or make the snapshot again", difference)
+			s.damaged[f.Name] = true
+		}
+	}
+	names, err := filesOf(s.folder)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(info.Files, func(f store.File) bool { return f.Name == name }) {
+			s.wrong(name, "file", "it was not there when the snapshot was made, and nothing reads it; take it away")
+		}
+	}
+	return nil
 }
 
 // open makes the view of a table, if it is what snapshot.json says.
@@ -116,7 +167,7 @@ func (s *stored) open(t Table) error {
 		return nil
 	}
 	s.broken[t.Name] = true
-	relation := "read_parquet(" + quoteText(filepath.Join(s.folder, file)) + ", file_row_number = true)"
+	relation := "read_parquet(" + quoteText(filepath.Join(s.folder, file)) + ", file_row_number = true, hive_partitioning = false)"
 	types := map[string]string{}
 	rows, err := s.conn.QueryContext(s.ctx, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM "+relation+")")
 	if err == nil {
@@ -171,9 +222,23 @@ func (s *stored) open(t Table) error {
 	return nil
 }
 
-// fingerprint compares the facts with what the snapshot says they are.
-func (s *stored) fingerprint(info Info) error {
-	got, err := Fingerprint(s.ctx, s.folder, s.contract)
+// facts makes a folder with the facts of the snapshot, and nothing else that may lie beside them.
+func (s *stored) facts() (again string, err error) {
+	again = filepath.Join(s.scratch, "again")
+	if err := os.Mkdir(again, 0o755); err != nil {
+		return "", err
+	}
+	for name := range s.tables {
+		if err := os.Symlink(filepath.Join(s.folder, name+".parquet"), filepath.Join(again, name+".parquet")); err != nil {
+			return "", err
+		}
+	}
+	return again, nil
+}
+
+// fingerprint compares the facts, in the folder again, with what the snapshot says they are.
+func (s *stored) fingerprint(again string, info Info) error {
+	got, err := Fingerprint(s.ctx, again, s.contract)
 	if err != nil {
 		return err
 	}
@@ -186,17 +251,9 @@ func (s *stored) fingerprint(info Info) error {
 // cellsFolder is where a snapshot keeps its stored roll-ups.
 const cellsFolder = "cells"
 
-// cells builds the stored roll-ups anew from the facts and compares them, cell by cell.
-func (s *stored) cells() error {
-	again := filepath.Join(s.scratch, "again")
-	if err := os.Mkdir(again, 0o755); err != nil {
-		return err
-	}
-	for name := range s.tables {
-		if err := os.Symlink(filepath.Join(s.folder, name+".parquet"), filepath.Join(again, name+".parquet")); err != nil {
-			return err
-		}
-	}
+// cells builds the stored roll-ups anew from the facts, in the folder again, and compares them, cell
+// by cell.
+func (s *stored) cells(again string) error {
 	if err := store.BuildCells(s.ctx, again, s.contract, store.Options{MemoryLimit: memoryLimit}); err != nil {
 		return err
 	}
@@ -206,11 +263,14 @@ func (s *stored) cells() error {
 	}
 	for _, file := range files {
 		name := filepath.Join(cellsFolder, filepath.Base(file))
+		if s.damaged[filepath.ToSlash(name)] {
+			continue
+		}
 		var lost, added int64
 		err := s.conn.QueryRowContext(s.ctx, fmt.Sprintf(`
-			SELECT (SELECT count(*) FROM (FROM read_parquet(%[1]s) EXCEPT ALL FROM read_parquet(%[2]s))),
-			       (SELECT count(*) FROM (FROM read_parquet(%[2]s) EXCEPT ALL FROM read_parquet(%[1]s)))`,
-			quoteText(file), quoteText(filepath.Join(s.folder, name)))).Scan(&lost, &added)
+			SELECT (SELECT count(*) FROM (FROM %[1]s EXCEPT ALL FROM %[2]s)),
+			       (SELECT count(*) FROM (FROM %[2]s EXCEPT ALL FROM %[1]s))`,
+			store.Parquet(file), store.Parquet(filepath.Join(s.folder, name)))).Scan(&lost, &added)
 		switch {
 		case s.ctx.Err() != nil:
 			return s.ctx.Err()

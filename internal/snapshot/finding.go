@@ -114,8 +114,10 @@ func Report(w io.Writer, dir string, findings []Finding) (err error) {
 		if err := writeFindings(list, findings); err != nil {
 			return err
 		}
-	} else if err := os.Remove(list); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err // an old list would be taken for this one
+	} else if _, err := os.Lstat(list); err == nil {
+		if err := os.Remove(list); err != nil {
+			return err // an old list would be taken for this one
+		}
 	}
 	e, o := Count(findings)
 	_, err = fmt.Fprintf(w, "%s, %s\n", plural(e, "error"), plural(o, "warning"))
@@ -139,7 +141,7 @@ func writeFindings(file string, findings []Finding) error {
 	if err := w.WriteAll(rows); err != nil {
 		return err
 	}
-	return writeAtomically(file, b.String())
+	return writeAtomically(file, b.String(), 0o600) // it holds values
 }
 
 // storedFindings is the file of a snapshot that keeps what the import found: the user's files
@@ -151,7 +153,7 @@ func storeFindings(folder string, findings []Finding) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, storedFindings), append(text, '\n'), 0o644)
+	return os.WriteFile(filepath.Join(folder, storedFindings), append(text, '\n'), 0o600)
 }
 
 // loadFindings returns what the import found; none where the snapshot was not imported.

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/store"
 )
 
 // describe fills in the tables, years and fingerprint of the snapshot in folder.
@@ -67,7 +68,7 @@ func Fingerprint(ctx context.Context, folder string, c *contract.Contract) (_ st
 
 func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Table, print hash.Hash) (Table, error) {
 	present := map[string]bool{}
-	rows, err := db.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE SELECT * FROM read_parquet("+quoteText(path)+"))")
+	rows, err := db.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE SELECT * FROM "+store.Parquet(path)+")")
 	if err != nil {
 		return Table{}, err
 	}
@@ -95,8 +96,8 @@ func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Tab
 		SELECT count(*),
 		       coalesce(sum((m & 18446744073709551615::UHUGEINT)::UBIGINT), 0)::VARCHAR,
 		       coalesce(sum((m >> 64)::UBIGINT), 0)::VARCHAR
-		FROM (SELECT md5_number(concat_ws(chr(31), %s)) AS m FROM read_parquet(%s))`,
-		strings.Join(texts, ", "), quoteText(path))).Scan(&table.Rows, &lower, &upper)
+		FROM (SELECT md5_number(concat_ws(chr(31), %s)) AS m FROM %s)`,
+		strings.Join(texts, ", "), store.Parquet(path))).Scan(&table.Rows, &lower, &upper)
 	if err != nil {
 		return Table{}, err
 	}
@@ -121,7 +122,7 @@ func canonical(c *contract.Column) string {
 }
 
 func addYears(ctx context.Context, db *sql.DB, path string, years map[int]bool) error {
-	rows, err := db.QueryContext(ctx, "SELECT DISTINCT year FROM read_parquet("+quoteText(path)+")")
+	rows, err := db.QueryContext(ctx, "SELECT DISTINCT year FROM "+store.Parquet(path))
 	if err != nil {
 		return err
 	}

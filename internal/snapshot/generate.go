@@ -14,6 +14,11 @@ import (
 // Create; progress may be nil.
 func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Options, cells func(ctx context.Context, folder string) error, report *progress.Reporter) (_ Info, err error) {
 	defer fault.Wrap(&err, "snapshot.Generate(%s)", dir)
+	unlock, err := begin(dir, toGenerate)
+	if err != nil {
+		return Info{}, err // before seconds of drawing
+	}
+	unlock()
 	report.Start("Drawing the synthetic register", 0)
 	world, err := draw(ctx, o)
 	if err != nil {

@@ -30,6 +30,12 @@ import (
 // report gets a line per step, and may be nil.
 func Import(ctx context.Context, recipe, dir string, c *contract.Contract, report io.Writer) (_ Info, findings []Finding, err error) {
 	defer fault.Wrap(&err, "snapshot.Import(%s)", recipe)
+	// From here on the folder is one that someone imports into, whatever comes of it.
+	unlock, err := begin(dir, toImport)
+	if err != nil {
+		return Info{}, nil, err
+	}
+	unlock()
 	r, err := ReadRecipe(recipe, c)
 	if err != nil {
 		return Info{}, nil, err
@@ -251,16 +257,7 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 var damaged = regexp.MustCompile(`(?i)decompress|TProtocolException|corrupt`)
 
 // oneLine drops what DuckDB adds for its own shell: the kind of error, and the line of our SQL.
-func oneLine(message string) string {
-	message, _, _ = strings.Cut(message, "\n\nLINE ")
-	message, _, _ = strings.Cut(message, "\n\nPossible ")
-	message, _, _ = strings.Cut(message, ". You might need to add explicit type casts.\n\tCandidate functions:")
-	message = strings.TrimPrefix(message, "Attempting to fetch from an unsuccessful query result\nError: ")
-	if kind, rest, ok := strings.Cut(message, " Error: "); ok && len(kind) < 20 {
-		message = rest
-	}
-	return strings.Join(strings.Fields(message), " ")
-}
+func oneLine(message string) string { return fault.EngineMessage(message) }
 
 // describe returns the relation of what a SELECT gives, with the origin of rows where it can be
 // told, and its columns with their types.

@@ -12,10 +12,18 @@ import (
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
+// errReadOnly is what opening a file for writing gives where the disk may only be read.
+const errReadOnly = syscall.EROFS
+
 // lock lets one process at a time build in a data folder. The system gives the lock back when
-// the process ends, however it ends.
-func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+// the process ends, however it ends. The file says what it was last taken for; without a purpose
+// it must be there, and stays as it is.
+func lock(path, purpose string) (unlock func(), err error) {
+	flags := os.O_RDWR
+	if purpose != "" {
+		flags |= os.O_CREATE
+	}
+	f, err := os.OpenFile(path, flags, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -23,10 +31,21 @@ func lock(path string) (unlock func(), err error) {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, errors.Join(fault.Unavailablef("another process is making a snapshot in %s; wait for it to end", filepath.Dir(path)), f.Close())
 	}
+	if err == nil && purpose != "" {
+		err = writePurpose(f, purpose)
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return func() { _ = f.Close() }, nil
+}
+
+func writePurpose(f *os.File, purpose string) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(purpose+"\n"), 0)
+	return err
 }
 
 // share takes a file so that claim leaves it, until release is called or the process ends.

@@ -8,10 +8,13 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -273,7 +276,8 @@ func query(t testing.TB, dir, text string, each func(scan func(...any) error) er
 	}
 }
 
-// Whatever is changed in a snapshot after it was made, check names it.
+// Whatever is changed in a snapshot after it was made, check names the file. In one of before there
+// were hashes it names what the change does to the content.
 func TestCheckFindsWhatWasChanged(t *testing.T) {
 	copyOver := func(text string) func(t testing.TB, folder string) {
 		return func(t testing.TB, folder string) {
@@ -297,7 +301,7 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 	}
 	tests := map[string]struct {
 		change func(t testing.TB, folder string)
-		want   []string // rules, in order
+		want   []string // rules without hashes, in order
 	}{
 		"nothing": {func(testing.TB, string) {}, nil},
 		"a value": {copyOver("COPY (SELECT * REPLACE (CASE WHEN child_id = 7 AND year = 2014 THEN age + 1 ELSE age END AS age) FROM 'FOLDER/child_year.parquet') TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
@@ -338,20 +342,55 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.change(t, folder)
-			findings, err := snapshot.Check(context.Background(), dir, theContract(t), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, f := range findings {
-				got = append(got, f.Rule)
-				if f.Severity != snapshot.Error || f.File == "" || f.Message == "" {
-					t.Errorf("an error with file and message was expected: %+v", f)
+			rules := func() (got []string) {
+				findings, err := snapshot.Check(context.Background(), dir, theContract(t), nil)
+				if err != nil {
+					t.Fatal(err)
 				}
+				for _, f := range findings {
+					got = append(got, fmt.Sprint(f.Severity, " ", f.Rule))
+					if f.File == "" || f.Message == "" {
+						t.Errorf("a finding with file and message was expected: %+v", f)
+					}
+				}
+				return got
 			}
-			if strings.Join(got, " ") != strings.Join(test.want, " ") {
-				t.Errorf("got %v, want %v: %v", got, test.want, findings)
+			var want []string
+			if test.want != nil {
+				want = []string{"error file"}
+			}
+			if got := rules(); !slices.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+			withoutHashes(t, folder)
+			want = []string{"warning file"}
+			for _, rule := range test.want {
+				want = append(want, "error "+rule)
+			}
+			if got := rules(); !slices.Equal(got, want) {
+				t.Errorf("without hashes: got %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// withoutHashes makes a snapshot one of before the hashes of files were kept.
+func withoutHashes(t testing.TB, folder string) {
+	t.Helper()
+	about := filepath.Join(folder, "snapshot.json")
+	text, err := os.ReadFile(about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info map[string]any
+	if err := json.Unmarshal(text, &info); err != nil {
+		t.Fatal(err)
+	}
+	delete(info, "files")
+	if text, err = json.Marshal(info); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(about, text, 0o600), os.Remove(about+".sha256")); err != nil {
+		t.Fatal(err)
 	}
 }

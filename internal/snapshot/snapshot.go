@@ -1,25 +1,30 @@
 // Package snapshot writes data sets to disk and says which one is current.
 //
 // A data folder holds snapshots/<name>-<first 12 digits of the fingerprint>/ with the Parquet of
-// each table, the stored cells and snapshot.json, and a file named current with that folder's
-// name. A snapshot is written beside the others and switched to by one atomic rename, so a crash
-// at any moment leaves the old one current.
+// each table, the stored cells, snapshot.json with a hash of each of them, and the hash of that; and
+// a file named current with that folder's name. A snapshot is written beside the others and
+// switched to by one atomic rename, so a crash at any moment leaves the old one current. Imported
+// ones are readable by their owner only, and nothing but Remove ever deletes one.
 package snapshot
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/store"
 )
 
 // Meta is what whoever makes a data set says about it.
@@ -54,9 +59,12 @@ type Info struct {
 	Meta
 	Fingerprint  string  `json:"fingerprint"` // SHA-256 in hex, over logical content
 	ContractHash string  `json:"contractHash"`
+	Created      string  `json:"created"` // UTC, RFC 3339
 	CreatedBy    string  `json:"createdBy"`
 	Years        []int   `json:"years"` // in order
 	Tables       []Table `json:"tables"`
+
+	Files []store.File `json:"files"` // all but snapshot.json; nil in a snapshot of before they were kept
 }
 
 // Table describes a table of a snapshot.
@@ -64,68 +72,6 @@ type Table struct {
 	Name    string   `json:"name"`
 	Rows    int64    `json:"rows"`
 	Columns []string `json:"columns"` // present, in the contract's order
-}
-
-const (
-	snapshotsFolder = "snapshots"
-	currentFile     = "current"
-	infoFile        = "snapshot.json"
-	lockFile        = "lock"
-	buildingPrefix  = ".building-"
-)
-
-// Current returns the folder of the current snapshot of a data folder and what it holds. It is a
-// NotFound fault if there is none.
-func Current(dir string) (folder string, _ Info, err error) {
-	defer fault.Wrap(&err, "snapshot.Current(%s)", dir)
-	name, err := currentName(dir)
-	if err != nil {
-		return "", Info{}, err
-	}
-	if name == "" {
-		return "", Info{}, fault.NotFoundf("%s holds no data set; `go run . generate --data %s` makes the default one", dir, dir)
-	}
-	folder = filepath.Join(dir, snapshotsFolder, name)
-	text, err := os.ReadFile(filepath.Join(folder, infoFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return "", Info{}, fault.NotFoundf("%s names %s, which is not there; `go run . generate --data %s` makes the default data set", filepath.Join(dir, currentFile), name, dir)
-	}
-	if err != nil {
-		return "", Info{}, err
-	}
-	var info Info
-	if err := json.Unmarshal(text, &info); err != nil {
-		return "", Info{}, fault.Invalidf("%s is not a description of a snapshot: %w", filepath.Join(folder, infoFile), err)
-	}
-	return folder, info, nil
-}
-
-// Hold keeps the snapshot in a folder from being removed when newer ones are made, until release
-// is called or the process ends: a server answers from the files it has begun with. It is a
-// NotFound fault if the snapshot is gone; ask Current again then.
-func Hold(folder string) (release func(), err error) {
-	defer fault.Wrap(&err, "snapshot.Hold(%s)", folder)
-	release, err = share(filepath.Join(folder, infoFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fault.NotFoundf("the data set in %s has been replaced by newer ones", folder)
-	}
-	return release, err
-}
-
-// currentName returns the name of the current snapshot's folder, or "" if there is none.
-func currentName(dir string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, currentFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	name := strings.TrimSpace(string(text))
-	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return "", fault.Invalidf("%s holds %q, which is not the name of a folder in %s", filepath.Join(dir, currentFile), name, filepath.Join(dir, snapshotsFolder))
-	}
-	return name, nil
 }
 
 // Create makes a snapshot of what write writes and switches to it. cells is called with the
@@ -140,10 +86,7 @@ func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta, wr
 	if err != nil {
 		return Info{}, err
 	}
-	if err := os.MkdirAll(all, 0o755); err != nil {
-		return Info{}, fault.Invalidf("cannot make the data folder: %w", err)
-	}
-	unlock, err := lock(filepath.Join(dir, lockFile))
+	unlock, err := begin(dir, purposeOf(meta))
 	if err != nil {
 		return Info{}, err
 	}
@@ -151,7 +94,13 @@ func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta, wr
 	if err := removeLeftovers(all); err != nil {
 		return Info{}, err
 	}
-	building, err := os.MkdirTemp(all, buildingPrefix)
+	if at, err := os.Lstat(filepath.Join(dir, currentFile)); err == nil && at.IsDir() {
+		return Info{}, fault.Invalidf("%s is a folder; take it away, for a file of this name says which data set is in use", filepath.Join(dir, currentFile))
+	}
+	if err := os.MkdirAll(all, 0o755); err != nil {
+		return Info{}, err
+	}
+	building, err := os.MkdirTemp(all, buildingPrefix) // its owner's only
 	if err != nil {
 		return Info{}, err
 	}
@@ -160,9 +109,6 @@ func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta, wr
 			err = errors.Join(err, os.RemoveAll(building))
 		}
 	}()
-	if err := os.Chmod(building, 0o755); err != nil {
-		return Info{}, err
-	}
 	info, err := fill(ctx, building, c, meta, write)
 	if err != nil {
 		return Info{}, err
@@ -171,6 +117,9 @@ func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta, wr
 		if err := cells(ctx, building); err != nil {
 			return Info{}, err
 		}
+	}
+	if err := seal(building, &info); err != nil {
+		return Info{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return Info{}, err
@@ -209,7 +158,7 @@ func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta, w
 	if err := write(&Writer{folder: folder, contract: c, db: db}); err != nil {
 		return Info{}, err
 	}
-	info := Info{Meta: meta, ContractHash: c.Hash, CreatedBy: createdBy(), Years: []int{}, Tables: []Table{}}
+	info := Info{Meta: meta, ContractHash: c.Hash, Created: time.Now().UTC().Format(time.RFC3339), CreatedBy: createdBy(), Years: []int{}, Tables: []Table{}}
 	if info.Sources == nil {
 		info.Sources = []Source{}
 	}
@@ -219,14 +168,67 @@ func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta, w
 	if len(info.Tables) == 0 {
 		return Info{}, fault.Invalidf("the data set has no table of the contract")
 	}
+	return info, os.RemoveAll(filepath.Join(folder, ".spill"))
+}
+
+// seal lists the files of the finished snapshot with their hashes, writes the description of it,
+// and the hash of that, and lets others than the owner read them if no one's data are in them.
+func seal(folder string, info *Info) error {
+	names, err := filesOf(folder)
+	if err != nil {
+		return err
+	}
+	info.Files = []store.File{}
+	for _, name := range names {
+		f, err := store.ReadFile(folder, name)
+		if err != nil {
+			return err
+		}
+		info.Files = append(info.Files, f)
+	}
 	text, err := json.MarshalIndent(info, "", "  ")
 	if err != nil {
-		return Info{}, err
+		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, infoFile), append(text, '\n'), 0o644); err != nil {
-		return Info{}, err
+	text = append(text, '\n')
+	if err := os.WriteFile(filepath.Join(folder, infoFile), text, 0o600); err != nil {
+		return err
 	}
-	return info, os.RemoveAll(filepath.Join(folder, ".spill"))
+	if err := os.WriteFile(filepath.Join(folder, sumFile), []byte(sumOf(text)), 0o600); err != nil {
+		return err
+	}
+	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o600)
+		if entry.IsDir() {
+			mode = 0o700
+		}
+		if info.Generator != nil {
+			mode |= mode & 0o500 >> 3
+			mode |= mode & 0o500 >> 6
+		}
+		return os.Chmod(path, mode)
+	})
+}
+
+// sumOf is the content of sumFile for that of infoFile, as sha256sum writes and checks it.
+func sumOf(text []byte) string { return fmt.Sprintf("%x  %s\n", sha256.Sum256(text), infoFile) }
+
+// filesOf returns the files of a snapshot but its description, in the order of their names.
+func filesOf(folder string) (names []string, err error) {
+	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		if name != infoFile && name != sumFile {
+			names = append(names, filepath.ToSlash(name))
+		}
+		return err
+	})
+	return names, err
 }
 
 // createdBy is the program and its version, as far as the build knows it.
@@ -240,12 +242,11 @@ func createdBy() string {
 	return "kvarter " + version
 }
 
-// publish gives the finished folder its name, makes it the current one and removes all older
-// ones but the one that was current until now and those that are held.
+// publish gives the finished folder its name and makes it the current one.
 func publish(dir, all, building string, info Info) error {
 	previous, err := currentName(dir)
-	if err != nil {
-		return err
+	if err != nil && fault.KindOf(err) == "" {
+		return err // one that names no snapshot is replaced: it was asked for
 	}
 	if err := syncTree(building); err != nil {
 		return err
@@ -266,14 +267,14 @@ func publish(dir, all, building string, info Info) error {
 	if err := syncPath(all); err != nil {
 		return err
 	}
-	if err := writeAtomically(filepath.Join(dir, currentFile), name+"\n"); err != nil {
+	if err := writeAtomically(filepath.Join(dir, currentFile), name+"\n", 0o644); err != nil {
 		return errors.Join(err, os.RemoveAll(filepath.Join(all, name)))
 	}
-	return removeExcept(all, name, previous)
+	return removeDrawnAgain(all, info, name, previous)
 }
 
 // writeAtomically replaces a file: whoever reads it sees the old content or the new.
-func writeAtomically(path, content string) (err error) {
+func writeAtomically(path, content string, mode fs.FileMode) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
 	if err != nil {
 		return err
@@ -284,7 +285,7 @@ func writeAtomically(path, content string) (err error) {
 		}
 	}()
 	_, err = f.WriteString(content)
-	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
@@ -295,56 +296,28 @@ func writeAtomically(path, content string) (err error) {
 	return nil
 }
 
-// removeLeftovers removes what builds left that did not end.
-func removeLeftovers(all string) error {
-	entries, err := os.ReadDir(all)
-	if err != nil {
-		return err
+// removeDrawnAgain removes the registers that were drawn from the seed, at the scale and of the
+// world that the new one was drawn from, but that which was in use until now and those that are
+// held: each edit of the contract draws it anew, and nothing is lost that cannot be. What was
+// imported, or drawn otherwise, stays.
+func removeDrawnAgain(all string, info Info, keep ...string) error {
+	if info.Generator == nil {
+		return nil
 	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), buildingPrefix) {
-			if err := os.RemoveAll(filepath.Join(all, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	temporary, err := filepath.Glob(filepath.Join(filepath.Dir(all), "."+currentFile+"-*"))
-	if err != nil {
-		return err
-	}
-	for _, path := range temporary {
-		if err := os.Remove(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// removeExcept removes the snapshots that are not named; what is held, or no snapshot, is left
-// alone.
-func removeExcept(all string, keep ...string) error {
 	entries, err := os.ReadDir(all)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		folder := filepath.Join(all, e.Name())
-		if _, err := os.Stat(filepath.Join(folder, infoFile)); err != nil {
-			continue
-		}
 		if slices.Contains(keep, e.Name()) {
 			continue
 		}
-		release, free, err := claim(filepath.Join(folder, infoFile))
-		if err != nil {
-			return err
-		}
-		if !free {
+		old, err := readInfo(folder)
+		if err != nil || old.Generator == nil || *old.Generator != *info.Generator {
 			continue
 		}
-		err = os.RemoveAll(folder)
-		release()
-		if err != nil {
+		if _, err := removeUnlessHeld(folder); err != nil {
 			return err
 		}
 	}

@@ -250,72 +250,6 @@ func TestEveryRowIsWrittenOnce(t *testing.T) {
 	}
 }
 
-func TestSwitchKeepsThePreviousAndRemovesOlder(t *testing.T) {
-	dir := t.TempDir()
-	if _, _, err := snapshot.Current(dir); fault.KindOf(err) != fault.NotFound {
-		t.Errorf("an empty folder gives %v", err)
-	}
-	mustCreate(t, dir, plans("one"))
-	first := filepath.Base(currentFolder(t, dir))
-	mustCreate(t, dir, plans("two"))
-	second := filepath.Base(currentFolder(t, dir))
-	mustCreate(t, dir, plans("two")) // the same content again
-	third := filepath.Base(currentFolder(t, dir))
-	if third == second || !strings.HasPrefix(third, second) {
-		t.Errorf("made again, %s is %s", second, third)
-	}
-	if got, want := snapshots(t, dir), []string{second, third}; !slices.Equal(got, want) {
-		t.Errorf("kept %v of %s, %s, %s", got, first, second, third)
-	}
-}
-
-// A server that holds its snapshot to the end of the process may drop release.
-func TestAHoldOutlivesItsRelease(t *testing.T) {
-	dir := t.TempDir()
-	mustCreate(t, dir, plans("one"))
-	first := currentFolder(t, dir)
-	if _, err := snapshot.Hold(first); err != nil {
-		t.Fatal(err)
-	}
-	runtime.GC()
-	runtime.GC() // finalizers of the first are run before the second ends, or soon after
-	mustCreate(t, dir, plans("two"))
-	mustCreate(t, dir, plans("three"))
-	if got := snapshots(t, dir); !slices.Contains(got, filepath.Base(first)) {
-		t.Errorf("kept %v, without the held %s", got, first)
-	}
-}
-
-// What a server answers from stays while it runs, however many data sets are made meanwhile.
-func TestAHeldSnapshotStays(t *testing.T) {
-	dir := t.TempDir()
-	mustCreate(t, dir, plans("one"))
-	first := currentFolder(t, dir)
-	release, err := snapshot.Hold(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := snapshot.Hold(first) // by a second server
-	if err != nil {
-		t.Fatal(err)
-	}
-	mustCreate(t, dir, plans("two"))
-	mustCreate(t, dir, plans("three"))
-	again()
-	mustCreate(t, dir, plans("four"))
-	if got := snapshots(t, dir); len(got) != 3 || !slices.Contains(got, filepath.Base(first)) {
-		t.Errorf("kept %v, without the held %s", got, first)
-	}
-	release()
-	mustCreate(t, dir, plans("five"))
-	if got := snapshots(t, dir); len(got) != 2 || slices.Contains(got, filepath.Base(first)) {
-		t.Errorf("kept %v, with %s, which nobody holds", got, first)
-	}
-	if _, err := snapshot.Hold(first); fault.KindOf(err) != fault.NotFound {
-		t.Errorf("holding what is gone: %v", err)
-	}
-}
-
 func TestFailuresLeaveTheCurrentSnapshot(t *testing.T) {
 	dir := t.TempDir()
 	mustCreate(t, dir, plans("one"))
@@ -364,18 +298,6 @@ func TestFailuresLeaveTheCurrentSnapshot(t *testing.T) {
 	}
 	if _, err := synth.Generate(synth.Options{Scale: 1, World: "area-efect"}); err == nil || !strings.Contains(err.Error(), "did you mean area-effect") {
 		t.Errorf("a mistyped world gives %v", err)
-	}
-}
-
-func TestDamagedCurrentIsNamed(t *testing.T) {
-	for content, says := range map[string]string{"../elsewhere\n": "not the name", "gone-0123\n": "not there", "\n": "not the name"} {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "current"), []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := snapshot.Current(dir); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q gives %v, want %q", content, err, says)
-		}
 	}
 }
 

@@ -63,7 +63,7 @@ func (s *Store) Starts() ([]Start, error) {
 		return nil, err
 	}
 	if !s.columns["participant"]["activity_id"] {
-		return nil, fault.Unavailablef("participants are not recorded by activity (participant.activity_id); %s", s.recorded("participant"))
+		return nil, fault.NotRecordedf("participants are not recorded by activity (participant.activity_id); %s", s.recorded("participant"))
 	}
 	return s.starts, nil
 }
@@ -105,7 +105,7 @@ func (s *Store) needs(table, what string) error {
 	if _, ok := s.columns[table]; ok {
 		return nil
 	}
-	return fault.Unavailablef("this data set holds no %s (table %s); it holds %s", what, table, strings.Join(s.tables(), ", "))
+	return fault.NotRecordedf("this data set holds no %s (table %s); it holds %s", what, table, strings.Join(s.tables(), ", "))
 }
 
 // recorded says which columns of the table the data set has.

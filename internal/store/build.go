@@ -27,6 +27,9 @@ func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Opti
 	}
 	s := newStore(db, c)
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := s.see(folder, nil); err != nil {
+		return err
+	}
 	if err := s.openFacts(ctx, folder); err != nil {
 		return err
 	}

@@ -41,10 +41,10 @@ func (s *Store) EffectCells(ctx context.Context, q EffectQuery) (_ []EffectCell,
 		return nil, err
 	}
 	if q.Outcome != nil && !s.HasOutcome(q.Outcome) {
-		return nil, fault.Unavailablef("the outcome %s is not recorded (%s.%s); %s", q.Outcome.Name, contract.EffectTable, q.Outcome.Column.Name, listed("recorded are", s.contract.Outcomes, func(o *contract.Outcome) (string, bool) { return o.Name, s.HasOutcome(o) }))
+		return nil, fault.NotRecordedf("the outcome %s is not recorded (%s.%s); %s", q.Outcome.Name, contract.EffectTable, q.Outcome.Column.Name, listed("recorded are", s.contract.Outcomes, func(o *contract.Outcome) (string, bool) { return o.Name, s.HasOutcome(o) }))
 	}
 	if q.Start && !s.columns[contract.EffectTable]["start_year"] {
-		return nil, fault.Unavailablef("the year of start is not recorded (%s.start_year); %s", contract.EffectTable, s.recorded(contract.EffectTable))
+		return nil, fault.NotRecordedf("the year of start is not recorded (%s.start_year); %s", contract.EffectTable, s.recorded(contract.EffectTable))
 	}
 	data := struct {
 		Keys            []string

@@ -140,7 +140,7 @@ func dimensionNames(list []*contract.Dimension) []string {
 // check returns an error that says what the data set records if it does not record what q asks.
 func (s *Store) check(q Query) error {
 	if _, ok := s.columns[q.Table.Name]; !ok {
-		return fault.Unavailablef("this data set holds no %s (table %s); it holds %s", q.Table.Cohort, q.Table.Name, strings.Join(s.tables(), ", "))
+		return fault.NotRecordedf("this data set holds no %s (table %s); it holds %s", q.Table.Cohort, q.Table.Name, strings.Join(s.tables(), ", "))
 	}
 	for i, d := range q.By {
 		if slices.Contains(q.By[:i], d) {
@@ -149,17 +149,17 @@ func (s *Store) check(q Query) error {
 	}
 	for _, d := range slices.Concat(q.By, q.Where.Dimensions()) {
 		if !s.HasDimension(q.Table, d) {
-			return fault.Unavailablef("%s are not recorded by %s; %s", q.Table.Cohort, d.Name, listed("they are by", s.contract.Dimensions, func(d *contract.Dimension) (string, bool) { return d.Name, s.HasDimension(q.Table, d) }))
+			return fault.NotRecordedf("%s are not recorded by %s; %s", q.Table.Cohort, d.Name, listed("they are by", s.contract.Dimensions, func(d *contract.Dimension) (string, bool) { return d.Name, s.HasDimension(q.Table, d) }))
 		}
 	}
 	for _, i := range slices.Concat(q.Indicators, q.Where.Indicators()) {
 		if !s.HasIndicator(q.Table, i) {
-			return fault.Unavailablef("%s is not recorded for %s; %s", i.Name, q.Table.Cohort, listed("recorded are", s.contract.Indicators, func(i *contract.Indicator) (string, bool) { return i.Name, s.HasIndicator(q.Table, i) }))
+			return fault.NotRecordedf("%s is not recorded for %s; %s", i.Name, q.Table.Cohort, listed("recorded are", s.contract.Indicators, func(i *contract.Indicator) (string, bool) { return i.Name, s.HasIndicator(q.Table, i) }))
 		}
 	}
 	for _, m := range q.Measures {
 		if !s.HasMeasure(q.Table, m) {
-			return fault.Unavailablef("%s is not recorded for %s; %s", m.Name, q.Table.Cohort, listed("recorded are", s.contract.Measures, func(m *contract.Measure) (string, bool) { return m.Name, s.HasMeasure(q.Table, m) }))
+			return fault.NotRecordedf("%s is not recorded for %s; %s", m.Name, q.Table.Cohort, listed("recorded are", s.contract.Measures, func(m *contract.Measure) (string, bool) { return m.Name, s.HasMeasure(q.Table, m) }))
 		}
 	}
 	for _, c := range q.Where.Conditions {
@@ -233,7 +233,7 @@ func checkCodes(table *contract.Table, c Condition) error {
 	if len(right) > 0 {
 		others = ", unlike " + strings.Join(right, ", ")
 	}
-	return fault.Unavailablef("%s: %s %s not recorded for %s%s; %s", c.Dimension.Filter, strings.Join(wrong, ", "), is, table.Cohort, others,
+	return fault.NotRecordedf("%s: %s %s not recorded for %s%s; %s", c.Dimension.Filter, strings.Join(wrong, ", "), is, table.Cohort, others,
 		listed("recorded are", possible, func(p int) (string, bool) { return c.Dimension.Codes[p].Code, true }))
 }
 

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"math/big"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,12 +38,10 @@ type keys struct {
 func (s *Store) openRollups(ctx context.Context, folder string) error {
 	for _, recorded := range s.recordedRollups() {
 		r := &rollup{Rollup: recorded, file: filepath.Join(folder, cellsFolder, recorded.Name+".parquet"), keys: map[*contract.Dimension]keys{}, columns: map[string][]int64{}}
-		if _, err := os.Stat(r.file); errors.Is(err, os.ErrNotExist) {
-			return fault.NotFoundf("%s is missing; make the snapshot again", r.file)
-		} else if err != nil {
-			return err
+		if !s.sees(r.file) {
+			return fault.Invalidf("%s is missing; make the snapshot again", r.file)
 		}
-		if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM read_parquet("+quoteText(r.file)+")").Scan(&r.rows); err != nil {
+		if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM "+Parquet(r.file)).Scan(&r.rows); err != nil {
 			return err
 		}
 		s.rollups = append(s.rollups, r)
@@ -318,7 +314,7 @@ func (r *rollup) read(ctx context.Context, s *Store, dimensions []*contract.Dime
 		targets = append(targets, &amounts[i])
 	}
 	// Rows come in the order of the file, so what is read later is beside what is there.
-	err := s.query(ctx, fmt.Sprintf("SELECT %s FROM read_parquet(%s)", strings.Join(expressions, ", "), quoteText(r.file)), nil, func(rows *sql.Rows) error {
+	err := s.query(ctx, fmt.Sprintf("SELECT %s FROM %s", strings.Join(expressions, ", "), Parquet(r.file)), nil, func(rows *sql.Rows) error {
 		if err := rows.Scan(targets...); err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,6 +24,7 @@ type Store struct {
 	columns  map[string]map[string]bool   // by table: the columns that the data set has
 	bounds   map[string]map[string][2]int // by table: least and largest value of integer dimensions
 	rollups  []*rollup
+	seen     []seen // the files that are read
 
 	areas        []*Area
 	areaPosition map[string]int
@@ -40,10 +40,13 @@ type Store struct {
 type Options struct {
 	Threads     int
 	MemoryLimit string // as DuckDB writes it, e.g. "4GB"
+	Spill       string // the folder for what memory does not hold
+	Files       []File // what Open finds must be these; nil where it is not known what was made
 }
 
 // Open opens the snapshot in folder. Afterwards DuckDB reads nothing outside the folder and no
-// statement can change its settings.
+// statement can change its settings. It is an Invalid fault if a file is not as it was made; one
+// that changes while the store is open is not read: what needs it is an Unavailable fault.
 func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (_ *Store, err error) {
 	defer fault.Wrap(&err, "store.Open(%s)", folder)
 	folder, err = filepath.Abs(folder)
@@ -60,6 +63,9 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 			err = errors.Join(err, db.Close())
 		}
 	}()
+	if err := s.see(folder, o.Files); err != nil {
+		return nil, err
+	}
 	if err := s.openFacts(ctx, folder); err != nil {
 		return nil, err
 	}
@@ -75,6 +81,9 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 	if err := lock(ctx, db, folder); err != nil {
 		return nil, err
 	}
+	if err := s.unchanged(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -88,6 +97,9 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Ready returns an error if the store cannot answer.
 func (s *Store) Ready(ctx context.Context) error {
+	if err := s.unchanged(); err != nil {
+		return err
+	}
 	var one int
 	return s.db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
 }
@@ -106,6 +118,9 @@ func database(ctx context.Context, o Options) (*sql.DB, error) {
 	if o.Threads > 0 {
 		settings = append(settings, fmt.Sprintf("SET threads=%d", o.Threads))
 	}
+	if o.Spill != "" {
+		settings = append(settings, "SET temp_directory="+quoteText(o.Spill))
+	}
 	if o.MemoryLimit != "" {
 		settings = append(settings, "SET memory_limit="+quoteText(o.MemoryLimit))
 	}
@@ -115,6 +130,18 @@ func database(ctx context.Context, o Options) (*sql.DB, error) {
 		}
 	}
 	return db, nil
+}
+
+// EngineVersion is the version of DuckDB.
+func EngineVersion(ctx context.Context) (_ string, err error) {
+	db, err := database(ctx, Options{})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var version string
+	err = db.QueryRowContext(ctx, "SELECT version()").Scan(&version)
+	return version, err
 }
 
 // lock leaves DuckDB with the folder as the one place it reads.
@@ -131,8 +158,17 @@ func lock(ctx context.Context, db *sql.DB, folder string) error {
 	return nil
 }
 
-// query runs a statement and calls each for every row.
+// query runs a statement and calls each for every row. What was read from a file that is not the
+// one that was opened is an error, whatever DuckDB made of it.
 func (s *Store) query(ctx context.Context, text string, values []any, each func(*sql.Rows) error) (err error) {
+	if err := s.unchanged(); err != nil {
+		return err
+	}
+	defer func() {
+		if changed := s.unchanged(); changed != nil {
+			err = changed
+		}
+	}()
 	rows, err := s.db.QueryContext(ctx, text, values...)
 	if err != nil {
 		return stopped(ctx, err)
@@ -154,6 +190,12 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
+// Parquet writes the relation of a Parquet file's rows. DuckDB would make a column of each folder on
+// the way that is named like year=2016.
+func Parquet(file string) string {
+	return "read_parquet(" + quoteText(file) + ", hive_partitioning = false)"
+}
+
 // tables returns the tables that the data set has, in the contract's order.
 func (s *Store) tables() []string {
 	var out []string
@@ -169,12 +211,10 @@ func (s *Store) tables() []string {
 func (s *Store) openFacts(ctx context.Context, folder string) error {
 	for _, t := range s.contract.Tables {
 		file := filepath.Join(folder, t.Name+".parquet")
-		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		if !s.sees(file) {
 			continue
-		} else if err != nil {
-			return err
 		}
-		if _, err := s.db.ExecContext(ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT * FROM read_parquet(%s)", quoteName(t.Name), quoteText(file))); err != nil {
+		if _, err := s.db.ExecContext(ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT * FROM %s", quoteName(t.Name), Parquet(file))); err != nil {
 			return err
 		}
 		columns := map[string]bool{}

@@ -185,18 +185,18 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 		kind fault.Kind
 		want string
 	}{
-		{store.Query{Table: residents}, fault.Unavailable, "this data set holds no residents (table resident_year); it holds area, child_year"},
-		{store.Query{Table: children, By: []*contract.Dimension{dimension(t, c, "SEX")}}, fault.Unavailable, "children are not recorded by SEX; they are by YEAR, AGE, AGE_GROUP, SETTING, AREA"},
-		{store.Query{Table: children, Indicators: []*contract.Indicator{poor}}, fault.Unavailable, "POOR is not recorded for children; nothing is recorded"},
-		{store.Query{Table: children, Where: store.Filter{With: []*contract.Indicator{poor}}}, fault.Unavailable, "POOR is not recorded for children"},
+		{store.Query{Table: residents}, fault.NotRecorded, "this data set holds no residents (table resident_year); it holds area, child_year"},
+		{store.Query{Table: children, By: []*contract.Dimension{dimension(t, c, "SEX")}}, fault.NotRecorded, "children are not recorded by SEX; they are by YEAR, AGE, AGE_GROUP, SETTING, AREA"},
+		{store.Query{Table: children, Indicators: []*contract.Indicator{poor}}, fault.NotRecorded, "POOR is not recorded for children; nothing is recorded"},
+		{store.Query{Table: children, Where: store.Filter{With: []*contract.Indicator{poor}}}, fault.NotRecorded, "POOR is not recorded for children"},
 		{store.Query{Table: children, By: []*contract.Dimension{age, age}}, fault.Invalid, "AGE stands twice"},
 		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: year, From: at(1992)})}, fault.Invalid, "year 1992 is before the data starts (2016)"},
 		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: year, To: at(2030)})}, fault.Invalid, "year 2030 is after the data ends (2016)"},
 		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: age, From: at(5), To: at(2)})}, fault.Invalid, "ages: the range from 5 to 2 is empty; from must be at most to"},
 		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: dimension(t, c, "AREA"), Areas: []string{"B7"}})}, fault.NotFound, `no area "B7" in this data set`},
 		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: dimension(t, c, "SETTING")})}, fault.Invalid, "setting is an empty list"},
-		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: groups, Positions: []int{groups.Position("AGE_18_24")}})}, fault.Unavailable, "ageGroup: AGE_18_24 is not recorded for children; recorded are AGE_0, AGE_1_2, AGE_3_5, AGE_6"},
-		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: groups, Positions: []int{groups.Position("AGE_7_9"), groups.Position("AGE_6"), groups.Position("AGE_0_6")}})}, fault.Unavailable, "ageGroup: AGE_7_9, AGE_0_6 are not recorded for children, unlike AGE_6; recorded are AGE_0,"},
+		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: groups, Positions: []int{groups.Position("AGE_18_24")}})}, fault.NotRecorded, "ageGroup: AGE_18_24 is not recorded for children; recorded are AGE_0, AGE_1_2, AGE_3_5, AGE_6"},
+		{store.Query{Table: children, Where: store.Filter{}.And(store.Condition{Dimension: groups, Positions: []int{groups.Position("AGE_7_9"), groups.Position("AGE_6"), groups.Position("AGE_0_6")}})}, fault.NotRecorded, "ageGroup: AGE_7_9, AGE_0_6 are not recorded for children, unlike AGE_6; recorded are AGE_0,"},
 	} {
 		_, err := s.Cells(context.Background(), test.q)
 		if err == nil || fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) {

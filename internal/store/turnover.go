@@ -75,7 +75,7 @@ func (s *Store) Turnover(ctx context.Context, q TurnoverQuery) (_ *Turnover, err
 	}
 	person := q.Table.Person
 	if person == "" || !s.columns[q.Table.Name][person] {
-		return nil, fault.Unavailablef("this data set does not follow %s over the years: table %s has no %s, so who stayed and who moved is not known; `development` compares the years as they are", q.Table.Cohort, q.Table.Name, person)
+		return nil, fault.NotRecordedf("this data set does not follow %s over the years: table %s has no %s, so who stayed and who moved is not known; `development` compares the years as they are", q.Table.Cohort, q.Table.Name, person)
 	}
 	here, hereValues, err := s.all(q, true)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *Store) Turnover(ctx context.Context, q TurnoverQuery) (_ *Turnover, err
 		return nil, err
 	}
 	if groups > 0 {
-		return nil, fault.Unavailablef("%d observations of this cohort in %d and %d stand for groups of %s (published cross-tabs without %s), who cannot be followed from year to year; narrow the cohort to where persons are recorded, such as the areas", groups, q.From, q.To, q.Table.Cohort, person)
+		return nil, fault.NotRecordedf("%d observations of this cohort in %d and %d stand for groups of %s (published cross-tabs without %s), who cannot be followed from year to year; narrow the cohort to where persons are recorded, such as the areas", groups, q.From, q.To, q.Table.Cohort, person)
 	}
 	if text, err = write("turnover", data); err != nil {
 		return nil, err

@@ -174,9 +174,9 @@ func TestTurnoverNeedsPersons(t *testing.T) {
 		kind fault.Kind
 		want string
 	}{
-		{s, store.TurnoverQuery{Table: residents, Indicator: outside, From: 2014, To: 2016}, fault.Unavailable, "stand for groups of residents"},
-		{bare, store.TurnoverQuery{Table: residents, Indicator: outside, From: 2014, To: 2016}, fault.Unavailable, "table resident_year has no person_id"},
-		{s, store.TurnoverQuery{Table: children, Indicator: outside, From: 2014, To: 2016}, fault.Unavailable, "OUTSIDE_WORK_AND_EDUCATION is not recorded for children"},
+		{s, store.TurnoverQuery{Table: residents, Indicator: outside, From: 2014, To: 2016}, fault.NotRecorded, "stand for groups of residents"},
+		{bare, store.TurnoverQuery{Table: residents, Indicator: outside, From: 2014, To: 2016}, fault.NotRecorded, "table resident_year has no person_id"},
+		{s, store.TurnoverQuery{Table: children, Indicator: outside, From: 2014, To: 2016}, fault.NotRecorded, "OUTSIDE_WORK_AND_EDUCATION is not recorded for children"},
 		{s, store.TurnoverQuery{Table: residents, Indicator: outside, From: 2016, To: 2014}, fault.Invalid, "from must be at most to"},
 		{s, store.TurnoverQuery{Table: residents, Indicator: outside, From: 2014, To: 2014}, fault.Invalid, "both years are 2014"},
 		{s, store.TurnoverQuery{Table: residents, Indicator: outside, From: 2014, To: 2024}, fault.Invalid, "year 2024 is after the data ends (2016)"},

@@ -60,11 +60,11 @@ type world struct {
 // Generate draws a register. It reports an Invalid fault for a scale or world that is not known.
 func Generate(o Options) (_ *World, err error) {
 	defer fault.Wrap(&err, "synth.Generate(%+v)", o)
-	if !(o.Scale >= 0.001 && o.Scale <= 1) {
-		return nil, fault.Invalidf("scale %g is not between 0.001 and 1; 1 is the whole country", o.Scale)
+	if !(o.Scale >= LeastScale && o.Scale <= 1) {
+		return nil, fault.Invalidf("scale %g is not between %g and 1; 1 is the whole country", o.Scale, LeastScale)
 	}
-	if o.World != NoAreaEffect && o.World != WithAreaEffect {
-		return nil, fault.Invalidf("no world %q%s", o.World, fault.Suggest(string(o.World), []string{string(NoAreaEffect), string(WithAreaEffect)}))
+	if err := Known(o.World); err != nil {
+		return nil, err
 	}
 	w := &world{seed: o.Seed, scale: int(o.Scale*million + 0.5), effect: o.World == WithAreaEffect}
 	w.placeAreas()
@@ -77,6 +77,17 @@ func Generate(o Options) (_ *World, err error) {
 	w.runActivities()
 	w.survey()
 	return &World{Options: o, w: w}, nil
+}
+
+// LeastScale is the smallest Options.Scale.
+const LeastScale = 0.001
+
+// Known returns an Invalid fault that says which worlds there are, if the kind is none of them.
+func Known(k Kind) error {
+	if k != NoAreaEffect && k != WithAreaEffect {
+		return fault.Invalidf("no world %q%s", k, fault.Suggest(string(k), []string{string(NoAreaEffect), string(WithAreaEffect)}))
+	}
+	return nil
 }
 
 // scaled is a count at the world's scale, rounded half up.

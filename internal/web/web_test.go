@@ -57,7 +57,7 @@ func areaOf(ctx context.Context, id string) (*model.Area, error) {
 	case "forbidden":
 		return nil, fault.Overf("cells", 500, "too many cells")
 	case "unavailable":
-		return nil, fault.Unavailablef("not recorded")
+		return nil, fault.NotRecordedf("not recorded")
 	case "internal":
 		return nil, errors.New("secret: /var/lib/kvarter/child_year.parquet is broken")
 	case "panic":
@@ -198,7 +198,7 @@ func TestErrorsOfFields(t *testing.T) {
 		{"invalid", "INVALID", "year 1992 is before the data starts (2010)"},
 		{"wrapped", "NOT_FOUND", `no area "wrapped"`},
 		{"forbidden", "FORBIDDEN", "too many cells"},
-		{"unavailable", "UNAVAILABLE", "not recorded"},
+		{"unavailable", "NOT_RECORDED", "not recorded"},
 		{"internal", "INTERNAL", "internal error; the log has it under id test-internal"},
 		{"panic", "INTERNAL", "internal error; the log has it under id test-panic"},
 	} {

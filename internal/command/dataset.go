@@ -1,0 +1,208 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/kvarter/kvarter/data"
+	"github.com/kvarter/kvarter/graph"
+	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/findings"
+	"github.com/kvarter/kvarter/internal/law"
+	"github.com/kvarter/kvarter/internal/snapshot"
+	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/synth"
+	"github.com/kvarter/kvarter/internal/web"
+	"github.com/kvarter/kvarter/notebooks"
+	"github.com/kvarter/kvarter/resolvers"
+)
+
+// opened is a data set that questions can be asked of.
+type opened struct {
+	folder string
+	store  *store.Store
+	info   snapshot.Info
+	schema graphql.ExecutableSchema
+
+	examples []web.Example
+	ends     []func() error
+}
+
+// close lets go of the data set, once no question is answered from it any more.
+func (d *opened) close() error {
+	var errs []error
+	for _, end := range slices.Backward(d.ends) {
+		errs = append(errs, end())
+	}
+	return errors.Join(errs...)
+}
+
+// open opens the data set in use in the data folder dir. If the folder holds nothing of ours it
+// first makes the default one, or that of the world if one is given; the data set then has to be
+// of it. making is called before a data set is made, with what is being done.
+func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, out io.Writer,
+	making func(doing string)) (*opened, error) {
+	c, err := parseContract()
+	if err != nil {
+		return nil, err
+	}
+	if err := snapshot.Sweep(dir); err != nil {
+		return nil, err
+	}
+	folder, info, err := snapshot.Current(dir)
+	o := defaultWorld
+	o.World = cmp.Or(world, o.World)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		fmt.Fprintf(out, "No data set in %s yet: making the synthetic one (some twenty seconds, once).\n", dir)
+	case err != nil:
+		return nil, err
+	case world != "" && (info.Generator == nil || info.Generator.World != string(world)):
+		return nil, fault.Invalidf("the data set %s in %s is not of the world %q; `go run . generate --data %s --world %s` makes it", info.Name, dir, world, dir, world)
+	case usable(info, c) == nil:
+		return openFolder(ctx, folder, info, c, limits)
+	case info.Generator == nil:
+		return nil, usable(info, c)
+	default:
+		fmt.Fprintln(out,
+			"The data contract has changed, or the data set is of an earlier version: making the synthetic data set again.")
+		o = synth.Options{Seed: info.Generator.Seed, Scale: info.Generator.Scale,
+			World: synth.Kind(info.Generator.World)}
+	}
+	making("The synthetic data set is being made, which takes some twenty seconds")
+	made, err := draw(ctx, dir, c, o, out)
+	if err != nil {
+		return nil, err
+	}
+	tell(out, made, dir, "", "")
+	if folder, info, err = snapshot.Current(dir); err != nil {
+		return nil, err
+	}
+	return openFolder(ctx, folder, info, c, limits)
+}
+
+// usable returns an Invalid fault if this program cannot read the data set as it was meant.
+func usable(info snapshot.Info, c *contract.Contract) error {
+	again := "import its recipe again"
+	if info.Generator != nil {
+		again = "`go run . generate` draws it again"
+	}
+	switch {
+	case info.ContractHash != c.Hash:
+		return fault.Invalidf("the data set %s was made under another data contract; %s", info.Name, again)
+	case info.Files == nil:
+		return fault.Invalidf("the data set %s is of an earlier version, which kept no hashes of its files; %s",
+			info.Name, again)
+	}
+	return nil
+}
+
+// tell says which data set of the data folder dir is in use now, and what becomes of a server that
+// answers from the one in the folder before; hint ends the sentence.
+func tell(out io.Writer, info snapshot.Info, dir, before, hint string) {
+	fmt.Fprintf(out, "The data set in use is now %q, fingerprint %.12s.%s\n", info.Title, info.Fingerprint, hint)
+	folder, _, _ := snapshot.Current(dir)
+	for _, served := range []string{before, folder} { // it may have switched already
+		if held, err := snapshot.Held(served); served != "" && err == nil && held {
+			fmt.Fprintln(out,
+				"The server that is running switches to it by itself, within seconds and without losing a request.")
+			return
+		}
+	}
+}
+
+// openFolder opens the snapshot in a folder, and keeps it from being removed until it is closed.
+func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contract.Contract,
+	limits web.Limits) (_ *opened, err error) {
+	if err := usable(info, c); err != nil {
+		return nil, err
+	}
+	d := &opened{folder: folder, info: info}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	release, err := snapshot.Hold(folder)
+	if err != nil {
+		return nil, err
+	}
+	d.ends = append(d.ends, func() error { release(); return nil })
+	scratch, remove, err := snapshot.Scratch()
+	if err != nil {
+		return nil, err
+	}
+	d.ends = append(d.ends, remove)
+	d.store, err = store.Open(ctx, folder, c, store.Options{Spill: scratch, Files: info.Files})
+	if err != nil {
+		return nil, err
+	}
+	d.ends = append(d.ends, d.store.Close)
+	if d.examples, err = examples(); err != nil {
+		return nil, err
+	}
+	rules, err := law.Parse(data.Law)
+	if err != nil {
+		return nil, err
+	}
+	stated, err := findings.Parse("data/findings.yaml", data.Findings,
+		graph.NewExecutableSchema(graph.Config{}).Schema())
+	if err != nil {
+		return nil, err
+	}
+	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: d.store, Dataset: dataset(info,
+		limits)}
+	d.schema = resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))
+	return d, nil
+}
+
+// dataset is what the API tells of the data set in use.
+func dataset(info snapshot.Info, limits web.Limits) model.Dataset {
+	out := model.Dataset{Name: info.Name, Title: info.Title, Synthetic: info.Synthetic,
+		Fingerprint: info.Fingerprint, Years: info.Years,
+		Citation: info.Citation, Licence: info.Licence, Rows: []*model.TableRows{}, Sources: []*model.Source{},
+		Disclosure: &model.DisclosurePolicy{Method: model.DisclosureMethodNone},
+		Limits: &model.Limits{Complexity: limits.Complexity, Depth: limits.Depth, Cells: limits.Cells,
+			TimeoutMs: limits.TimeoutMS, Tokens: limits.Tokens, Bytes: limits.Bytes}}
+	for _, t := range info.Tables {
+		out.Rows = append(out.Rows, &model.TableRows{Table: t.Name, Rows: int(t.Rows)})
+	}
+	optional := func(text string) *string {
+		if text == "" {
+			return nil
+		}
+		return &text
+	}
+	for _, s := range info.Sources {
+		out.Sources = append(out.Sources, &model.Source{Title: s.Title, Publisher: s.Publisher,
+			URL: optional(s.URL), Accessed: (*model.Date)(optional(s.Accessed)), Licence: optional(s.Licence)})
+	}
+	return out
+}
+
+// examples are the page's own questions, then those of the notebooks.
+func examples() ([]web.Example, error) {
+	questions, err := notebooks.Questions()
+	out := web.DefaultExamples()
+	for _, q := range questions {
+		out = append(out, web.Example{Title: q.Title, Document: q.Document, Variables: q.Variables,
+			Group: q.Notebook})
+	}
+	return out, err
+}
+
+// handler answers from the data set, as c says for the rest.
+func (d *opened) handler(c web.Config) http.Handler {
+	c.Examples, c.Schema, c.Ready = d.examples, d.schema, d.store.Ready
+	c.Title, c.Fingerprint, c.Synthetic = d.info.Title, d.info.Fingerprint, d.info.Synthetic
+	return web.New(c)
+}
