@@ -3,66 +3,83 @@ package stats
 import (
 	"encoding/csv"
 	"encoding/json"
-	"errors"
-	"io/fs"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
-// A publishedCase is a folder of ../shared/cases: inputs, expected values and their tolerance.
-// Its pass rule is |got - expected| <= abs + rel·|expected|.
+// A publishedCase is a folder of testdata/cases: inputs, expected values and their tolerance.
+// testdata/cases/README.md names where each comes from.
 type publishedCase struct {
 	t         *testing.T
 	dir       string
 	expected  map[string]any
-	tolerance struct{ Abs, Rel float64 }
-	checked   int
+	tolerance caseTolerance
+	compared  map[string]bool // by path of the expected value
 }
 
-// openCase finds a published case from the repository's root, and skips the test where the
-// folder of cases is not there. It fails a test that in the end compared nothing.
-func openCase(t *testing.T, name string) *publishedCase {
+// caseTolerance is the pass rule |got - expected| <= Abs + Rel·|expected|. Of holds that of the
+// expected values below a key which were printed to other digits than the rest.
+type caseTolerance struct {
+	Abs, Rel float64
+	Of       map[string]caseTolerance
+}
+
+// openCase reads a published case. In the end every value that it expects must have been compared;
+// of a case that several tests share, those below the parts, which are keys of the uppermost level.
+func openCase(t *testing.T, name string, parts ...string) *publishedCase {
 	t.Helper()
-	root, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			break
-		}
-		parent := filepath.Dir(root)
-		if parent == root {
-			t.Fatal("no go.mod above the test")
-		}
-		root = parent
-	}
-	cases := filepath.Join(root, "..", "shared", "cases")
-	if _, err := os.Stat(cases); errors.Is(err, fs.ErrNotExist) {
-		t.Skip("the folder of published cases is not beside the repository")
-	}
-	c := &publishedCase{t: t, dir: filepath.Join(cases, name)}
+	c := &publishedCase{t: t, dir: filepath.Join("testdata", "cases", name), compared: map[string]bool{}}
 	text, err := os.ReadFile(filepath.Join(c.dir, "expected.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var file struct {
 		Expected  map[string]any
-		Tolerance struct{ Abs, Rel float64 }
+		Tolerance caseTolerance
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", name, err)
 	}
 	c.expected, c.tolerance = file.Expected, file.Tolerance
 	t.Cleanup(func() {
-		if c.checked == 0 {
+		if len(c.compared) == 0 {
 			t.Error("the case was opened but nothing was compared")
+		}
+		if t.Failed() {
+			return
+		}
+		for key, v := range c.expected {
+			if len(parts) == 0 || slices.Contains(parts, key) {
+				c.mustBeCompared(v, key)
+			}
 		}
 	})
 	return c
+}
+
+// mustBeCompared fails for each value at or below v that no check looked at.
+func (c *publishedCase) mustBeCompared(v any, path string) {
+	c.t.Helper()
+	switch v := v.(type) {
+	case map[string]any:
+		for key, x := range v {
+			c.mustBeCompared(x, path+"/"+key)
+		}
+	case []any:
+		for i, x := range v {
+			c.mustBeCompared(x, fmt.Sprintf("%s/%d", path, i))
+		}
+	default:
+		if !c.compared[path] {
+			c.t.Errorf("%s is expected to be %v and was not compared", path, v)
+		}
+	}
 }
 
 // at walks the expected values.
@@ -80,7 +97,11 @@ func (c *publishedCase) at(path ...any) any {
 				c.t.Fatalf("%v: no %q", path, step)
 			}
 		case int:
-			v = v.([]any)[step]
+			list, ok := v.([]any)
+			if !ok || step >= len(list) {
+				c.t.Fatalf("%v: no list that has a value at %d", path, step)
+			}
+			v = list[step]
 		}
 	}
 	return v
@@ -89,17 +110,44 @@ func (c *publishedCase) at(path ...any) any {
 // check compares got with the expected value at path; an expected null is NaN.
 func (c *publishedCase) check(got float64, path ...any) {
 	c.t.Helper()
-	c.checked++
-	want, ok := c.at(path...).(float64)
-	if !ok {
+	tolerance := c.tolerance
+	for _, step := range path {
+		if of, ok := c.tolerance.Of[fmt.Sprint(step)]; ok {
+			tolerance = of
+		}
+	}
+	expected := c.at(path...)
+	c.compared[placeOf(path)] = true
+	if expected == nil {
 		if !math.IsNaN(got) {
 			c.t.Errorf("%v = %v, want it undefined", path, got)
 		}
 		return
 	}
-	if !(math.Abs(got-want) <= c.tolerance.Abs+c.tolerance.Rel*math.Abs(want)) {
+	want, ok := expected.(float64)
+	if !ok {
+		c.t.Fatalf("%v: a number was expected there, not %v", path, expected)
+	}
+	if !(math.Abs(got-want) <= tolerance.Abs+tolerance.Rel*math.Abs(want)) {
 		c.t.Errorf("%v = %v, want %v", path, got, want)
 	}
+}
+
+// refuses fails unless got is undefined, where the source gives a value that is not to be believed.
+func (c *publishedCase) refuses(got float64, path ...any) {
+	c.t.Helper()
+	if want := c.at(path...); !math.IsNaN(got) {
+		c.t.Errorf("%v = %v, want it undefined, though %v was published", path, got, want)
+	}
+	c.compared[placeOf(path)] = true
+}
+
+func placeOf(path []any) string {
+	steps := make([]string, len(path))
+	for i, step := range path {
+		steps[i] = fmt.Sprint(step)
+	}
+	return strings.Join(steps, "/")
 }
 
 // rows reads input.csv into one map per row.
@@ -125,6 +173,7 @@ func (c *publishedCase) rows() []map[string]string {
 	return rows
 }
 
+// number reads a figure of the input. A column that is not there reads as "" and fails.
 func (c *publishedCase) number(text string) float64 {
 	c.t.Helper()
 	v, err := strconv.ParseFloat(text, 64)
@@ -132,6 +181,57 @@ func (c *publishedCase) number(text string) float64 {
 		c.t.Fatal(err)
 	}
 	return v
+}
+
+// Every published case is opened by a test, and its source stands in the table of sources.
+func TestEveryCaseIsRunAndSourced(t *testing.T) {
+	folder := filepath.Join("testdata", "cases")
+	sources, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests.Write(text)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := 0
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		cases++
+		name := entry.Name()
+		if !strings.Contains(tests.String(), fmt.Sprintf("openCase(t, %q", name)) {
+			t.Errorf("no test opens the case %s", name)
+		}
+		if strings.Count(string(sources), "\n| `"+name+"` |") != 1 {
+			t.Errorf("README.md has not one row of the source of %s", name)
+		}
+		text, err := os.ReadFile(filepath.Join(folder, name, "expected.json"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var file map[string]json.RawMessage
+		if err := json.Unmarshal(text, &file); err != nil || len(file["source"]) < 10 || len(file["tolerance"]) == 0 {
+			t.Errorf("%s: a source and a tolerance were expected: %v", name, err)
+		}
+	}
+	if rows := strings.Count(string(sources), "\n| `"); cases == 0 || rows != cases {
+		t.Errorf("README.md names %d cases, and %d are there", rows, cases)
+	}
 }
 
 // near fails unless got is within tol of want, or both are NaN.

@@ -187,7 +187,7 @@ func TestStaggeredCountiesCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Analytic standard errors as given in the case's notes.
+	// Analytic standard errors of an independent computation; those printed are bootstrapped.
 	errors := map[string]float64{
 		"2004_2004": .0233, "2004_2005": .0310, "2004_2006": .0364, "2004_2007": .0344, "2006_2004": .0233, "2006_2005": .0196,
 		"2006_2006": .0178, "2006_2007": .0202, "2007_2004": .0150, "2007_2005": .0164, "2007_2006": .0179, "2007_2007": .0167,

@@ -80,6 +80,25 @@ func TestEffectsOfSmokingCase(t *testing.T) {
 			}
 		}
 	}
+	var took []Pattern
+	for _, r := range rows {
+		p := Pattern{X: append([]float64{1}, r.X[2:]...), N: r.N}
+		if r.Treated {
+			p.Sum, p.SumSq = r.N, r.N
+		}
+		took = append(took, p)
+	}
+	fit, err := Fit(FreeDesign(names[1:]...), took, FitOptions{Model: Logit, Covariance: Classical})
+	if err != nil {
+		t.Fatal(err)
+	}
+	coef, err := probitFrom(fit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j, name := range []string{"_cons", "mmarried", "mage", "mage2", "fbaby", "medu"} {
+		c.check(coef[j], "probit", name)
+	}
 }
 
 func TestMatchingOfTrainingProgrammeCase(t *testing.T) {

@@ -79,6 +79,13 @@ func TestDasGuptaVectorFactorsCase(t *testing.T) {
 		gap += e.Effect
 	}
 	c.check(gap, "crude", "diff")
+	for year, v := range values {
+		var crude float64
+		for age := range v[0] {
+			crude += v[0][age] * v[1][age] * v[2][age]
+		}
+		c.check(crude, "crude", year)
+	}
 	for k, f := range factors {
 		c.check(effects[k].A, f, "1970")
 		c.check(effects[k].B, f, "1960")

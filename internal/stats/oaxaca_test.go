@@ -170,7 +170,7 @@ func fairlieRows(c *publishedCase, names []string, weighted bool) (white, black,
 }
 
 func TestFairlieCase(t *testing.T) {
-	c := openCase(t, "fairlie_homecomp_total")
+	c := openCase(t, "fairlie_homecomp_total", "n0", "n1", "pr0", "pr1", "diff", "expl", "weighted")
 	names := []string{"female", "age", "hsgrad", "somecol", "college", "married", "prevmar"}
 	design := FreeDesign(names...)
 	white, black, others := fairlieRows(c, names, false)

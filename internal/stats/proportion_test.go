@@ -16,9 +16,8 @@ func TestProportionIntervalsCase(t *testing.T) {
 		} {
 			e := f(x, n, 0.95)
 			if method == "asymptotic" && (x == 0 || x == n) {
-				if !math.IsNaN(e.Lower) || !math.IsNaN(e.Upper) { // the published interval has no width there
-					t.Errorf("Wald of %g in %g: %+v", x, n, e)
-				}
+				c.refuses(e.Lower, key, method, 0) // the published interval has no width there
+				c.refuses(e.Upper, key, method, 1)
 				continue
 			}
 			c.check(e.Lower, key, method, 0)

@@ -63,7 +63,7 @@ func TestLogitAgainstMenarche(t *testing.T) {
 }
 
 func TestFairlieLogitCoefficientsCase(t *testing.T) {
-	c := openCase(t, "fairlie_homecomp_total")
+	c := openCase(t, "fairlie_homecomp_total", "coef0", "se0")
 	names := []string{"female", "age", "hsgrad", "somecol", "college", "married", "prevmar"}
 	var rows []Pattern
 	for _, in := range c.rows() {

@@ -38,7 +38,7 @@ func TestSegregationCase(t *testing.T) {
 	for g, race := range races {
 		c.check(s.Shares[g], "p", race)
 	}
-	// the raw local values beside the case's note
+	// the raw local values, computed apart; those printed are corrected by the bootstrap
 	for g, want := range []float64{0.6288, 0.8805, 0.7766, 0.1836, 1.4343} {
 		near(t, "local "+races[g], s.Local[g], want, 6e-5)
 	}

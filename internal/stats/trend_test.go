@@ -23,6 +23,25 @@ func TestTrendCase(t *testing.T) {
 	}
 }
 
+func TestTrendOfHerdsCase(t *testing.T) {
+	c := openCase(t, "trend_cbpp_period")
+	var x, n, scores []float64
+	for _, row := range c.rows() {
+		x, n, scores = append(x, c.number(row["y"])), append(n, c.number(row["n"])), append(scores, c.number(row["score"]))
+	}
+	r, err := Trend(x, n, scores, .95)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.check(r.ChiSquare, "chi2_trend")
+	c.check(r.Z, "z")
+	c.check(r.PValue, "p_two_sided")
+	c.check(r.Slope.Value, "slope_wls")
+	c.check(r.ChiSquare+r.Departure, "chi2_total")
+	c.check(r.Departure, "chi2_departure")
+	c.check(r.DepartureP, "p_departure")
+}
+
 func TestTrendByHand(t *testing.T) {
 	// Armitage 1955, Biometrics 11:375, tonsil size of 1,398 children by carriers of Streptococcus
 	// pyogenes: 19 of 516, 29 of 589, 24 of 293. Trend X² = 7.19, total 7.88, departure 0.69 (Agresti 1990).
