@@ -3,12 +3,13 @@ package snapshot_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"encoding/csv"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,37 +35,12 @@ func root(t testing.TB) string {
 	}
 }
 
-// officialRecipe puts the recipe beside a copy of the published files, and returns its name.
-func officialRecipe(t testing.TB) string {
-	t.Helper()
-	published := filepath.Join(root(t), "..", "shared", "official")
-	if _, err := os.Stat(published); err != nil {
-		t.Skipf("the published files are not here: %v", err)
-	}
-	folder := t.TempDir()
-	for name, source := range map[string]string{
-		"recipe.yaml":             "testdata/official/recipe.yaml",
-		"areas_2010_2014.json":    filepath.Join(published, "areas_2010_2014.json"),
-		"muni_pop.csv":            filepath.Join(published, "muni_pop.csv"),
-		"municipalities_2016.csv": filepath.Join(published, "municipalities_2016.csv"),
-	} {
-		text, err := os.ReadFile(source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return filepath.Join(folder, "recipe.yaml")
-}
-
 // The ministry's lists and the population by municipality and age, as published: the figures come
 // out of the API, and each quirk of the files is named.
 func TestOfficialFiles(t *testing.T) {
-	recipe, dir := officialRecipe(t), t.TempDir()
+	folder, dir := filepath.Join(root(t), "data", "official"), t.TempDir()
 	c := theContract(t)
-	_, imported, err := snapshot.Import(context.Background(), recipe, dir, c, nil)
+	_, imported, err := snapshot.Import(context.Background(), filepath.Join(folder, "recipe.yaml"), dir, c, nil)
 	if err != nil {
 		t.Fatalf("%v\n%v", err, imported)
 	}
@@ -202,7 +178,7 @@ func TestOfficialFiles(t *testing.T) {
 		if problems != nil || len(got.Areas.Nodes) != 1 || got.Areas.Nodes[0].Municipality.Name != "Aarhus" || len(got.Areas.Nodes[0].KeyFigures) != 5 {
 			t.Fatalf("got %+v %v", got, problems)
 		}
-		want := bispehaven(t, filepath.Join(filepath.Dir(recipe), "areas_2010_2014.json"))
+		want := bispehaven(t, filepath.Join(folder, "area_years.csv"))
 		for i, y := range got.Areas.Nodes[0].KeyFigures {
 			if line := fmt.Sprintf("%d %d %s %s %s %s %s %t", y.Year, y.Residents, number(y.NonWestern), number(y.OutsideWorkAndEducation), number(y.Convicted), number(y.BasicSchoolingOnly), number(y.IncomeRatio), y.OnOfficialList); line != want[i] {
 				t.Errorf("got %s, want %s", line, want[i])
@@ -222,22 +198,19 @@ func TestOfficialFiles(t *testing.T) {
 	})
 
 	t.Run("quirks", func(t *testing.T) {
-		const file = "areas_2010_2014.json"
-		type quirk struct{ row, column, rule string }
+		type quirk struct{ file, row, column, rule string }
 		quirks := []quirk{
-			{"2010[0-28]", "residents", "unit"}, {"2011[0-28]", "residents", "unit"},
-			{"2012[0]", "unemplyed", "key"},
-			{"2012[16]", "percent_non_western, percent_outside_work_and_education", "swapped"}, // Ringparken
+			// letters in parts, in 2011
+			{"area_years.csv", "line 57", "", "name"},
+			// Ringparken, in 2012
+			{"area_years.csv", "75", "percent_non_western, percent_outside_work_and_education", "swapped"},
 		}
-		for _, row := range []string{"2011[26]", "2011[27]"} {
-			quirks = append(quirks, quirk{row, "id", "name"}) // of the file, whose letters are in parts there
+		for _, row := range []int{41, 44, 47, 52, 54, 58, 60} {
+			quirks = append(quirks, quirk{"areas.csv", strconv.Itoa(row), "name", "name"})
 		}
-		for _, row := range []string{"2013[15]", "2013[23]", "2013[29]", "2013[40]", "2014[11]", "2014[23]", "2014[37]"} {
-			quirks = append(quirks, quirk{row, "name", "name"})
-		}
-		for year, places := range map[int][]int{2011: {26, 27, 28}, 2012: {33, 34, 35, 36, 37}, 2013: {39, 40}, 2014: {31, 32, 33, 34, 35, 36, 37}} {
-			for _, i := range places {
-				quirks = append(quirks, quirk{fmt.Sprintf("%d[%d]", year, i), "on_official_list", "not listed"})
+		for _, rows := range [][2]int{{56, 58}, {92, 96}, {136, 137}, {169, 175}} { // of 2011, 2012, 2013, 2014
+			for row := rows[0]; row <= rows[1]; row++ {
+				quirks = append(quirks, quirk{"area_years.csv", strconv.Itoa(row), "on_official_list", "not listed"})
 			}
 		}
 		checked, err := snapshot.Check(context.Background(), dir, c, nil)
@@ -247,7 +220,8 @@ func TestOfficialFiles(t *testing.T) {
 		for what, findings := range map[string][]snapshot.Finding{"import": imported, "check": checked} {
 			for _, q := range quirks {
 				if !slices.ContainsFunc(findings, func(f snapshot.Finding) bool {
-					return f.Severity == snapshot.Warning && f.File == file && f.Row == q.row && f.Column == q.column && f.Rule == q.rule && f.Message != ""
+					return f.Severity == snapshot.Warning && f.Message != "" &&
+						quirk{f.File, f.Row, f.Column, f.Rule} == q
 				}) {
 					t.Errorf("%s does not find %v", what, q)
 				}
@@ -259,7 +233,7 @@ func TestOfficialFiles(t *testing.T) {
 	})
 }
 
-// number writes a figure as the published file does.
+// number writes a figure in the fewest digits.
 func number(x *float64) string {
 	if x == nil {
 		return "null"
@@ -270,35 +244,73 @@ func number(x *float64) string {
 // bispehaven reads an area's key figures from the published file, without any of our code.
 func bispehaven(t testing.TB, file string) []string {
 	t.Helper()
-	text, err := os.ReadFile(file)
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lists map[int][]map[string]any
-	if err := json.Unmarshal(text, &lists); err != nil {
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
 		t.Fatal(err)
 	}
 	var out []string
-	for year := 2010; year <= 2014; year++ {
-		for _, r := range lists[year] {
-			if r["id"] != "Bispehaven" {
-				continue
-			}
-			residents := r["residents"].(float64)
-			if year <= 2011 {
-				residents *= 1000
-			}
-			figure := func(key string) string {
-				x, ok := r[key].(float64)
-				if !ok {
-					return "null"
-				}
-				return number(&x)
-			}
-			out = append(out, fmt.Sprintf("%d %.0f %s %s %s %s %s %t", year, residents, figure("immigrants"), figure("unemployed"), figure("prosecuted"), figure("education"), figure("income"), r["ghetto"]))
+	for _, row := range rows[1:] {
+		of := func(column string) string { return row[slices.Index(rows[0], column)] }
+		if of("area_id") != "751-Bispehaven" {
+			continue
 		}
+		figure := func(column string) *float64 {
+			if of(column) == "" {
+				return nil
+			}
+			x, err := strconv.ParseFloat(of(column), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return &x
+		}
+		line := fmt.Sprintf("%s %.0f", of("year"), *figure("residents")**figure("unit"))
+		for _, column := range []string{"non_western", "outside_work", "convicted", "basic_schooling", "income"} {
+			line += " " + number(figure(column))
+		}
+		out = append(out, line+" "+of("listed"))
+	}
+	if len(out) != 5 {
+		t.Fatalf("%d years of Bispehaven in %s, want 5", len(out), file)
 	}
 	return out
+}
+
+// Whoever forgets that the first lists count residents in thousands is told, row by row.
+func TestOfficialFilesInOneUnit(t *testing.T) {
+	folder, dir := t.TempDir(), t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(filepath.Join(root(t), "data", "official"))); err != nil {
+		t.Fatal(err)
+	}
+	recipe := filepath.Join(folder, "recipe.yaml")
+	text, err := os.ReadFile(recipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const right, wrong = "unit * residents::DECIMAL(9, 3) AS residents", "residents"
+	if strings.Count(string(text), right) != 1 {
+		t.Fatalf("the recipe has no %q", right)
+	}
+	if err := os.WriteFile(recipe, []byte(strings.Replace(string(text), right, wrong, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, findings, err := snapshot.Import(context.Background(), recipe, dir, theContract(t), nil)
+	if err == nil {
+		t.Fatal("residents in two units were imported")
+	}
+	for row := 1; row <= 58; row++ { // of 2010 and 2011
+		if !slices.ContainsFunc(findings, func(f snapshot.Finding) bool {
+			return f.Severity == snapshot.Error && f.File == "area_years.csv" &&
+				f.Row == strconv.Itoa(row) && f.Column == "residents"
+		}) {
+			t.Errorf("row %d is not found", row)
+		}
+	}
 }
 
 // The example under data/example imports without a finding, and a server over it answers.

@@ -1,12 +1,14 @@
 package synth
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -124,10 +126,8 @@ func TestMunicipalitiesAreThePublished(t *testing.T) {
 	if n != areas {
 		t.Errorf("%d areas are placed, want %d", n, areas)
 	}
-	text := officialFile(t, "municipalities_2016.csv")
 	want := map[string]string{}
-	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n")[1:] {
-		f := strings.Split(strings.TrimSpace(line), ",")
+	for _, f := range officialRows(t, "municipalities_2016.csv") {
 		want[f[0]] = f[2] + " " + f[3] + " " + f[4]
 	}
 	names := [regions]string{"Hovedstaden", "Sjælland", "Syddanmark", "Midtjylland", "Nordjylland"}
@@ -140,37 +140,53 @@ func TestMunicipalitiesAreThePublished(t *testing.T) {
 
 func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
 
-// officialFile reads a file of the published material, which lies beside the repository where it
-// is there; it is not part of the project.
-func officialFile(t *testing.T, name string) []byte {
+// officialRows reads a file of published figures, without its header.
+func officialRows(t *testing.T, name string) [][]string {
 	t.Helper()
-	dir, err := os.Getwd()
+	f, err := os.Open(filepath.Join("..", "..", "data", "official", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "..", "shared", "official", name))
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
 	if err != nil {
-		t.Skipf("the published material is not beside the repository: %v", err)
+		t.Fatal(err)
 	}
-	return text
+	return rows[1:]
+}
+
+// The sums that weigh municipalities are those of the published population.
+func TestMunicipalitiesSumToThePublished(t *testing.T) {
+	residents, children := map[string]int{}, map[string]int{}
+	for _, f := range officialRows(t, "population.csv") {
+		age, err := strconv.Atoi(f[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := strconv.Atoi(f[10]) // of 2016
+		if err != nil {
+			t.Fatal(err)
+		}
+		residents[f[0]] += n
+		if age <= 6 {
+			children[f[0]] += n
+		}
+	}
+	rows := officialRows(t, "municipalities_2016.csv")
+	for _, f := range rows {
+		if f[3] != itoa(residents[f[0]]) || f[4] != itoa(children[f[0]]) {
+			t.Errorf("%s: %s residents and %s children, the population has %d and %d",
+				f[1], f[3], f[4], residents[f[0]], children[f[0]])
+		}
+	}
+	if len(rows) != 99 || len(residents) != 99 {
+		t.Errorf("%d municipalities, and %d of them with a population; want 99", len(rows), len(residents))
+	}
 }
 
 // No invented area has the name of one on the ministry's lists.
 func TestAreaNamesAreInvented(t *testing.T) {
-	var lists map[string][]struct {
-		ID string `json:"id"`
-	}
-	if err := json.Unmarshal(officialFile(t, "areas_2010_2014.json"), &lists); err != nil {
-		t.Fatal(err)
-	}
+	listed := officialRows(t, "areas.csv")
 	seen := map[string]bool{}
 	for _, first := range nameFirst {
 		for _, last := range nameLast {
@@ -179,11 +195,9 @@ func TestAreaNamesAreInvented(t *testing.T) {
 				t.Errorf("%s twice", name)
 			}
 			seen[name] = true
-			for year, list := range lists {
-				for _, real := range list {
-					if r := strings.ToLower(real.ID); strings.Contains(r, name) || strings.Contains(r, strings.ToLower(first)) {
-						t.Errorf("%s is like %s, on the list of %s", name, real.ID, year)
-					}
+			for _, row := range listed {
+				if real := strings.ToLower(row[2]); strings.Contains(real, name) || strings.Contains(real, strings.ToLower(first)) {
+					t.Errorf("%s is like %s, %s", name, row[2], row[3])
 				}
 			}
 		}
