@@ -23,6 +23,7 @@ import (
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/findings"
+	"github.com/kvarter/kvarter/internal/golden"
 	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/store"
 	"github.com/kvarter/kvarter/internal/store/storetest"
@@ -121,7 +122,7 @@ func TestAnswers(t *testing.T) {
 			if setup, ok := parts["setup.sql"]; ok {
 				server = serve(t, c, storetest.Open(t, c, string(setup)))
 			}
-			got := ask(t, server, string(parts["query.graphql"]), parts["vars.json"])
+			got := golden.Keep(ask(t, server, string(parts["query.graphql"]), parts["vars.json"]), parts["want.json"])
 			if *update {
 				for i, f := range archive.Files {
 					if f.Name == "want.json" {
