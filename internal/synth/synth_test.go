@@ -208,7 +208,7 @@ func TestAreaNamesAreInvented(t *testing.T) {
 }
 
 func TestProbabilityOfDayCare(t *testing.T) {
-	without, err := Generate(Options{Seed: 1, Scale: 0.02})
+	without, err := Generate(Options{Seed: 1, Scale: 0.02, World: NoAreaEffect})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestPlantedEffects(t *testing.T) {
 	const seeds = 8
 	var last []Effect
 	for seed := range seeds {
-		w, err := Generate(Options{Seed: uint64(seed), Scale: 0.15})
+		w, err := Generate(Options{Seed: uint64(seed), Scale: 0.15, World: NoAreaEffect})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -346,12 +346,12 @@ func TestPlantedEffects(t *testing.T) {
 // Generating uses no map's order and no clock: the same world on one thread and on many.
 func TestSameWorldOnAnyThreads(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	one, err := Generate(Options{Seed: 2, Scale: 0.02})
+	one, err := Generate(Options{Seed: 2, Scale: 0.02, World: NoAreaEffect})
 	if err != nil {
 		t.Fatal(err)
 	}
 	runtime.GOMAXPROCS(5)
-	five, err := Generate(Options{Seed: 2, Scale: 0.02})
+	five, err := Generate(Options{Seed: 2, Scale: 0.02, World: NoAreaEffect})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,7 +379,7 @@ func TestSameWorldOnAnyThreads(t *testing.T) {
 
 func BenchmarkGenerate(b *testing.B) {
 	for b.Loop() {
-		if _, err := Generate(Options{Seed: 1}); err != nil {
+		if _, err := Generate(Options{Seed: 1, Scale: 1, World: NoAreaEffect}); err != nil {
 			b.Fatal(err)
 		}
 	}
