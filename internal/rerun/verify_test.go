@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -279,6 +280,10 @@ func TestUpdateWritesWhatTheNextRerunFinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The dots of a picture are left out, as in a rerun: processors round them otherwise.
+	picture := regexp.MustCompile(`"image/png": "[^"]+"`)
+	undrawn := []byte(`"image/png": ""`)
+	written, committed = picture.ReplaceAll(written, undrawn), picture.ReplaceAll(committed, undrawn)
 	if !bytes.Equal(golden.Keep(written, committed), committed) {
 		t.Errorf("an update does not give what is committed; it gives\n%s", written)
 	}
