@@ -10,74 +10,59 @@ import (
 
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *activityResolver) Plan(ctx context.Context, obj *model.Activity) (*model.Plan, error) {
-	return &model.Plan{Plan: obj.Activity.Plan}, nil
+func (r *activityResolver) Plan(ctx context.Context, obj *study.Activity) (*study.Plan, error) {
+	return &study.Plan{Plan: obj.Activity.Plan}, nil
 }
 
-func (r *activityResolver) Area(ctx context.Context, obj *model.Activity) (*model.Area, error) {
-	return &model.Area{Area: obj.Activity.Area}, nil
+func (r *activityResolver) Area(ctx context.Context, obj *study.Activity) (*study.Area, error) {
+	return &study.Area{Area: obj.Activity.Area}, nil
 }
 
-func (r *activityResolver) Start(ctx context.Context, obj *model.Activity) (*model.Date, error) {
-	return (*model.Date)(obj.Activity.Start), nil
+func (r *activityResolver) Start(ctx context.Context, obj *study.Activity) (*study.Date, error) {
+	return (*study.Date)(obj.Activity.Start), nil
 }
 
-func (r *activityResolver) End(ctx context.Context, obj *model.Activity) (*model.Date, error) {
-	return (*model.Date)(obj.Activity.End), nil
+func (r *activityResolver) End(ctx context.Context, obj *study.Activity) (*study.Date, error) {
+	return (*study.Date)(obj.Activity.End), nil
 }
 
-func (r *activityResolver) Participants(ctx context.Context, obj *model.Activity) (*model.Count, error) {
-	starts, err := r.Store.Starts()
-	if err != nil {
-		return nil, err
-	}
-	return participants(starts, obj.Activity), nil
+func (r *activityResolver) Participants(ctx context.Context, obj *study.Activity) (*study.Count, error) {
+	return r.request(ctx).ParticipationsOf(ctx, obj)
 }
 
-func (r *activityCountResolver) Participants(ctx context.Context, obj *model.ActivityCount) (*model.Count, error) {
-	persons, err := obj.Persons()
-	if err != nil {
-		return nil, err
-	}
-	return count(persons[obj.Row]), nil
+func (r *activityCountResolver) Participants(ctx context.Context, obj *study.ActivityCount) (*study.Count, error) {
+	return r.request(ctx).Participants(ctx, obj)
 }
 
-func (r *activityCountResolver) Participations(ctx context.Context, obj *model.ActivityCount) (*model.Count, error) {
-	starts, err := obj.Starts()
-	if err != nil {
-		return nil, err
-	}
-	return participants(starts, nil), nil
+func (r *activityCountResolver) Participations(ctx context.Context, obj *study.ActivityCount) (*study.Count, error) {
+	return r.request(ctx).Participations(ctx, obj)
 }
 
-func (r *activityCountResolver) Reach(ctx context.Context, obj *model.ActivityCount) (*model.Reach, error) {
-	reached, err := obj.Reached()
-	if err != nil {
-		return nil, err
-	}
-	return reached[obj.Row], nil
+func (r *activityCountResolver) Reach(ctx context.Context, obj *study.ActivityCount) (*study.Reach, error) {
+	return r.request(ctx).Reach(ctx, obj)
 }
 
-func (r *activityCountResolver) Warnings(ctx context.Context, obj *model.ActivityCount) ([]string, error) {
-	return r.mappingWarnings(obj)
+func (r *activityCountResolver) Warnings(ctx context.Context, obj *study.ActivityCount) ([]string, error) {
+	return r.request(ctx).MappingWarnings(ctx, obj)
 }
 
-func (r *areaResolver) Activities(ctx context.Context, obj *model.Area, where *model.ActivityFilter, first *int, after *string, last *int, before *string) (*model.ActivityConnection, error) {
-	return r.activityPage(where, obj.Area, nil, paging{first, last, after, before})
+func (r *areaResolver) Activities(ctx context.Context, obj *study.Area, where *study.ActivityFilter, first *int, after *string, last *int, before *string) (*model.ActivityConnection, error) {
+	return r.activityPage(where, obj, nil, paging{first, last, after, before})
 }
 
-func (r *planResolver) Activities(ctx context.Context, obj *model.Plan, where *model.ActivityFilter, first *int, after *string, last *int, before *string) (*model.ActivityConnection, error) {
-	return r.activityPage(where, nil, obj.Plan, paging{first, last, after, before})
+func (r *planResolver) Activities(ctx context.Context, obj *study.Plan, where *study.ActivityFilter, first *int, after *string, last *int, before *string) (*model.ActivityConnection, error) {
+	return r.activityPage(where, nil, obj, paging{first, last, after, before})
 }
 
-func (r *queryResolver) Activities(ctx context.Context, where *model.ActivityFilter, first *int, after *string, last *int, before *string) (*model.ActivityConnection, error) {
+func (r *queryResolver) Activities(ctx context.Context, where *study.ActivityFilter, first *int, after *string, last *int, before *string) (*model.ActivityConnection, error) {
 	return r.activityPage(where, nil, nil, paging{first, last, after, before})
 }
 
-func (r *queryResolver) ActivityMapping(ctx context.Context, by []model.ActivityDimension, where *model.ActivityFilter) ([]*model.ActivityCount, error) {
-	return r.mapping(ctx, by, where)
+func (r *queryResolver) ActivityMapping(ctx context.Context, by []study.ActivityDimension, where *study.ActivityFilter) ([]*study.ActivityCount, error) {
+	return r.request(ctx).Mapping(ctx, by, where)
 }
 
 func (r *Resolver) Activity() graph.ActivityResolver { return &activityResolver{r} }

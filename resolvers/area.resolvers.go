@@ -10,17 +10,17 @@ import (
 	"fmt"
 
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *areaResolver) Municipality(ctx context.Context, obj *model.Area) (*model.Municipality, error) {
-	if m := r.municipality(obj.Municipality); m != nil {
+func (r *areaResolver) Municipality(ctx context.Context, obj *study.Area) (*study.Municipality, error) {
+	if m := r.Study.Municipality(obj.Area.Municipality); m != nil {
 		return m, nil
 	}
-	return nil, fmt.Errorf("area %s has the municipality %q, which the contract has not", obj.GetID(), obj.Municipality)
+	return nil, fmt.Errorf("area %s has the municipality %q, which the contract has not", obj.GetID(), obj.Area.Municipality)
 }
 
-func (r *areaResolver) Region(ctx context.Context, obj *model.Area) (string, error) {
+func (r *areaResolver) Region(ctx context.Context, obj *study.Area) (string, error) {
 	m, err := r.Municipality(ctx, obj)
 	if err != nil {
 		return "", err
@@ -28,42 +28,24 @@ func (r *areaResolver) Region(ctx context.Context, obj *model.Area) (string, err
 	return m.Region, nil
 }
 
-func (r *areaResolver) Plans(ctx context.Context, obj *model.Area) ([]*model.Plan, error) {
-	out := []*model.Plan{}
-	for _, id := range obj.PlanIDs {
-		out = append(out, &model.Plan{Plan: r.Store.Plan(id)})
-	}
-	sortPlans(out)
-	return out, nil
+func (r *areaResolver) Plans(ctx context.Context, obj *study.Area) ([]*study.Plan, error) {
+	return r.PlansOf(obj), nil
 }
 
-func (r *areaResolver) KeyFigures(ctx context.Context, obj *model.Area, years *model.IntRange) ([]*model.AreaYear, error) {
-	return r.keyFigures(obj, years)
+func (r *areaResolver) KeyFigures(ctx context.Context, obj *study.Area, years *study.IntRange) ([]*study.AreaYear, error) {
+	return r.Study.KeyFigures(ctx, obj, years)
 }
 
-func (r *areaResolver) Children(ctx context.Context, obj *model.Area, where map[string]any) (*model.Cohort, error) {
-	return r.cohortOf(ctx, obj.Area, "children", where)
+func (r *planResolver) Areas(ctx context.Context, obj *study.Plan) ([]*study.Area, error) {
+	return r.AreasOf(obj), nil
 }
 
-func (r *areaResolver) Residents(ctx context.Context, obj *model.Area, where map[string]any) (*model.Cohort, error) {
-	return r.cohortOf(ctx, obj.Area, "residents", where)
+func (r *planResolver) Start(ctx context.Context, obj *study.Plan) (*study.Date, error) {
+	return (*study.Date)(obj.Plan.Start), nil
 }
 
-func (r *planResolver) Areas(ctx context.Context, obj *model.Plan) ([]*model.Area, error) {
-	out := []*model.Area{}
-	for _, a := range obj.Plan.Areas {
-		out = append(out, &model.Area{Area: a})
-	}
-	r.sortAreas(out, nil)
-	return out, nil
-}
-
-func (r *planResolver) Start(ctx context.Context, obj *model.Plan) (*model.Date, error) {
-	return (*model.Date)(obj.Plan.Start), nil
-}
-
-func (r *planResolver) End(ctx context.Context, obj *model.Plan) (*model.Date, error) {
-	return (*model.Date)(obj.Plan.End), nil
+func (r *planResolver) End(ctx context.Context, obj *study.Plan) (*study.Date, error) {
+	return (*study.Date)(obj.Plan.End), nil
 }
 
 func (r *Resolver) Area() graph.AreaResolver { return &areaResolver{r} }

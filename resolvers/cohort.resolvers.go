@@ -10,86 +10,39 @@ import (
 
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
-	"github.com/kvarter/kvarter/internal/stats"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *cohortResolver) Description(ctx context.Context, obj *model.Cohort, language *model.Language) (string, error) {
-	return r.describe(obj.Table, obj.Filter, in(language)), nil
+func (r *cohortResolver) Description(ctx context.Context, obj *study.Cohort, language *study.Language) (string, error) {
+	return r.Describe(obj, study.In(language)), nil
 }
 
-func (r *cohortResolver) Size(ctx context.Context, obj *model.Cohort) (*model.Count, error) {
-	cells, err := r.ask(ctx, obj, nil, nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	n := int(cells.Total().N)
-	return &model.Count{Value: &n, Status: model.StatusObserved}, nil
+func (r *cohortResolver) Size(ctx context.Context, obj *study.Cohort) (*study.Count, error) {
+	return ask(ctx, r.Resolver, study.SizeOf{Cohort: obj})
 }
 
-func (r *cohortResolver) Share(ctx context.Context, obj *model.Cohort, of string, level float64) (*model.Estimate, error) {
-	cells, err := r.askShare(ctx, obj, "share", of, nil, level)
-	if err != nil {
-		return nil, err
-	}
-	return share(cells.Total().Indicators[0], level), nil
+func (r *cohortResolver) Share(ctx context.Context, obj *study.Cohort, of string, level float64) (*study.Estimate, error) {
+	return ask(ctx, r.Resolver, study.ShareOf{Cohort: obj, Indicator: of, Level: level})
 }
 
-func (r *cohortResolver) Mean(ctx context.Context, obj *model.Cohort, of string, level float64) (*model.Estimate, error) {
-	if err := stats.CheckLevel(level); err != nil {
-		return nil, err
-	}
-	m, err := r.Contract.Measure(of)
-	if err != nil {
-		return nil, err
-	}
-	cells, err := r.ask(ctx, obj, nil, nil, m)
-	if err != nil {
-		return nil, err
-	}
-	return mean(cells.Total().Measures[0], level), nil
+func (r *cohortResolver) Mean(ctx context.Context, obj *study.Cohort, of string, level float64) (*study.Estimate, error) {
+	return ask(ctx, r.Resolver, study.MeanOf{Cohort: obj, Measure: of, Level: level})
 }
 
-func (r *cohortResolver) Breakdown(ctx context.Context, obj *model.Cohort, of string, by []string, level float64, orderBy *model.CellOrder, first *int, after *string) (*model.CellConnection, error) {
-	cells, err := r.askShare(ctx, obj, "breakdown", of, by, level)
+func (r *cohortResolver) Breakdown(ctx context.Context, obj *study.Cohort, of string, by []string, level float64, orderBy *study.CellOrder, first *int, after *string) (*model.CellConnection, error) {
+	b, err := ask(ctx, r.Resolver, study.BreakdownOf{Cohort: obj, Indicator: of, By: by, Level: level, Order: orderBy})
 	if err != nil {
 		return nil, err
 	}
-	total := share(cells.Total().Indicators[0], level)
-	order(cells, orderBy)
-	p, err := cut(cells.Rows, cellName(obj.Table, cells.Query.By), paging{first: first, after: after}, 0)
-	if err != nil {
-		return nil, err
-	}
-	out := &model.CellConnection{PageInfo: p.info, TotalCount: len(cells.Rows), Total: total, Edges: []*model.CellEdge{}}
-	cells.Rows = p.nodes
-	out.Nodes = r.shares(cells, level)
-	for i, cell := range out.Nodes {
-		out.Edges = append(out.Edges, &model.CellEdge{Node: cell, Cursor: p.cursors[i]})
-	}
-	return out, nil
+	return cellPage(b, paging{first: first, after: after})
 }
 
-func (r *cohortResolver) Distribution(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error) {
-	if err := stats.CheckLevel(level); err != nil {
-		return nil, err
-	}
-	dimensions, err := r.by("distribution", of, by)
-	if err != nil {
-		return nil, err
-	}
-	cells, err := r.ask(ctx, obj, dimensions, nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	return r.spread(cells, level), nil
+func (r *cohortResolver) Distribution(ctx context.Context, obj *study.Cohort, of string, by []string, level float64) ([]*study.Cell, error) {
+	return ask(ctx, r.Resolver, study.DistributionOf{Cohort: obj, Dimension: of, By: by, Level: level})
 }
 
-func (r *cohortResolver) Trend(ctx context.Context, obj *model.Cohort, of string, by []string, level float64) ([]*model.Cell, error) {
-	cells, err := r.askShare(ctx, obj, "trend", of, by, level)
-	if err != nil {
-		return nil, err
-	}
-	return r.shares(cells, level), nil
+func (r *cohortResolver) Trend(ctx context.Context, obj *study.Cohort, of string, by []string, level float64) ([]*study.Cell, error) {
+	return ask(ctx, r.Resolver, study.TrendOf{Cohort: obj, Indicator: of, By: by, Level: level})
 }
 
 func (r *Resolver) Cohort() graph.CohortResolver { return &cohortResolver{r} }

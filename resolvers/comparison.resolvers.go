@@ -9,76 +9,51 @@ import (
 	"context"
 
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
-	"github.com/kvarter/kvarter/internal/stats"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *cohortResolver) Compare(ctx context.Context, obj *model.Cohort, to map[string]any) (*model.Comparison, error) {
-	other, err := r.filter(obj.Table, to)
+func (r *cohortResolver) Compare(ctx context.Context, obj *study.Cohort, to map[string]any) (*study.Comparison, error) {
+	other, err := r.cohortBy(obj.Table, to)
 	if err != nil {
 		return nil, err
 	}
-	return &model.Comparison{Table: obj.Table, This: obj.Filter, Other: other}, nil
+	return &study.Comparison{This: obj, Other: other}, nil
 }
 
-func (r *cohortResolver) BetweenAreas(ctx context.Context, obj *model.Cohort, of string, controls []string, unknown model.UnknownValues, level float64) (*model.BetweenAreas, error) {
-	return r.betweenAreas(ctx, obj, of, controls, unknown, level)
+func (r *cohortResolver) BetweenAreas(ctx context.Context, obj *study.Cohort, of string, controls []string, unknown study.UnknownValues, level float64) (*study.BetweenAreas, error) {
+	return ask(ctx, r.Resolver, study.BetweenAreasOf{Cohort: obj, Indicator: of, Controls: controls, Unknown: unknown, Level: level})
 }
 
-func (r *comparisonResolver) Overlap(ctx context.Context, obj *model.Comparison) (*model.Overlap, error) {
-	return r.overlap(ctx, obj)
+func (r *comparisonResolver) Overlap(ctx context.Context, obj *study.Comparison) (*study.Overlap, error) {
+	return ask(ctx, r.Resolver, study.OverlapOf{Comparison: obj})
 }
 
-func (r *comparisonResolver) Gap(ctx context.Context, obj *model.Comparison, of string, level float64) (*model.Estimate, error) {
-	s, err := r.sides(ctx, obj, of, nil, nil, model.UnknownValuesOwnCategory, level)
-	if err != nil {
-		return nil, err
-	}
-	return derived(stats.Gap(stats.Total(s.a), stats.Total(s.b), stats.Total(s.shared), level)), nil
+func (r *comparisonResolver) Gap(ctx context.Context, obj *study.Comparison, of string, level float64) (*study.Estimate, error) {
+	return ask(ctx, r.Resolver, study.GapOf{Comparison: obj, Indicator: of, Level: level})
 }
 
-func (r *comparisonResolver) Ratio(ctx context.Context, obj *model.Comparison, of string, level float64) (*model.Estimate, error) {
-	s, err := r.sides(ctx, obj, of, nil, nil, model.UnknownValuesOwnCategory, level)
-	if err != nil {
-		return nil, err
-	}
-	return ratio(s, level)
+func (r *comparisonResolver) Ratio(ctx context.Context, obj *study.Comparison, of string, level float64) (*study.Estimate, error) {
+	return ask(ctx, r.Resolver, study.RatioOf{Comparison: obj, Indicator: of, Level: level})
 }
 
-func (r *comparisonResolver) Equivalence(ctx context.Context, obj *model.Comparison, of string, margin float64, level float64) (*model.EquivalenceTest, error) {
-	s, err := r.sides(ctx, obj, of, nil, nil, model.UnknownValuesOwnCategory, level)
-	if err != nil {
-		return nil, err
-	}
-	return equivalence(s, margin, level)
+func (r *comparisonResolver) Equivalence(ctx context.Context, obj *study.Comparison, of string, margin float64, level float64) (*study.EquivalenceTest, error) {
+	return ask(ctx, r.Resolver, study.EquivalenceOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, Margin: margin})
 }
 
-func (r *comparisonResolver) Standardised(ctx context.Context, obj *model.Comparison, of string, by []string, method model.StandardisationMethod, standard model.StandardPopulation, unknown model.UnknownValues, level float64) (*model.Standardisation, error) {
-	s, err := r.sides(ctx, obj, of, by, nil, unknown, level)
-	if err != nil {
-		return nil, err
-	}
-	return standardisation(s, method, standard, level)
+func (r *comparisonResolver) Standardised(ctx context.Context, obj *study.Comparison, of string, by []string, method study.StandardisationMethod, standard study.StandardPopulation, unknown study.UnknownValues, level float64) (*study.Standardisation, error) {
+	return ask(ctx, r.Resolver, study.StandardisedOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, By: by, Method: method, Standard: standard, Unknown: unknown})
 }
 
-func (r *comparisonResolver) Decomposition(ctx context.Context, obj *model.Comparison, of string, by []string, method model.DecompositionMethod, components int, reference model.DecompositionReference, unknown model.UnknownValues, level float64) (*model.Decomposition, error) {
-	s, err := r.sides(ctx, obj, of, by, nil, unknown, level)
-	if err != nil {
-		return nil, err
-	}
-	return decomposition(s, by, method, components, reference, level)
+func (r *comparisonResolver) Decomposition(ctx context.Context, obj *study.Comparison, of string, by []string, method study.DecompositionMethod, components int, reference study.DecompositionReference, unknown study.UnknownValues, level float64) (*study.Decomposition, error) {
+	return ask(ctx, r.Resolver, study.DecompositionOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, By: by, Method: method, Components: components, Reference: reference, Unknown: unknown})
 }
 
-func (r *comparisonResolver) Adjusted(ctx context.Context, obj *model.Comparison, of string, controls []string, model model.RegressionModel, clusterBy *string, unknown model.UnknownValues, level float64) (*model.AdjustedGap, error) {
-	s, err := r.sides(ctx, obj, of, controls, clusterBy, unknown, level)
-	if err != nil {
-		return nil, err
-	}
-	return adjusted(s, model, clusterBy != nil, level)
+func (r *comparisonResolver) Adjusted(ctx context.Context, obj *study.Comparison, of string, controls []string, model study.RegressionModel, clusterBy *string, unknown study.UnknownValues, level float64) (*study.AdjustedGap, error) {
+	return ask(ctx, r.Resolver, study.AdjustedOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, Controls: controls, Model: model, ClusterBy: clusterBy, Unknown: unknown})
 }
 
-func (r *comparisonResolver) Segregation(ctx context.Context, obj *model.Comparison, over string, level float64) (*model.Segregation, error) {
-	return r.segregation(ctx, obj, over, level)
+func (r *comparisonResolver) Segregation(ctx context.Context, obj *study.Comparison, over string, level float64) (*study.Segregation, error) {
+	return ask(ctx, r.Resolver, study.SegregationOf{Comparison: obj, Over: over, Level: level})
 }
 
 func (r *Resolver) Comparison() graph.ComparisonResolver { return &comparisonResolver{r} }

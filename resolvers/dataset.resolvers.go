@@ -9,19 +9,19 @@ import (
 	"context"
 
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *codeResolver) Label(ctx context.Context, obj *model.Code, language *model.Language) (string, error) {
-	return in(language)(obj.Labels), nil
+func (r *codeResolver) Label(ctx context.Context, obj *study.Code, language *study.Language) (string, error) {
+	return study.In(language)(obj.Labels), nil
 }
 
-func (r *variableResolver) Label(ctx context.Context, obj *model.Variable, language *model.Language) (string, error) {
-	return in(language)(obj.Labels), nil
+func (r *variableResolver) Label(ctx context.Context, obj *study.Variable, language *study.Language) (string, error) {
+	return study.In(language)(obj.Labels), nil
 }
 
-func (r *variableResolver) Definition(ctx context.Context, obj *model.Variable, language *model.Language) (string, error) {
-	return in(language)(obj.Definition), nil
+func (r *variableResolver) Definition(ctx context.Context, obj *study.Variable, language *study.Language) (string, error) {
+	return study.In(language)(obj.Definition), nil
 }
 
 func (r *Resolver) Code() graph.CodeResolver { return &codeResolver{r} }

@@ -9,28 +9,27 @@ import (
 	"context"
 
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *areaResolver) Designation(ctx context.Context, obj *model.Area, year int, ruleSet *model.RuleSet) (*model.Designation, error) {
-	out, err := r.designate(ctx, []*model.Area{obj}, year, ruleSet)
+func (r *areaResolver) Designation(ctx context.Context, obj *study.Area, year int, ruleSet *study.RuleSet) (*study.Designation, error) {
+	out, err := ask(ctx, r.Resolver, study.DesignationsOf{Areas: []*study.Area{obj}, Year: year, RuleSet: ruleSet})
 	if err != nil {
 		return nil, err
 	}
 	return out[0], nil
 }
 
-func (r *criterionResolver) Label(ctx context.Context, obj *model.Criterion, language *model.Language) (string, error) {
-	return in(language)(obj.Labels), nil
+func (r *criterionResolver) Label(ctx context.Context, obj *study.Criterion, language *study.Language) (string, error) {
+	return study.In(language)(obj.Labels), nil
 }
 
-func (r *queryResolver) Designations(ctx context.Context, year int, ruleSet *model.RuleSet, where *model.AreaFilter) ([]*model.Designation, error) {
-	areas, err := r.areas(where)
+func (r *queryResolver) Designations(ctx context.Context, year int, ruleSet *study.RuleSet, where *study.AreaFilter) ([]*study.Designation, error) {
+	areas, err := r.Study.Areas(ctx, where, nil)
 	if err != nil {
 		return nil, err
 	}
-	r.sortAreas(areas, nil)
-	return r.designate(ctx, areas, year, ruleSet)
+	return ask(ctx, r.Resolver, study.DesignationsOf{Areas: areas, Year: year, RuleSet: ruleSet})
 }
 
 func (r *Resolver) Criterion() graph.CriterionResolver { return &criterionResolver{r} }

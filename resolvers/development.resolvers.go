@@ -8,25 +8,17 @@ package resolvers
 import (
 	"context"
 
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *cohortResolver) Development(ctx context.Context, obj *model.Cohort, of string, fixedIn *int, level float64) (*model.Development, error) {
-	i, err := r.Contract.Indicator(of)
-	if err != nil {
-		return nil, err
-	}
-	return r.development(ctx, obj, i, nil, fixedIn, level)
+func (r *cohortResolver) Development(ctx context.Context, obj *study.Cohort, of string, fixedIn *int, level float64) (*study.Development, error) {
+	return ask(ctx, r.Resolver, study.DevelopmentOf{Cohort: obj, Indicator: of, FixedIn: fixedIn, Level: level})
 }
 
-func (r *cohortResolver) MeanDevelopment(ctx context.Context, obj *model.Cohort, of string, fixedIn *int, level float64) (*model.Development, error) {
-	m, err := r.Contract.Measure(of)
-	if err != nil {
-		return nil, err
-	}
-	return r.development(ctx, obj, nil, m, fixedIn, level)
+func (r *cohortResolver) MeanDevelopment(ctx context.Context, obj *study.Cohort, of string, fixedIn *int, level float64) (*study.Development, error) {
+	return ask(ctx, r.Resolver, study.DevelopmentOf{Cohort: obj, Measure: of, FixedIn: fixedIn, Level: level})
 }
 
-func (r *cohortResolver) Turnover(ctx context.Context, obj *model.Cohort, of string, from int, to int, level float64) (*model.Turnover, error) {
-	return r.turnover(ctx, obj, of, from, to, level)
+func (r *cohortResolver) Turnover(ctx context.Context, obj *study.Cohort, of string, from int, to int, level float64) (*study.Turnover, error) {
+	return ask(ctx, r.Resolver, study.TurnoverOf{Cohort: obj, Indicator: of, From: from, To: to, Level: level})
 }

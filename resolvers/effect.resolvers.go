@@ -9,19 +9,19 @@ import (
 	"context"
 
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *balanceResolver) Label(ctx context.Context, obj *model.Balance, language *model.Language) (string, error) {
-	return in(language)(obj.Labels), nil
+func (r *balanceResolver) Label(ctx context.Context, obj *study.Balance, language *study.Language) (string, error) {
+	return study.In(language)(obj.Labels), nil
 }
 
-func (r *queryResolver) ActivityEffect(ctx context.Context, typeArg string, outcome string, method model.EffectMethod, level float64, trim float64, caliper float64, clustered *bool) (*model.EffectEstimate, error) {
-	return r.effect(ctx, effectQuestion{typeArg, outcome, method, level, trim, caliper, clustered})
+func (r *queryResolver) ActivityEffect(ctx context.Context, typeArg string, outcome string, method study.EffectMethod, level float64, trim float64, caliper float64, clustered *bool) (*study.EffectEstimate, error) {
+	return ask(ctx, r.Resolver, study.EffectOf{Activity: typeArg, Outcome: outcome, Method: method, Level: level, Trim: trim, Caliper: caliper, Clustered: clustered})
 }
 
-func (r *queryResolver) TargetGroup(ctx context.Context, typeArg string, level float64) ([]*model.Balance, error) {
-	return r.targetGroup(ctx, typeArg, level)
+func (r *queryResolver) TargetGroup(ctx context.Context, typeArg string, level float64) ([]*study.Balance, error) {
+	return ask(ctx, r.Resolver, study.TargetGroupOf{Activity: typeArg, Level: level})
 }
 
 func (r *Resolver) Balance() graph.BalanceResolver { return &balanceResolver{r} }

@@ -9,54 +9,58 @@ import (
 	"context"
 
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *figureResolver) Label(ctx context.Context, obj *model.Figure, language *model.Language) (string, error) {
-	return in(language)(obj.Figure.Label), nil
+func (r *figureResolver) Label(ctx context.Context, obj *study.Figure, language *study.Language) (string, error) {
+	return study.In(language)(obj.Figure.Label), nil
 }
 
-func (r *figureResolver) Words(ctx context.Context, obj *model.Figure, language *model.Language) (*string, error) {
-	return optionalText(&obj.Figure.Words, language), nil
+func (r *figureResolver) Words(ctx context.Context, obj *study.Figure, language *study.Language) (*string, error) {
+	return study.OptionalText(&obj.Figure.Words, language), nil
 }
 
-func (r *figureResolver) How(ctx context.Context, obj *model.Figure, language *model.Language) (string, error) {
-	return in(language)(obj.Figure.How), nil
+func (r *figureResolver) How(ctx context.Context, obj *study.Figure, language *study.Language) (string, error) {
+	return study.In(language)(obj.Figure.How), nil
 }
 
-func (r *figureResolver) Reproduced(ctx context.Context, obj *model.Figure) (*float64, error) {
+func (r *figureResolver) Reproduced(ctx context.Context, obj *study.Figure) (*float64, error) {
 	result, err := obj.Result()
 	return result.Value, err
 }
 
-func (r *figureResolver) Agrees(ctx context.Context, obj *model.Figure) (*bool, error) {
+func (r *figureResolver) Agrees(ctx context.Context, obj *study.Figure) (*bool, error) {
 	result, err := obj.Result()
 	return obj.Figure.Agrees(result.Value), err
 }
 
-func (r *figureResolver) Missing(ctx context.Context, obj *model.Figure, language *model.Language) (*string, error) {
+func (r *figureResolver) Missing(ctx context.Context, obj *study.Figure, language *study.Language) (*string, error) {
 	result, err := obj.Result()
-	return optionalText(result.Missing, language), err
+	return study.OptionalText(result.Missing, language), err
 }
 
-func (r *figureResolver) Basis(ctx context.Context, obj *model.Figure) (string, error) {
+func (r *figureResolver) Basis(ctx context.Context, obj *study.Figure) (string, error) {
 	return string(obj.Figure.Basis), nil
 }
 
-func (r *figureResolver) Inputs(ctx context.Context, obj *model.Figure) ([]string, error) {
-	return marks(obj.Figure.Inputs), nil
+func (r *figureResolver) Inputs(ctx context.Context, obj *study.Figure) ([]string, error) {
+	return study.Marks(obj.Figure.Inputs), nil
 }
 
-func (r *figureResolver) Gives(ctx context.Context, obj *model.Figure) (*string, error) {
-	return describeExpression(obj.Figure.Gives), nil
+func (r *figureResolver) Gives(ctx context.Context, obj *study.Figure) (*string, error) {
+	return study.DescribeExpression(obj.Figure.Gives), nil
 }
 
-func (r *findingResolver) Statement(ctx context.Context, obj *model.Finding, language *model.Language) (string, error) {
-	return in(language)(obj.Finding.Statement), nil
+func (r *findingResolver) Statement(ctx context.Context, obj *study.Finding, language *study.Language) (string, error) {
+	return study.In(language)(obj.Finding.Statement), nil
 }
 
-func (r *queryResolver) Findings(ctx context.Context, slide *int) ([]*model.Finding, error) {
-	return r.findings(ctx, slide)
+func (r *queryResolver) Findings(ctx context.Context, slide *int) ([]*study.Finding, error) {
+	run, err := runner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.StatedOn(ctx, slide, run)
 }
 
 func (r *Resolver) Figure() graph.FigureResolver { return &figureResolver{r} }

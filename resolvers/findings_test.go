@@ -10,9 +10,9 @@ import (
 	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb/duckdbtest"
 	"github.com/kvarter/kvarter/internal/findings"
 	"github.com/kvarter/kvarter/internal/law"
-	"github.com/kvarter/kvarter/internal/store/storetest"
 )
 
 // A finding that asks findings would ask itself; one that got past reading the file is stopped, as is
@@ -28,8 +28,8 @@ func TestFindingsDoNotAskFindings(t *testing.T) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
-	c := storetest.Contract(t)
-	server := serveFindings(t, c, storetest.Open(t, c, storetest.World), criteria, []*findings.Finding{{
+	c := duckdbtest.Contract(t)
+	server := serveFindings(t, c, duckdbtest.Open(t, c, duckdbtest.World), criteria, []*findings.Finding{{
 		ID: "circular", Slide: 1, Document: document, Query: query, Notebook: "01.ipynb",
 		Figures: []*findings.Figure{{Name: "slide", Label: contract.Text{DA: "a", EN: "a"}, Unit: "slide", Basis: findings.Assumed,
 			Gives: &findings.Expression{Operation: findings.Value, Paths: []findings.Path{{"findings[0]", "slide"}}, Times: 1}}},

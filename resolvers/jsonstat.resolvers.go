@@ -9,8 +9,10 @@ import (
 	"context"
 
 	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *cohortResolver) JSONStat(ctx context.Context, obj *model.Cohort, of string, by []string, level float64, language model.Language) (model.JSON, error) {
-	return r.jsonStat(ctx, obj, of, by, level, language)
+func (r *cohortResolver) JSONStat(ctx context.Context, obj *study.Cohort, of string, by []string, level float64, language study.Language) (model.JSON, error) {
+	text, err := ask(ctx, r.Resolver, study.JSONStatOf{Cohort: obj, Indicator: of, By: by, Level: level, Language: language})
+	return model.JSON(text), err
 }

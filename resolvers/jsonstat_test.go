@@ -9,14 +9,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kvarter/kvarter/internal/store/storetest"
+	"github.com/kvarter/kvarter/internal/duckdb/duckdbtest"
 )
 
 // The rules of JSON-stat 2.0 (https://json-stat.org/full/) hold whatever a cube is split by, and each
 // cell of the breakdown stands where row-major order puts it.
 func TestJSONStatRules(t *testing.T) {
-	c := storetest.Contract(t)
-	server := serve(t, c, storetest.Open(t, c, storetest.World))
+	c := duckdbtest.Contract(t)
+	server := serve(t, c, duckdbtest.Open(t, c, duckdbtest.World))
 	fields := map[string]string{"area": "area { id }", "municipality": "municipality { code }"}
 	random := rand.New(rand.NewPCG(8, 16))
 	dimensions := []string{"YEAR", "AGE", "AGE_GROUP", "SEX", "ORIGIN", "SETTING", "AREA", "MUNICIPALITY", "REGION", "PARENTS_STATUS", "MOTHER_STATUS", "DAY_CARE_TYPE"}

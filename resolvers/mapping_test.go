@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kvarter/kvarter/internal/store/storetest"
+	"github.com/kvarter/kvarter/internal/duckdb/duckdbtest"
 )
 
 // Rows of a partition add up to the total: activities and participations, but for years, in which
 // an activity stands as often as it was active.
 func TestMappingAddsUp(t *testing.T) {
-	c := storetest.Contract(t)
-	server := serve(t, c, storetest.Open(t, c, storetest.World))
+	c := duckdbtest.Contract(t)
+	server := serve(t, c, duckdbtest.Open(t, c, duckdbtest.World))
 	sums := func(by string) (activities, participations int) {
 		var answer struct {
 			Data struct {
@@ -50,13 +50,13 @@ func TestMappingAddsUp(t *testing.T) {
 
 // Those who are recorded for comparison change no count and no reach.
 func TestComparableOthersAreNoParticipants(t *testing.T) {
-	c := storetest.Contract(t)
+	c := duckdbtest.Contract(t)
 	const question = `{
 		activityMapping(by: [TYPE, YEAR]) { type year activities { value } participants { value } participations { value } reach { value participants residents } warnings }
 		activities { nodes { name participants { value } } }
 	}`
-	with := ask(t, serve(t, c, storetest.Open(t, c, storetest.World)), question, nil)
-	without := ask(t, serve(t, c, storetest.Open(t, c, storetest.World+"; DELETE FROM participant WHERE NOT treated")), question, nil)
+	with := ask(t, serve(t, c, duckdbtest.Open(t, c, duckdbtest.World)), question, nil)
+	without := ask(t, serve(t, c, duckdbtest.Open(t, c, duckdbtest.World+"; DELETE FROM participant WHERE NOT treated")), question, nil)
 	if string(with) != string(without) {
 		t.Errorf("without comparable others the answer is\n%s\nnot\n%s", without, with)
 	}
@@ -68,8 +68,8 @@ func TestComparableOthersAreNoParticipants(t *testing.T) {
 // A year outside those in which starts are recorded has no participants, and says that this is no
 // finding.
 func TestAYearWithoutRecordedStartsIsNoZero(t *testing.T) {
-	c := storetest.Contract(t)
-	server := serve(t, c, storetest.Open(t, c, storetest.World+"; DELETE FROM participant WHERE start_year = 2016"))
+	c := duckdbtest.Contract(t)
+	server := serve(t, c, duckdbtest.Open(t, c, duckdbtest.World+"; DELETE FROM participant WHERE start_year = 2016"))
 	text := string(ask(t, server, "{ activityMapping(by: [YEAR], where: {type: [LEISURE_JOB]}) { year reach { value status } warnings } }", nil))
 	for _, want := range []string{"starts are recorded from 2014 to 2015, so that none in 2016 says nothing", `"status": "NO_OBSERVATIONS"`} {
 		if strings.Count(text, want) != 1 {

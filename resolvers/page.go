@@ -6,7 +6,47 @@ import (
 
 	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/study"
 )
+
+// standardPage is how many areas, plans or activities are given when a client does not say.
+const standardPage = 50
+
+// cellPage makes a page of a breakdown.
+func cellPage(b *study.Breakdown, asked paging) (*model.CellConnection, error) {
+	places := make([]int, len(b.Cells))
+	for i := range places {
+		places[i] = i
+	}
+	p, err := cut(places, func(i int) string { return b.Names[i] }, asked, 0)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.CellConnection{PageInfo: p.info, TotalCount: len(b.Cells), Total: b.Total, Nodes: []*study.Cell{}, Edges: []*model.CellEdge{}}
+	for i, at := range p.nodes {
+		out.Nodes = append(out.Nodes, b.Cells[at])
+		out.Edges = append(out.Edges, &model.CellEdge{Node: b.Cells[at], Cursor: p.cursors[i]})
+	}
+	return out, nil
+}
+
+// activityPage makes a page of the activities that the filter keeps; those of an area or a plan only
+// where one is given.
+func (r *Resolver) activityPage(where *study.ActivityFilter, area *study.Area, plan *study.Plan, asked paging) (*model.ActivityConnection, error) {
+	list, err := r.Activities(where, area, plan)
+	if err != nil {
+		return nil, err
+	}
+	p, err := cut(list, (*study.Activity).GetID, asked, standardPage)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.ActivityConnection{Nodes: p.nodes, Edges: []*model.ActivityEdge{}, PageInfo: p.info, TotalCount: len(list)}
+	for i, a := range p.nodes {
+		out.Edges = append(out.Edges, &model.ActivityEdge{Node: a, Cursor: p.cursors[i]})
+	}
+	return out, nil
+}
 
 // paging is the arguments of a Relay connection.
 type paging struct {

@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kvarter/kvarter/internal/store/storetest"
+	"github.com/kvarter/kvarter/internal/duckdb/duckdbtest"
 )
 
 // A cursor pages on in its own breakdown, also ordered or filtered otherwise or of another
 // indicator, and in no other.
 func TestCursorsOfBreakdowns(t *testing.T) {
-	c := storetest.Contract(t)
-	server := serve(t, c, storetest.Open(t, c, storetest.World))
+	c := duckdbtest.Contract(t)
+	server := serve(t, c, duckdbtest.Open(t, c, duckdbtest.World))
 	read := func(query string, after *string) (cursors []string, problems []problem) {
 		t.Helper()
 		variables, err := json.Marshal(map[string]any{"after": after})

@@ -11,28 +11,28 @@ import (
 
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *queryResolver) Dataset(ctx context.Context) (*model.Dataset, error) {
-	d := r.Resolver.Dataset
+func (r *queryResolver) Dataset(ctx context.Context) (*study.Dataset, error) {
+	d := r.Study.Dataset
 	return &d, nil
 }
 
-func (r *queryResolver) Variables(ctx context.Context, role *model.VariableRole) ([]*model.Variable, error) {
-	return r.variables(role), nil
+func (r *queryResolver) Variables(ctx context.Context, role *study.VariableRole) ([]*study.Variable, error) {
+	return r.Study.Variables(role), nil
 }
 
-func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
-	return r.node(id)
+func (r *queryResolver) Node(ctx context.Context, id string) (study.Node, error) {
+	return r.Study.Node(id)
 }
 
-func (r *queryResolver) Areas(ctx context.Context, where *model.AreaFilter, orderBy *model.AreaOrder, first *int, after *string, last *int, before *string) (*model.AreaConnection, error) {
-	list, err := r.areas(where)
+func (r *queryResolver) Areas(ctx context.Context, where *study.AreaFilter, orderBy *study.AreaOrder, first *int, after *string, last *int, before *string) (*model.AreaConnection, error) {
+	list, err := r.Study.Areas(ctx, where, orderBy)
 	if err != nil {
 		return nil, err
 	}
-	r.sortAreas(list, orderBy)
-	p, err := cut(list, (*model.Area).GetID, paging{first, last, after, before}, standardPage)
+	p, err := cut(list, (*study.Area).GetID, paging{first, last, after, before}, standardPage)
 	if err != nil {
 		return nil, err
 	}
@@ -43,20 +43,19 @@ func (r *queryResolver) Areas(ctx context.Context, where *model.AreaFilter, orde
 	return out, nil
 }
 
-func (r *queryResolver) Area(ctx context.Context, id string) (*model.Area, error) {
-	if a := r.Store.Area(strings.TrimPrefix(id, "Area:")); a != nil {
-		return &model.Area{Area: a}, nil
+func (r *queryResolver) Area(ctx context.Context, id string) (*study.Area, error) {
+	if a := r.Catalogue.Area(strings.TrimPrefix(id, "Area:")); a != nil {
+		return &study.Area{Area: a}, nil
 	}
 	return nil, nil
 }
 
-func (r *queryResolver) Plans(ctx context.Context, where *model.PlanFilter, first *int, after *string, last *int, before *string) (*model.PlanConnection, error) {
-	list, err := r.plans(where)
+func (r *queryResolver) Plans(ctx context.Context, where *study.PlanFilter, first *int, after *string, last *int, before *string) (*model.PlanConnection, error) {
+	list, err := r.Study.Plans(where)
 	if err != nil {
 		return nil, err
 	}
-	sortPlans(list)
-	p, err := cut(list, (*model.Plan).GetID, paging{first, last, after, before}, standardPage)
+	p, err := cut(list, (*study.Plan).GetID, paging{first, last, after, before}, standardPage)
 	if err != nil {
 		return nil, err
 	}
@@ -65,14 +64,6 @@ func (r *queryResolver) Plans(ctx context.Context, where *model.PlanFilter, firs
 		out.Edges = append(out.Edges, &model.PlanEdge{Node: plan, Cursor: p.cursors[i]})
 	}
 	return out, nil
-}
-
-func (r *queryResolver) Children(ctx context.Context, where map[string]any) (*model.Cohort, error) {
-	return r.cohort(ctx, "children", where)
-}
-
-func (r *queryResolver) Residents(ctx context.Context, where map[string]any) (*model.Cohort, error) {
-	return r.cohort(ctx, "residents", where)
 }
 
 func (r *Resolver) Query() graph.QueryResolver { return &queryResolver{r} }

@@ -20,20 +20,20 @@ import (
 
 	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb/duckdbtest"
 	"github.com/kvarter/kvarter/internal/findings"
 	"github.com/kvarter/kvarter/internal/golden"
 	"github.com/kvarter/kvarter/internal/law"
-	"github.com/kvarter/kvarter/internal/store"
-	"github.com/kvarter/kvarter/internal/store/storetest"
+	"github.com/kvarter/kvarter/internal/study"
 	"github.com/kvarter/kvarter/resolvers"
 )
 
 var update = flag.Bool("update", false, "write what the server answers into testdata; a person reads the diff")
 
 // serve answers GraphQL over HTTP from a snapshot.
-func serve(t testing.TB, c *contract.Contract, s *store.Store) *httptest.Server {
+func serve(t testing.TB, c *contract.Contract, s cells.Source) *httptest.Server {
 	t.Helper()
 	rules, err := law.Parse(data.Law)
 	if err != nil {
@@ -46,14 +46,14 @@ func serve(t testing.TB, c *contract.Contract, s *store.Store) *httptest.Server 
 	return serveFindings(t, c, s, rules, stated)
 }
 
-func serveFindings(t testing.TB, c *contract.Contract, s *store.Store, rules *law.Law, stated []*findings.Finding) *httptest.Server {
+func serveFindings(t testing.TB, c *contract.Contract, s cells.Source, rules *law.Law, stated []*findings.Finding) *httptest.Server {
 	t.Helper()
-	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: s, Dataset: model.Dataset{
+	r := &resolvers.Resolver{Study: study.New(s, study.Settings{Law: rules, Findings: stated, Cells: 500, Dataset: study.Dataset{
 		Name: "test", Title: "A small invented world", Synthetic: true, Fingerprint: "0123", Years: []int{2014, 2015, 2016},
-		Rows: []*model.TableRows{}, Sources: []*model.Source{}, Disclosure: &model.DisclosurePolicy{Method: model.DisclosureMethodNone},
-		Limits: &model.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 1000, Tokens: 1000, Bytes: 100000},
-	}}
-	h := handler.New(resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r})))
+		Rows: []*study.TableRows{}, Sources: []*study.Source{}, Disclosure: &study.DisclosurePolicy{Method: study.DisclosureMethodNone},
+		Limits: &study.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 1000, Tokens: 1000, Bytes: 100000},
+	}})}
+	h := handler.New(resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r))
 	h.AddTransport(transport.POST{})
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
@@ -100,14 +100,14 @@ func ask(t testing.TB, server *httptest.Server, query string, variables json.Raw
 }
 
 // Each file of testdata is one behaviour: a question and its answer. Where it has no setup.sql
-// the world of package storetest is asked.
+// the world of package duckdbtest is asked.
 func TestAnswers(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no test cases: %v", err)
 	}
-	c := storetest.Contract(t)
-	world := serve(t, c, storetest.Open(t, c, storetest.World))
+	c := duckdbtest.Contract(t)
+	world := serve(t, c, duckdbtest.Open(t, c, duckdbtest.World))
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			archive, err := txtar.ParseFile(file)
@@ -120,7 +120,7 @@ func TestAnswers(t *testing.T) {
 			}
 			server := world
 			if setup, ok := parts["setup.sql"]; ok {
-				server = serve(t, c, storetest.Open(t, c, string(setup)))
+				server = serve(t, c, duckdbtest.Open(t, c, string(setup)))
 			}
 			got := golden.Keep(ask(t, server, string(parts["query.graphql"]), parts["vars.json"]), parts["want.json"])
 			if *update {

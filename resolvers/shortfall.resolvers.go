@@ -8,9 +8,9 @@ package resolvers
 import (
 	"context"
 
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *comparisonResolver) Shortfall(ctx context.Context, obj *model.Comparison, of string, by []string, unknown model.UnknownValues, level float64) (*model.Shortfalls, error) {
-	return r.shortfalls(ctx, obj, of, by, unknown, level)
+func (r *comparisonResolver) Shortfall(ctx context.Context, obj *study.Comparison, of string, by []string, unknown study.UnknownValues, level float64) (*study.Shortfalls, error) {
+	return ask(ctx, r.Resolver, study.ShortfallOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, By: by, Unknown: unknown})
 }

@@ -9,19 +9,19 @@ import (
 	"context"
 
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/study"
 )
 
-func (r *likertAnswerResolver) Label(ctx context.Context, obj *model.LikertAnswer, language *model.Language) (string, error) {
-	return in(language)(obj.Labels), nil
+func (r *likertAnswerResolver) Label(ctx context.Context, obj *study.LikertAnswer, language *study.Language) (string, error) {
+	return study.In(language)(obj.Labels), nil
 }
 
-func (r *queryResolver) PerceivedEffect(ctx context.Context, by []model.SurveyDimension, where *model.SurveyFilter, level float64) ([]*model.LikertSummary, error) {
-	return r.perceived(ctx, by, where, level)
+func (r *queryResolver) PerceivedEffect(ctx context.Context, by []study.SurveyDimension, where *study.SurveyFilter, level float64) ([]*study.LikertSummary, error) {
+	return ask(ctx, r.Resolver, study.PerceivedOf{By: by, Where: where, Level: level})
 }
 
-func (r *queryResolver) PerceivedDifference(ctx context.Context, group model.SurveyFilter, against *model.SurveyFilter, level float64) (*model.PerceivedDifference, error) {
-	return r.difference(ctx, &group, against, level)
+func (r *queryResolver) PerceivedDifference(ctx context.Context, group study.SurveyFilter, against *study.SurveyFilter, level float64) (*study.PerceivedDifference, error) {
+	return ask(ctx, r.Resolver, study.PerceivedDifferenceOf{Group: &group, Against: against, Level: level})
 }
 
 func (r *Resolver) LikertAnswer() graph.LikertAnswerResolver { return &likertAnswerResolver{r} }

@@ -271,6 +271,7 @@ func TestHelpAndVersion(t *testing.T) {
 // Where a data folder says of no data set that it is in use, serve says what is there, and neither
 // deletes nor makes anything. What it says to do then serves.
 func TestServeRefusesAFolderInTrouble(t *testing.T) {
+	t.Chdir(filepath.Join("..", "..")) // verify is run in the repository
 	dir := t.TempDir()
 	mustRun(t, "import", recipe(t, 2016, 100), "--data", dir)
 	name := only(t, dir)
@@ -278,7 +279,8 @@ func TestServeRefusesAFolderInTrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := sizes(t, dir)
-	for _, args := range [][]string{{"serve", "--addr", "127.0.0.1:0"}, {"verify"}, {"check"}} {
+	for _, args := range [][]string{{"serve", "--addr", "127.0.0.1:0"},
+		{"verify", filepath.Join("notebooks", "01-poor-children.ipynb")}, {"check"}} {
 		_, errs, code := run(t, append(args, "--data", dir)...)
 		sentence(t, errs, "names the data set gone, which is not in")
 		if code != 2 || !strings.Contains(errs, name) {

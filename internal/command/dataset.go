@@ -13,13 +13,13 @@ import (
 
 	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/findings"
 	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/snapshot"
-	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/study"
 	"github.com/kvarter/kvarter/internal/synth"
 	"github.com/kvarter/kvarter/internal/web"
 	"github.com/kvarter/kvarter/notebooks"
@@ -29,7 +29,7 @@ import (
 // opened is a data set that questions can be asked of.
 type opened struct {
 	folder string
-	store  *store.Store
+	store  *duckdb.Store
 	info   snapshot.Info
 	schema graphql.ExecutableSchema
 
@@ -142,7 +142,7 @@ func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contr
 		return nil, err
 	}
 	d.ends = append(d.ends, remove)
-	d.store, err = store.Open(ctx, folder, c, store.Options{Spill: scratch, Files: info.Files})
+	d.store, err = duckdb.Open(ctx, folder, c, duckdb.Options{Spill: scratch, Files: info.Files})
 	if err != nil {
 		return nil, err
 	}
@@ -159,22 +159,22 @@ func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contr
 	if err != nil {
 		return nil, err
 	}
-	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: d.store, Dataset: dataset(info,
-		limits)}
-	d.schema = resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}))
+	r := &resolvers.Resolver{Study: study.New(d.store, study.Settings{Law: rules, Findings: stated,
+		Dataset: dataset(info, limits), Cells: limits.Cells})}
+	d.schema = resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r)
 	return d, nil
 }
 
 // dataset is what the API tells of the data set in use.
-func dataset(info snapshot.Info, limits web.Limits) model.Dataset {
-	out := model.Dataset{Name: info.Name, Title: info.Title, Synthetic: info.Synthetic,
+func dataset(info snapshot.Info, limits web.Limits) study.Dataset {
+	out := study.Dataset{Name: info.Name, Title: info.Title, Synthetic: info.Synthetic,
 		Fingerprint: info.Fingerprint, Years: info.Years,
-		Citation: info.Citation, Licence: info.Licence, Rows: []*model.TableRows{}, Sources: []*model.Source{},
-		Disclosure: &model.DisclosurePolicy{Method: model.DisclosureMethodNone},
-		Limits: &model.Limits{Complexity: limits.Complexity, Depth: limits.Depth, Cells: limits.Cells,
+		Citation: info.Citation, Licence: info.Licence, Rows: []*study.TableRows{}, Sources: []*study.Source{},
+		Disclosure: &study.DisclosurePolicy{Method: study.DisclosureMethodNone},
+		Limits: &study.Limits{Complexity: limits.Complexity, Depth: limits.Depth, Cells: limits.Cells,
 			TimeoutMs: limits.TimeoutMS, Tokens: limits.Tokens, Bytes: limits.Bytes}}
 	for _, t := range info.Tables {
-		out.Rows = append(out.Rows, &model.TableRows{Table: t.Name, Rows: int(t.Rows)})
+		out.Rows = append(out.Rows, &study.TableRows{Table: t.Name, Rows: int(t.Rows)})
 	}
 	optional := func(text string) *string {
 		if text == "" {
@@ -183,8 +183,8 @@ func dataset(info snapshot.Info, limits web.Limits) model.Dataset {
 		return &text
 	}
 	for _, s := range info.Sources {
-		out.Sources = append(out.Sources, &model.Source{Title: s.Title, Publisher: s.Publisher,
-			URL: optional(s.URL), Accessed: (*model.Date)(optional(s.Accessed)), Licence: optional(s.Licence)})
+		out.Sources = append(out.Sources, &study.Source{Title: s.Title, Publisher: s.Publisher,
+			URL: optional(s.URL), Accessed: (*study.Date)(optional(s.Accessed)), Licence: optional(s.Licence)})
 	}
 	return out
 }

@@ -7,10 +7,10 @@ import (
 	"strconv"
 
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/progress"
 	"github.com/kvarter/kvarter/internal/snapshot"
-	"github.com/kvarter/kvarter/internal/store"
 	"github.com/kvarter/kvarter/internal/synth"
 )
 
@@ -63,7 +63,7 @@ var defaultWorld = synth.Options{Seed: 1, Scale: 1, World: synth.NoAreaEffect}
 func draw(ctx context.Context, dir string, c *contract.Contract, o synth.Options, out io.Writer) (snapshot.Info,
 	error) {
 	cells := func(ctx context.Context, folder string) error {
-		return store.BuildCells(ctx, folder, c, store.Options{MemoryLimit: "1GB"})
+		return duckdb.BuildCells(ctx, folder, c, duckdb.Options{MemoryLimit: "1GB"})
 	}
 	return snapshot.Generate(ctx, dir, c, o, cells, progress.New(out))
 }

@@ -10,7 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/duckdb"
 )
 
 var version = command{
@@ -18,7 +18,7 @@ var version = command{
 	does: "print the commit and the versions of Go and DuckDB",
 	declare: func(*flag.FlagSet) action {
 		return func(ctx context.Context, _ []string, out, _ io.Writer) (int, error) {
-			engine, err := store.EngineVersion(ctx)
+			engine, err := duckdb.EngineVersion(ctx)
 			if err != nil {
 				return trouble, err
 			}

@@ -97,6 +97,7 @@ type Table struct {
 	Label      Text
 	Definition Text
 	Cohort     string // "children" or "residents": the root field that asks of it; or ""
+	Counts     Text   // what an observation of the cohort is
 	Person     string // the column that follows a person over the years; or ""
 	Key        []string
 	Columns    []*Column

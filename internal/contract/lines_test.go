@@ -12,6 +12,9 @@ import (
 
 const module = "github.com/kvarter/kvarter/"
 
+// below is what study sees.
+var below = []string{"internal/cells", "internal/contract", "internal/fault", "internal/findings", "internal/law", "internal/stats"}
+
 // may lists which packages of the project each package may import, itself or through others.
 // A package that is not listed here fails the test, so that a new room is a decision.
 var may = map[string][]string{
@@ -22,27 +25,29 @@ var may = map[string][]string{
 	"internal/stats":             {"internal/fault"},
 	"internal/law":               {"internal/contract", "internal/fault"},
 	"internal/findings":          {"internal/contract", "internal/fault"},
-	"internal/store":             {"internal/contract", "internal/fault"},
-	"internal/store/storetest":   {"data", "internal/contract", "internal/fault", "internal/store"},
+	"internal/cells":             {"internal/contract", "internal/fault"},
+	"internal/study":             below,
+	"internal/duckdb":            {"internal/cells", "internal/contract", "internal/fault"},
+	"internal/duckdb/duckdbtest": {"data", "internal/cells", "internal/contract", "internal/duckdb", "internal/fault"},
 	"internal/progress":          {},
 	"internal/synth":             {"internal/fault"},
-	"internal/snapshot":          {"internal/contract", "internal/fault", "internal/progress", "internal/store", "internal/synth"},
+	"internal/snapshot":          {"internal/cells", "internal/contract", "internal/duckdb", "internal/fault", "internal/progress", "internal/synth"},
 	"internal/rerun":             {"internal/fault"},
 	"internal/web":               {"internal/fault"},
-	"internal/command": {"data", "graph", "graph/model", "internal/contract", "internal/fault", "internal/findings", "internal/law",
-		"internal/progress", "internal/rerun", "internal/snapshot", "internal/stats", "internal/store", "internal/synth", "internal/web",
-		"notebooks", "resolvers"},
+	"internal/command": append([]string{"data", "graph", "graph/model", "internal/duckdb", "internal/progress", "internal/rerun", "internal/snapshot", "internal/study", "internal/synth",
+		"internal/web", "notebooks", "resolvers"}, below...),
 	"internal/endtoend": {},
 	"notebooks":         {},
 	"notebooks/nb":      {},
 	"data":              {},
-	"graph":             {"graph/model", "internal/contract", "internal/fault", "internal/findings", "internal/store"},
-	"graph/model":       {"internal/contract", "internal/fault", "internal/findings", "internal/store"},
-	"resolvers":         {"graph", "graph/model", "internal/contract", "internal/fault", "internal/findings", "internal/law", "internal/stats", "internal/store"},
+	"graph":             append([]string{"graph/model", "internal/study"}, below...),
+	"graph/model":       append([]string{"internal/study"}, below...),
+	"resolvers":         append([]string{"graph", "graph/model", "internal/study"}, below...),
 }
 
-// TestLinesBetweenPackages holds the dependency lines: stats and the contract never see SQL,
-// the store never sees GraphQL, a notebook's package imports nothing of ours.
+// TestLinesBetweenPackages holds the dependency lines: what reasons about cells never sees SQL
+// or GraphQL, what counts never sees GraphQL, what serves never sees DuckDB, a notebook's package imports
+// nothing of ours.
 func TestLinesBetweenPackages(t *testing.T) {
 	out, err := exec.Command("go", "list", "-json=ImportPath,Deps", module+"...").Output()
 	if err != nil {
@@ -61,7 +66,7 @@ func TestLinesBetweenPackages(t *testing.T) {
 		}
 		name := strings.TrimPrefix(p.ImportPath, module)
 		if p.ImportPath == strings.TrimSuffix(module, "/") {
-			continue // the main package hands over to internal/command, which wires everything
+			continue // the main package wires everything
 		}
 		allowed, ok := may[name]
 		if !ok {
@@ -76,15 +81,15 @@ func TestLinesBetweenPackages(t *testing.T) {
 		duckDB := slices.Contains(p.Deps, "github.com/duckdb/duckdb-go/v2")
 		graphQL := slices.ContainsFunc(p.Deps, func(d string) bool { return strings.HasPrefix(d, "github.com/99designs/gqlgen") })
 		switch name {
-		case "internal/fault", "internal/contract", "internal/findings", "internal/law", "internal/stats", "internal/synth", "internal/rerun", "data", "notebooks/nb":
+		case "internal/fault", "internal/contract", "internal/cells", "internal/study", "internal/findings", "internal/law", "internal/stats", "internal/synth", "internal/rerun", "data", "notebooks/nb":
 			if duckDB || graphQL {
 				t.Errorf("%s sees DuckDB (%t) or GraphQL (%t)", name, duckDB, graphQL)
 			}
-		case "internal/store", "internal/snapshot":
+		case "internal/duckdb", "internal/snapshot":
 			if graphQL {
 				t.Errorf("%s sees GraphQL", name)
 			}
-		case "internal/web":
+		case "graph", "graph/model", "resolvers", "internal/web":
 			if duckDB {
 				t.Errorf("%s sees DuckDB", name)
 			}

@@ -76,6 +76,7 @@ type rawTable struct {
 	Label      Text               `yaml:"label"`
 	Definition Text               `yaml:"definition"`
 	Cohort     string             `yaml:"cohort"`
+	Counts     Text               `yaml:"cohort_definition"`
 	Person     string             `yaml:"person"`
 	Key        []string           `yaml:"key"`
 	Columns    section[rawColumn] `yaml:"columns"`
@@ -327,7 +328,7 @@ func (p *parser) span(line int, what string, r []int) *[2]int {
 }
 
 func (p *parser) table(e entry[rawTable]) {
-	t := &Table{Name: e.name, Label: e.value.Label, Definition: e.value.Definition, Cohort: e.value.Cohort, Person: e.value.Person, Key: e.value.Key}
+	t := &Table{Name: e.name, Label: e.value.Label, Definition: e.value.Definition, Cohort: e.value.Cohort, Counts: e.value.Counts, Person: e.value.Person, Key: e.value.Key}
 	p.texts(e.line, "table "+e.name, t.Label, &t.Definition)
 	if !columnName.MatchString(e.name) {
 		p.wrong(e.line, "table %s: a name of lower-case letters, digits and _ was expected", e.name)

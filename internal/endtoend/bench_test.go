@@ -14,11 +14,12 @@ import (
 
 	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/snapshot"
-	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/study"
 	"github.com/kvarter/kvarter/internal/web"
 	"github.com/kvarter/kvarter/resolvers"
 
@@ -26,7 +27,7 @@ import (
 )
 
 // served is the default data set behind a real HTTP server.
-func served(b *testing.B) (*contract.Contract, *store.Store, *httptest.Server) {
+func served(b *testing.B) (*contract.Contract, *duckdb.Store, *httptest.Server) {
 	b.Helper()
 	c, err := contract.Parse("contract.yaml", data.Contract)
 	if err != nil {
@@ -39,14 +40,14 @@ func served(b *testing.B) (*contract.Contract, *store.Store, *httptest.Server) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := store.Open(context.Background(), folder, c, store.Options{})
+	s, err := duckdb.Open(context.Background(), folder, c, duckdb.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { s.Close() })
 	limits := web.DefaultLimits()
-	r := &resolvers.Resolver{Contract: c, Store: s, Dataset: model.Dataset{Years: info.Years, Limits: &model.Limits{Cells: limits.Cells}}}
-	server := httptest.NewServer(web.New(web.Config{Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r})), Log: slog.New(slog.DiscardHandler)}))
+	r := &resolvers.Resolver{Study: study.New(s, study.Settings{Cells: limits.Cells, Dataset: study.Dataset{Years: info.Years, Limits: &study.Limits{Cells: limits.Cells}}})}
+	server := httptest.NewServer(web.New(web.Config{Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r), Log: slog.New(slog.DiscardHandler)}))
 	b.Cleanup(server.Close)
 	return c, s, server
 }
@@ -126,7 +127,7 @@ func BenchmarkRollup(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	q := store.Query{Table: c.CohortTable("children")}
+	q := cells.Observations{Table: c.CohortTable("children")}
 	for _, name := range []string{"REGISTERED_ORIGIN", "FAMILY_TYPE", "SETTING"} {
 		d, err := c.Dimension(name)
 		if err != nil {
@@ -143,7 +144,7 @@ func BenchmarkRollup(b *testing.B) {
 		b.Fatal(err)
 	}
 	at := 2016
-	q.Indicators, q.Where = []*contract.Indicator{poor}, store.Filter{}.And(store.Condition{Dimension: year, From: &at, To: &at})
+	q.Indicators, q.Where = []*contract.Indicator{poor}, cells.Filter{}.And(cells.Condition{Dimension: year, From: &at, To: &at})
 
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
@@ -170,13 +171,13 @@ func BenchmarkRollup(b *testing.B) {
 		}
 		return cells, observed, with
 	}
-	got, err := s.Cells(context.Background(), q)
+	got, err := cells.One(context.Background(), s, q)
 	if err != nil {
 		b.Fatal(err)
 	}
 	total := got.Total()
-	if cells, observed, with := bySQL(); cells != len(got.Rows) || observed != total.N || with != total.Indicators[0].Y {
-		b.Fatalf("SQL has %d cells, %d children, %d poor; the store %d, %d, %d", cells, observed, with, len(got.Rows), total.N, total.Indicators[0].Y)
+	if n, observed, with := bySQL(); n != len(got.Cells) || observed != total.N.Value || with != total.Indicators[0].Y.Value {
+		b.Fatalf("SQL has %d cells, %d children, %d poor; the store %d, %d, %d", n, observed, with, len(got.Cells), total.N.Value, total.Indicators[0].Y.Value)
 	}
 	count := 0
 	perOp := map[string]float64{}
@@ -186,7 +187,7 @@ func BenchmarkRollup(b *testing.B) {
 	}{
 		{"asSQL", func() { bySQL() }},
 		{"ofStore", func() {
-			if _, err := s.Cells(context.Background(), q); err != nil {
+			if _, err := cells.One(context.Background(), s, q); err != nil {
 				b.Fatal(err)
 			}
 		}},
@@ -243,7 +244,7 @@ func BenchmarkOpen(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		s, err := store.Open(context.Background(), folder, c, store.Options{})
+		s, err := duckdb.Open(context.Background(), folder, c, duckdb.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

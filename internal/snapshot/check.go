@@ -13,9 +13,9 @@ import (
 	"strings"
 
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/progress"
-	"github.com/kvarter/kvarter/internal/store"
 )
 
 // Check validates the current snapshot of the data folder dir: that every byte of its files is as
@@ -151,7 +151,7 @@ func (s *stored) files(info Info) error {
 		return err
 	}
 	for _, name := range names {
-		if !slices.ContainsFunc(info.Files, func(f store.File) bool { return f.Name == name }) {
+		if !slices.ContainsFunc(info.Files, func(f duckdb.File) bool { return f.Name == name }) {
 			s.wrong(name, "file", "it was not there when the snapshot was made, and nothing reads it; take it away")
 		}
 	}
@@ -254,7 +254,7 @@ const cellsFolder = "cells"
 // cells builds the stored roll-ups anew from the facts, in the folder again, and compares them, cell
 // by cell.
 func (s *stored) cells(again string) error {
-	if err := store.BuildCells(s.ctx, again, s.contract, store.Options{MemoryLimit: memoryLimit}); err != nil {
+	if err := duckdb.BuildCells(s.ctx, again, s.contract, duckdb.Options{MemoryLimit: memoryLimit}); err != nil {
 		return err
 	}
 	files, err := filepath.Glob(filepath.Join(again, cellsFolder, "*.parquet"))
@@ -270,7 +270,7 @@ func (s *stored) cells(again string) error {
 		err := s.conn.QueryRowContext(s.ctx, fmt.Sprintf(`
 			SELECT (SELECT count(*) FROM (FROM %[1]s EXCEPT ALL FROM %[2]s)),
 			       (SELECT count(*) FROM (FROM %[2]s EXCEPT ALL FROM %[1]s))`,
-			store.Parquet(file), store.Parquet(filepath.Join(s.folder, name)))).Scan(&lost, &added)
+			duckdb.Parquet(file), duckdb.Parquet(filepath.Join(s.folder, name)))).Scan(&lost, &added)
 		switch {
 		case s.ctx.Err() != nil:
 			return s.ctx.Err()

@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/snapshot"
-	"github.com/kvarter/kvarter/internal/store"
 )
 
 // example makes the invented example's data set and returns its data folder.
@@ -124,7 +124,7 @@ func TestEveryChangedByteIsFound(t *testing.T) {
 }
 
 func opens(c *contract.Contract, folder string, info snapshot.Info) error {
-	s, err := store.Open(context.Background(), folder, c, store.Options{Files: info.Files})
+	s, err := duckdb.Open(context.Background(), folder, c, duckdb.Options{Files: info.Files})
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/kvarter/kvarter/internal/contract"
-	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/duckdb"
 )
 
 // describe fills in the tables, years and fingerprint of the snapshot in folder.
@@ -68,7 +68,7 @@ func Fingerprint(ctx context.Context, folder string, c *contract.Contract) (_ st
 
 func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Table, print hash.Hash) (Table, error) {
 	present := map[string]bool{}
-	rows, err := db.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE SELECT * FROM "+store.Parquet(path)+")")
+	rows, err := db.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE SELECT * FROM "+duckdb.Parquet(path)+")")
 	if err != nil {
 		return Table{}, err
 	}
@@ -97,7 +97,7 @@ func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Tab
 		       coalesce(sum((m & 18446744073709551615::UHUGEINT)::UBIGINT), 0)::VARCHAR,
 		       coalesce(sum((m >> 64)::UBIGINT), 0)::VARCHAR
 		FROM (SELECT md5_number(concat_ws(chr(31), %s)) AS m FROM %s)`,
-		strings.Join(texts, ", "), store.Parquet(path))).Scan(&table.Rows, &lower, &upper)
+		strings.Join(texts, ", "), duckdb.Parquet(path))).Scan(&table.Rows, &lower, &upper)
 	if err != nil {
 		return Table{}, err
 	}
@@ -122,7 +122,7 @@ func canonical(c *contract.Column) string {
 }
 
 func addYears(ctx context.Context, db *sql.DB, path string, years map[int]bool) error {
-	rows, err := db.QueryContext(ctx, "SELECT DISTINCT year FROM "+store.Parquet(path))
+	rows, err := db.QueryContext(ctx, "SELECT DISTINCT year FROM "+duckdb.Parquet(path))
 	if err != nil {
 		return err
 	}

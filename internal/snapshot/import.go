@@ -16,12 +16,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/duckdb/duckdb-go/v2"
+	driver "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/progress"
-	"github.com/kvarter/kvarter/internal/store"
 )
 
 // Import makes a data set from a user's own files by a recipe, and switches the data folder dir
@@ -58,12 +58,12 @@ func Import(ctx context.Context, recipe, dir string, c *contract.Contract, repor
 	cells := func(ctx context.Context, folder string) error {
 		steps.Done()
 		steps.Start("Building the cells", 0)
-		if err := store.BuildCells(ctx, folder, c, store.Options{MemoryLimit: memoryLimit}); err != nil {
+		if err := duckdb.BuildCells(ctx, folder, c, duckdb.Options{MemoryLimit: memoryLimit}); err != nil {
 			return err
 		}
 		steps.Done()
 		// What cannot be opened must not be switched to.
-		s, err := store.Open(ctx, folder, c, store.Options{})
+		s, err := duckdb.Open(ctx, folder, c, duckdb.Options{})
 		if err != nil {
 			return err
 		}
@@ -234,11 +234,11 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 	line := t.line
 	message := s.sources.originals(oneLine(err.Error()))
 	var m *selectMistake
-	var engine *duckdb.Error
+	var engine *driver.Error
 	switch {
 	case errors.As(err, &m):
 		line += m.line
-	case !errors.As(err, &engine) || engine.Type == duckdb.ErrorTypeInternal || engine.Type == duckdb.ErrorTypeFatal:
+	case !errors.As(err, &engine) || engine.Type == driver.ErrorTypeInternal || engine.Type == driver.ErrorTypeFatal:
 		return err
 	case damaged.MatchString(message):
 		message = "a Parquet file that it reads is damaged (" + message + "); get it again, or write it again"
@@ -246,7 +246,7 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 		message += "; the first line of a CSV file is its header, and one without a header is read with read_csv('…', header = false)"
 	case strings.Contains(message, "No function matches the given name and argument types") && strings.Contains(message, "(VARCHAR"):
 		message += "; a column is text if one of its values is no number: name the column without a function, and each such value is listed with its row"
-	case engine.Type == duckdb.ErrorTypeConversion:
+	case engine.Type == driver.ErrorTypeConversion:
 		message += "; leave a column without a cast, and each value that cannot be read is listed with its row"
 	}
 	s.add(Finding{Severity: Error, File: s.recipe.file, Row: fmt.Sprintf("line %d", line), Rule: "select", Rows: 1, Message: fmt.Sprintf("the SELECT for %s: %s", t.Name, message)})

@@ -14,11 +14,11 @@ import (
 
 	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/findings"
 	criteria "github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/snapshot"
-	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/study"
 	"github.com/kvarter/kvarter/resolvers"
 )
 
@@ -30,7 +30,7 @@ func serve(t testing.TB, dir string) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(context.Background(), folder, c, store.Options{})
+	s, err := duckdb.Open(context.Background(), folder, c, duckdb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,9 +42,9 @@ func serve(t testing.TB, dir string) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: s, Dataset: model.Dataset{Name: info.Name, Fingerprint: info.Fingerprint, Years: info.Years,
-		Limits: &model.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 10000, Tokens: 1000, Bytes: 100000}}}
-	h := handler.New(resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r})))
+	r := &resolvers.Resolver{Study: study.New(s, study.Settings{Law: rules, Findings: stated, Cells: 500, Dataset: study.Dataset{Name: info.Name, Fingerprint: info.Fingerprint, Years: info.Years,
+		Limits: &study.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 10000, Tokens: 1000, Bytes: 100000}}})}
+	h := handler.New(resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r))
 	h.AddTransport(transport.POST{})
 	server := httptest.NewServer(h)
 	t.Cleanup(func() {

@@ -23,8 +23,8 @@ import (
 	"time"
 
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
-	"github.com/kvarter/kvarter/internal/store"
 )
 
 // Meta is what whoever makes a data set says about it.
@@ -64,7 +64,7 @@ type Info struct {
 	Years        []int   `json:"years"` // in order
 	Tables       []Table `json:"tables"`
 
-	Files []store.File `json:"files"` // all but snapshot.json; nil in a snapshot of before they were kept
+	Files []duckdb.File `json:"files"` // all but snapshot.json; nil in a snapshot of before they were kept
 }
 
 // Table describes a table of a snapshot.
@@ -178,9 +178,9 @@ func seal(folder string, info *Info) error {
 	if err != nil {
 		return err
 	}
-	info.Files = []store.File{}
+	info.Files = []duckdb.File{}
 	for _, name := range names {
-		f, err := store.ReadFile(folder, name)
+		f, err := duckdb.ReadFile(folder, name)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -154,37 +155,6 @@ func (d *depths) of(set ast.SelectionSet) int {
 	return deepest
 }
 
-// Costs, in units of one field that is already at hand: a microsecond or two of processor time and
-// some bytes of the answer. Of what has to be worked out a unit is 10 to 50 microseconds, as measured
-// with the default data set: work is priced low, so that fields do not crowd it out. Only a question
-// that no roll-up covers takes longer, up to 200 microseconds a unit; of many such the limit of time
-// is met first.
-const (
-	storeCost      = 300    // a field of a cohort: one question of the store, 3 ms
-	comparisonCost = 1_200  // a field of a comparison: two cohorts and a method on their cells, 5 to 20 ms
-	clusterCost    = 10_000 // more to cluster an adjusted gap: cells by area or municipality as well, from the facts; 0.5 s
-	// findingsCost is a field that gives findings more: what the documents of all of them cost together, about.
-	findingsCost = 100_000
-)
-
-// workCosts are the costs of fields that take longer than their like, by type and field.
-var workCosts = map[string]int{
-	"Cohort.development":     2_000, // 2 to 90 ms
-	"Cohort.meanDevelopment": 2_000,
-	"Cohort.turnover":        5_000, // 75 to 130 ms: it follows persons through the facts, for no roll-up holds them
-	"Cohort.betweenAreas":    3_000, // 55 ms
-	"Comparison.shortfall":   6_000, // 140 ms
-	"Comparison.segregation": 4_000, // 10 to 200 ms
-
-	"Query.activities":          storeCost, // 3 ms, to order them
-	"Query.designations":        storeCost, // 3 ms
-	"Query.activityMapping":     2_500,     // 30 to 50 ms: persons are counted once in each row, from the facts
-	"Query.targetGroup":         2_500,     // 50 ms
-	"Query.activityEffect":      3_000,     // 50 to 150 ms, less where several share their cells
-	"Query.perceivedEffect":     1_000,     // 10 to 50 ms
-	"Query.perceivedDifference": 1_000,
-}
-
 const (
 	pageLength = 50  // of a connection without `first` and `last`
 	listLength = 10  // of a list whose length nothing tells; years, plans of an area, codes
@@ -192,13 +162,15 @@ const (
 	costTop    = 1_000_000_000
 )
 
-// cost is an upper estimate of an operation's work. A field costs 1; one of workCosts that much
-// more, and any other field of a cohort or a comparison that has fields of its own storeCost or
-// comparisonCost more; clustering costs clusterCost besides; a cube as JSON-stat costs storeCost and
-// its cells; what is selected in a list costs as often as the list is
-// expected to be long: `first` or `last` of a connection, else pageLength; for cells the product of
-// the numbers of codes of the dimensions, at most `first` and the limit of cells; else listLength.
-// Introspection costs 1 in all. It stops counting at costTop. The operation must be valid.
+// cost is an upper estimate of an operation's work, in units of one field that is already at hand: a
+// microsecond or two of processor time and some bytes of the answer. What has to be worked out the
+// schema prices with its directive cost, at 10 to 50 microseconds a unit: work is priced low, so that
+// fields do not crowd it out. Only a question that no roll-up covers takes longer, up to 200
+// microseconds a unit; of many such the limit of time is met first. What is selected in a list costs as
+// often as the list is expected to be long: `first` or `last` of a connection, else pageLength; for
+// cells the product of the numbers of codes of the dimensions, at most `first` and the limit of cells;
+// else listLength. Introspection costs 1 in all. It stops counting at costTop. The operation must be
+// valid.
 func (l Limits) cost(schema *ast.Schema, op *ast.OperationDefinition, variables map[string]any) int {
 	c := costing{schema: schema, variables: variables, cells: l.Cells, fragments: map[fragmentPage]int{}}
 	return c.set(op.SelectionSet, 0)
@@ -244,27 +216,7 @@ func (c *costing) field(f *ast.Field, page int) int {
 	if strings.HasPrefix(f.Name, "__") || f.Definition == nil {
 		return 1
 	}
-	own := 1
-	if f.ObjectDefinition != nil && f.ObjectDefinition.Name == "Cohort" && f.Name == "jsonStat" { // cells, though it has no fields
-		own += storeCost + c.length(f, 1)
-	}
-	if len(f.SelectionSet) > 0 && f.ObjectDefinition != nil {
-		work, ok := workCosts[f.ObjectDefinition.Name+"."+f.Name]
-		switch {
-		case ok:
-			own += work
-		case f.ObjectDefinition.Name == "Cohort":
-			own += storeCost
-		case f.ObjectDefinition.Name == "Comparison":
-			own += comparisonCost
-		}
-		if f.Name == "adjusted" && f.ArgumentMap(c.variables)["clusterBy"] != nil {
-			own += clusterCost
-		}
-	}
-	if f.Definition.Type.Name() == "Finding" {
-		own += findingsCost
-	}
+	own := 1 + c.work(f)
 	isConnection := strings.HasSuffix(f.Definition.Type.Name(), "Connection")
 	isList := f.Definition.Type.Elem != nil
 	switch {
@@ -276,6 +228,41 @@ func (c *costing) field(f *ast.Field, page int) int {
 		return min(own+c.length(f, listLength)*c.set(f.SelectionSet, 0), costTop)
 	}
 	return min(own+c.set(f.SelectionSet, 0), costTop)
+}
+
+// work is what the schema prices the field at, and those of its arguments that are given.
+func (c *costing) work(f *ast.Field) int {
+	work, cells := priceOf(f.Definition.Directives)
+	if cells {
+		work += c.length(f, 1)
+	}
+	var given map[string]any
+	for _, a := range f.Definition.Arguments {
+		more, _ := priceOf(a.Directives)
+		if more == 0 {
+			continue
+		}
+		if given == nil {
+			given = f.ArgumentMap(c.variables)
+		}
+		if given[a.Name] != nil {
+			work += more
+		}
+	}
+	return work
+}
+
+// priceOf reads the directive cost, of which there may be none.
+func priceOf(list ast.DirectiveList) (work int, cells bool) {
+	d := list.ForName("cost")
+	if d == nil {
+		return 0, false
+	}
+	if a := d.Arguments.ForName("work"); a != nil {
+		work, _ = strconv.Atoi(a.Value.Raw)
+	}
+	a := d.Arguments.ForName("cells")
+	return work, a != nil && a.Value.Raw == "true"
 }
 
 // length estimates how many elements the list or connection f has.

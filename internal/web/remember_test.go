@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/fault"
-	"github.com/kvarter/kvarter/internal/store"
+	"github.com/kvarter/kvarter/internal/study"
 	"github.com/kvarter/kvarter/internal/web"
 	"github.com/kvarter/kvarter/resolvers"
 )
@@ -23,11 +23,11 @@ import (
 const named = "query A($id: ID!) { area(id: $id) { name } } query B($id: ID!) { area(id: $id) { name } }"
 
 // area is an area that bears its id as its name.
-func area(id string) *model.Area {
-	return &model.Area{Area: &store.Area{ID: id, Name: "name of " + id}}
+func area(id string) *study.Area {
+	return &study.Area{Area: &cells.Area{ID: id, Name: "name of " + id}}
 }
 
-func answering(f func(ctx context.Context, id string) (*model.Area, error)) func(*web.Config) {
+func answering(f func(ctx context.Context, id string) (*study.Area, error)) func(*web.Config) {
 	return func(c *web.Config) {
 		c.Schema = graph.NewExecutableSchema(graph.Config{Resolvers: root{&resolvers.Resolver{}, f}})
 	}
@@ -39,7 +39,7 @@ func TestAnswersAreRemembered(t *testing.T) {
 	var mu sync.Mutex
 	var log bytes.Buffer
 	server := serve(t, func(c *web.Config) {
-		answering(func(_ context.Context, id string) (*model.Area, error) {
+		answering(func(_ context.Context, id string) (*study.Area, error) {
 			asked.Add(1)
 			return area(id), nil
 		})(c)
@@ -89,7 +89,7 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 	for name, failure := range map[string]error{"ours": errors.New("broken"), "theirs": fault.Unavailablef("not now")} {
 		t.Run(name, func(t *testing.T) {
 			asked.Store(0)
-			server := serve(t, answering(func(_ context.Context, id string) (*model.Area, error) {
+			server := serve(t, answering(func(_ context.Context, id string) (*study.Area, error) {
 				if asked.Add(1) <= 2 {
 					return nil, failure
 				}
@@ -116,7 +116,7 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 		var mu sync.Mutex
 		var log bytes.Buffer
 		server := serve(t, func(c *web.Config) {
-			answering(func(ctx context.Context, id string) (*model.Area, error) {
+			answering(func(ctx context.Context, id string) (*study.Area, error) {
 				if asked.Add(1) == 1 {
 					entered <- true
 					<-ctx.Done()
@@ -150,7 +150,7 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 
 // Many ask many questions at once, the same and different ones, and each gets its own answer.
 func TestAnswersAreNotMixed(t *testing.T) {
-	server := serve(t, answering(func(_ context.Context, id string) (*model.Area, error) {
+	server := serve(t, answering(func(_ context.Context, id string) (*study.Area, error) {
 		if strings.HasSuffix(id, "7") {
 			return nil, fault.NotFoundf("no %s", id)
 		}

@@ -21,12 +21,13 @@ import (
 
 	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
-	"github.com/kvarter/kvarter/graph/model"
+	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb/duckdbtest"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/findings"
 	"github.com/kvarter/kvarter/internal/law"
-	"github.com/kvarter/kvarter/internal/store/storetest"
+	"github.com/kvarter/kvarter/internal/study"
 	"github.com/kvarter/kvarter/internal/web"
 	"github.com/kvarter/kvarter/resolvers"
 )
@@ -35,20 +36,20 @@ import (
 // panic or take its time.
 type root struct {
 	*resolvers.Resolver
-	area func(ctx context.Context, id string) (*model.Area, error)
+	area func(ctx context.Context, id string) (*study.Area, error)
 }
 
 func (r root) Query() graph.QueryResolver { return query{r.Resolver.Query(), r.area} }
 
 type query struct {
 	graph.QueryResolver
-	area func(ctx context.Context, id string) (*model.Area, error)
+	area func(ctx context.Context, id string) (*study.Area, error)
 }
 
-func (q query) Area(ctx context.Context, id string) (*model.Area, error) { return q.area(ctx, id) }
+func (q query) Area(ctx context.Context, id string) (*study.Area, error) { return q.area(ctx, id) }
 
 // areaOf answers `area` by its id.
-func areaOf(ctx context.Context, id string) (*model.Area, error) {
+func areaOf(ctx context.Context, id string) (*study.Area, error) {
 	switch id {
 	case "invalid":
 		return nil, fault.Invalidf("year 1992 is before the data starts (2010)")
@@ -76,9 +77,10 @@ func config(t testing.TB) web.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolvers.Resolver{Contract: c, Dataset: model.Dataset{Name: "test", Title: "A <small> world"}}
+	r := &resolvers.Resolver{Study: &study.Study{Contract: c, Catalogue: &cells.Catalogue{Contract: c},
+		Settings: study.Settings{Dataset: study.Dataset{Name: "test", Title: "A <small> world"}}}}
 	return web.Config{
-		Schema:      resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: root{r, areaOf}})),
+		Schema:      resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: root{r, areaOf}}), r),
 		Title:       "A <small> world",
 		Fingerprint: "0123456789abcdef",
 		Synthetic:   true,
@@ -431,7 +433,7 @@ func TestClientGone(t *testing.T) {
 	server := serve(t, func(c *web.Config) {
 		c.Log = slog.New(slog.NewJSONHandler(lockedWriter{&mu, &lines}, nil))
 		r := &resolvers.Resolver{}
-		c.Schema = graph.NewExecutableSchema(graph.Config{Resolvers: root{r, func(ctx context.Context, id string) (*model.Area, error) {
+		c.Schema = graph.NewExecutableSchema(graph.Config{Resolvers: root{r, func(ctx context.Context, id string) (*study.Area, error) {
 			entered <- true
 			<-ctx.Done()
 			left <- true
@@ -683,7 +685,7 @@ func TestPanicOutsideFields(t *testing.T) {
 // world serves the real resolvers over real Parquet.
 func world(t testing.TB) *httptest.Server {
 	t.Helper()
-	c := storetest.Contract(t)
+	c := duckdbtest.Contract(t)
 	l := web.DefaultLimits()
 	stated, err := findings.Parse("findings.yaml", data.Findings, graph.NewExecutableSchema(graph.Config{}).Schema())
 	if err != nil {
@@ -693,11 +695,11 @@ func world(t testing.TB) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolvers.Resolver{Contract: c, Law: rules, Findings: stated, Store: storetest.Open(t, c, storetest.World), Dataset: model.Dataset{
-		Name: "test", Title: "A small world", Synthetic: true, Years: []int{2014, 2015, 2016}, Rows: []*model.TableRows{}, Sources: []*model.Source{},
-		Limits: &model.Limits{Complexity: l.Complexity, Depth: l.Depth, Cells: l.Cells, TimeoutMs: l.TimeoutMS, Tokens: l.Tokens, Bytes: l.Bytes},
-	}}
-	server := httptest.NewServer(web.New(web.Config{Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r})), Log: slog.New(slog.DiscardHandler)}))
+	r := &resolvers.Resolver{Study: study.New(duckdbtest.Open(t, c, duckdbtest.World), study.Settings{Law: rules, Findings: stated, Cells: l.Cells, Dataset: study.Dataset{
+		Name: "test", Title: "A small world", Synthetic: true, Years: []int{2014, 2015, 2016}, Rows: []*study.TableRows{}, Sources: []*study.Source{},
+		Limits: &study.Limits{Complexity: l.Complexity, Depth: l.Depth, Cells: l.Cells, TimeoutMs: l.TimeoutMS, Tokens: l.Tokens, Bytes: l.Bytes},
+	}})}
+	server := httptest.NewServer(web.New(web.Config{Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r), Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(server.Close)
 	return server
 }

@@ -20,7 +20,7 @@ func TestANewVariableIsOneEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	copied := t.TempDir()
-	for _, name := range []string{"go.mod", "go.sum", "gqlgen.yml", "data", "graph", "internal/contract", "internal/fault", "internal/findings", "internal/law", "internal/stats", "internal/store", "resolvers"} {
+	for _, name := range []string{"go.mod", "go.sum", "gqlgen.yml", "data", "graph", "internal/contract", "internal/fault", "internal/findings", "internal/law", "internal/stats", "internal/cells", "internal/duckdb", "internal/golden", "internal/study", "resolvers"} {
 		copyTree(t, filepath.Join(root, name), filepath.Join(copied, name))
 	}
 	name := filepath.Join(copied, "data", "contract.yaml")

@@ -40,6 +40,7 @@ func run(root string) error {
 	for file, content := range map[string]string{
 		filepath.Join("graph", "schema", "contract.graphqls"): schema(c),
 		filepath.Join("data", "README.md"):                    codebook(c),
+		filepath.Join("resolvers", "contract.resolvers.go"):   resolvers(c),
 	} {
 		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
 			return err

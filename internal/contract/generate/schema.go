@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kvarter/kvarter/internal/contract"
@@ -108,6 +109,37 @@ func schema(c *contract.Contract) string {
 	fmt.Fprintf(&b, "  %s\n  with: [Indicator!]\n", quote("Only observations known to have all of these."))
 	fmt.Fprintf(&b, "  %s\n  without: [Indicator!]\n", quote("Only observations known to have none of these. One that is in with too is an error."))
 	fmt.Fprintf(&b, "  %s\n  withAny: [Indicator!]\n}\n", quote("Only observations known to have at least one of these. One that is known is enough, whatever is unknown of the others; an observation of which none is known to be there is left out, be it without them or unknown."))
+	var query, area strings.Builder
+	for _, t := range cohorts(c) {
+		fmt.Fprintf(&query, "  %s\n  %s(\n    %s\n    where: CohortFilter\n  ): Cohort!\n", quote(t.Counts.EN), t.Cohort, quote("Which "+t.Cohort+"; all of them if left out."))
+		fmt.Fprintf(&area, "  %s\n  %s(\n    %s\n    where: CohortFilter\n  ): Cohort!\n", quote("The "+t.Cohort+" of the area."), t.Cohort,
+			quote("Which "+t.Cohort+" of the area; all of them if left out. A filter on other areas is an error."))
+	}
+	fmt.Fprintf(&b, "\nextend type Query {\n%s}\n\nextend type Area {\n%s}\n", query.String(), area.String())
+	return b.String()
+}
+
+// cohorts returns the tables that are asked of as cohorts.
+func cohorts(c *contract.Contract) []*contract.Table {
+	return slices.DeleteFunc(slices.Clone(c.Tables), func(t *contract.Table) bool { return t.Cohort == "" })
+}
+
+// resolvers writes what answers the fields of cohorts; gqlgen puts it in its own form.
+func resolvers(c *contract.Contract) string {
+	var b strings.Builder
+	b.WriteString(`package resolvers
+
+import (
+	"context"
+
+	"github.com/kvarter/kvarter/internal/study"
+)
+`)
+	for _, t := range cohorts(c) {
+		method := strings.ToUpper(t.Cohort[:1]) + t.Cohort[1:]
+		fmt.Fprintf(&b, "\nfunc (r *areaResolver) %s(ctx context.Context, obj *study.Area, where map[string]any) (*study.Cohort, error) {\n\treturn r.cohortOf(obj, %q, where)\n}\n", method, t.Cohort)
+		fmt.Fprintf(&b, "\nfunc (r *queryResolver) %s(ctx context.Context, where map[string]any) (*study.Cohort, error) {\n\treturn r.cohort(%q, where)\n}\n", method, t.Cohort)
+	}
 	return b.String()
 }
 

@@ -1,0 +1,110 @@
+package duckdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kvarter/kvarter/internal/cells"
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+)
+
+// cellsFolder is the folder within a snapshot that holds the stored roll-ups.
+const cellsFolder = "cells"
+
+// BuildCells writes the stored roll-ups of the contract beside the facts of the snapshot in
+// folder: one scan of the facts for each that no finer one covers. A roll-up over columns that
+// the data set does not have is left out: nothing could be asked of it.
+func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Options) (err error) {
+	defer fault.Wrap(&err, "duckdb.BuildCells(%s)", folder)
+	db, err := database(ctx, o)
+	if err != nil {
+		return err
+	}
+	s := newStore(db, c)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := s.see(folder, nil); err != nil {
+		return err
+	}
+	if err := s.openFacts(ctx, folder); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(folder, cellsFolder), 0o755); err != nil {
+		return err
+	}
+	rollups := s.recordedRollups()
+	// The finest first, so that a coarser one is made from its cells and not from the facts.
+	slices.SortStableFunc(rollups, func(a, b *contract.Rollup) int { return len(b.By) - len(a.By) })
+	for i, r := range rollups {
+		text, err := s.rollupStatement(r, rollups[:i])
+		if err != nil {
+			return err
+		}
+		for _, text := range []string{
+			fmt.Sprintf("CREATE TABLE %s AS %s", quoteName(r.Name), text),
+			fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd)", quoteName(r.Name), quoteText(filepath.Join(folder, cellsFolder, r.Name+".parquet"))),
+		} {
+			if _, err := db.ExecContext(ctx, text); err != nil {
+				return fmt.Errorf("roll-up %s: %w", r.Name, stopped(ctx, err))
+			}
+		}
+	}
+	return nil
+}
+
+// recordedRollups returns the roll-ups whose table and dimensions the data set has.
+func (s *Store) recordedRollups() []*contract.Rollup {
+	return filter(s.catalogue.Contract.Rollups, func(r *contract.Rollup) bool {
+		return !slices.ContainsFunc(r.By, func(d *contract.Dimension) bool { return !s.catalogue.HasDimension(r.Table, d) })
+	})
+}
+
+func filter[T any](list []T, keep func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(x T) bool { return !keep(x) })
+}
+
+// rollupStatement writes the statement whose rows are the roll-up's cells: sums of the cells of
+// one of the made roll-ups where one splits by all its dimensions, else of the facts.
+func (s *Store) rollupStatement(r *contract.Rollup, made []*contract.Rollup) (string, error) {
+	q := cells.Observations{Table: r.Table, By: r.By,
+		Indicators: filter(s.catalogue.Contract.Indicators, func(i *contract.Indicator) bool { return s.catalogue.HasIndicator(r.Table, i) }),
+		Measures:   filter(s.catalogue.Contract.Measures, func(m *contract.Measure) bool { return s.catalogue.HasMeasure(r.Table, m) }),
+	}
+	sums := q.Sums()
+	var keys, columns []string
+	for _, d := range r.By {
+		keys = append(keys, quoteName(d.Field))
+	}
+	for _, f := range made {
+		if f.Table == r.Table && !slices.ContainsFunc(r.By, func(d *contract.Dimension) bool { return !slices.Contains(f.By, d) }) {
+			columns = append(columns, keys...)
+			for _, sum := range sums {
+				columns = append(columns, fmt.Sprintf("sum(%s)::%s AS %[1]s", quoteName(sum.Name), typeOf(sum)))
+			}
+			return fmt.Sprintf("SELECT %s FROM %s GROUP BY ALL ORDER BY %s", strings.Join(columns, ", "), quoteName(f.Name), strings.Join(keys, ", ")), nil
+		}
+	}
+	text, err := s.cellsStatement(q, nil)
+	if err != nil {
+		return "", err
+	}
+	for i, d := range r.By {
+		kind := "UTINYINT"
+		switch {
+		case d.IsInteger():
+			kind = "INTEGER"
+		case d.IsArea():
+			kind = "VARCHAR"
+		}
+		columns = append(columns, fmt.Sprintf("%s::%s AS %s", byName(d), kind, keys[i]))
+	}
+	for _, sum := range sums {
+		columns = append(columns, quoteName(sum.Name))
+	}
+	return fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(columns, ", "), text), nil
+}

@@ -1,0 +1,230 @@
+// Package duckdb is a cells.Source over a snapshot: DuckDB opens its Parquet read-only, builds the
+// roll-ups, and counts what they do not cover. Persons exist only below it.
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	driver "github.com/duckdb/duckdb-go/v2"
+
+	"github.com/kvarter/kvarter/internal/cells"
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+)
+
+// Store is an open snapshot. It is safe for concurrent use.
+type Store struct {
+	db            *sql.DB
+	catalogue     *cells.Catalogue
+	activityPlace map[string]int // by id, among the catalogue's
+	seen          []seen         // the files that are read
+	rollups       []*rollup
+}
+
+var _ cells.Source = (*Store)(nil)
+
+// Options bound what DuckDB may use. The zero Options leave it to DuckDB.
+type Options struct {
+	Threads     int
+	MemoryLimit string // as DuckDB writes it, e.g. "4GB"
+	Spill       string // the folder for what memory does not hold
+	Files       []File // what Open finds must be these; nil where it is not known what was made
+}
+
+// Open opens the snapshot in folder. Afterwards DuckDB reads nothing outside the folder and no
+// statement can change its settings. It is an Invalid fault if a file is not as it was made; one
+// that changes while the store is open is not read: what needs it is an Unavailable fault.
+func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (_ *Store, err error) {
+	defer fault.Wrap(&err, "duckdb.Open(%s)", folder)
+	folder, err = filepath.Abs(folder)
+	if err != nil {
+		return nil, err
+	}
+	db, err := database(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := newStore(db, c)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	if err := s.see(folder, o.Files); err != nil {
+		return nil, err
+	}
+	if err := s.openFacts(ctx, folder); err != nil {
+		return nil, err
+	}
+	if err := s.openRollups(ctx, folder); err != nil {
+		return nil, err
+	}
+	if err := s.openPlaces(ctx); err != nil {
+		return nil, err
+	}
+	if err := lock(ctx, db, folder); err != nil {
+		return nil, err
+	}
+	if err := s.unchanged(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newStore(db *sql.DB, c *contract.Contract) *Store {
+	return &Store{db: db, activityPlace: map[string]int{},
+		catalogue: &cells.Catalogue{Contract: c, Columns: map[string]map[string]bool{}, Bounds: map[string]map[string][2]int{}}}
+}
+
+// Catalogue implements cells.Source.
+func (s *Store) Catalogue() *cells.Catalogue { return s.catalogue }
+
+// Tables implements cells.Source. What a roll-up covers is counted in memory, the rest by statements
+// over the facts.
+func (s *Store) Tables(ctx context.Context, queries []cells.Query) []cells.Answer {
+	out := make([]cells.Answer, len(queries))
+	var observed []cells.Observations
+	var places []int
+	for i, q := range queries {
+		if err := s.catalogue.Check(q); err != nil {
+			out[i].Err = err
+			continue
+		}
+		if o, ok := q.(cells.Observations); ok {
+			observed, places = append(observed, o), append(places, i)
+			continue
+		}
+		out[i].Table, out[i].Err = s.table(ctx, q)
+		fault.Wrap(&out[i].Err, "%s", q)
+	}
+	s.observations(ctx, observed, func(k int, t *cells.Table, err error) {
+		fault.Wrap(&err, "%s", observed[k])
+		out[places[k]] = cells.Answer{Table: t, Err: err}
+	})
+	return out
+}
+
+func (s *Store) table(ctx context.Context, q cells.Query) (*cells.Table, error) {
+	switch q := q.(type) {
+	case cells.Flows:
+		return s.flows(ctx, q)
+	case cells.Participants:
+		return s.participants(ctx, q)
+	case cells.Starts:
+		return s.starts(ctx)
+	case cells.Persons:
+		return s.persons(ctx, q)
+	case cells.EffectTypes:
+		return s.effectTypes(ctx)
+	case cells.Responses:
+		return s.responses(ctx)
+	case cells.KeyFigures:
+		return s.keyFigures(ctx)
+	}
+	return nil, fmt.Errorf("no table for a %T", q)
+}
+
+// Close closes the snapshot; a statement under way ends with an error.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Ready returns an error if the store cannot answer.
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.unchanged(); err != nil {
+		return err
+	}
+	var one int
+	return s.db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+}
+
+// database opens an empty DuckDB in memory, bounded by o.
+func database(ctx context.Context, o Options) (*sql.DB, error) {
+	connector, err := driver.NewConnector("", nil)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	settings := []string{"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false", "SET parquet_metadata_cache=true"}
+	if o.Threads > 0 {
+		settings = append(settings, fmt.Sprintf("SET threads=%d", o.Threads))
+	}
+	if o.MemoryLimit != "" {
+		settings = append(settings, "SET memory_limit="+quoteText(o.MemoryLimit))
+	}
+	if o.Spill != "" {
+		settings = append(settings, "SET temp_directory="+quoteText(o.Spill))
+	}
+	for _, text := range settings {
+		if _, err := db.ExecContext(ctx, text); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	return db, nil
+}
+
+// EngineVersion is the version of DuckDB.
+func EngineVersion(ctx context.Context) (_ string, err error) {
+	db, err := database(ctx, Options{})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var version string
+	err = db.QueryRowContext(ctx, "SELECT version()").Scan(&version)
+	return version, err
+}
+
+// lock leaves DuckDB with the folder as the one place it reads.
+func lock(ctx context.Context, db *sql.DB, folder string) error {
+	for _, text := range []string{
+		"SET allowed_directories=[" + quoteText(folder+string(filepath.Separator)) + "]",
+		"SET enable_external_access=false",
+		"SET lock_configuration=true",
+	} {
+		if _, err := db.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// query runs a statement and calls each for every row. What was read from a file that is not the
+// one that was opened is an error, whatever DuckDB made of it.
+func (s *Store) query(ctx context.Context, text string, values []any, each func(*sql.Rows) error) (err error) {
+	if err := s.unchanged(); err != nil {
+		return err
+	}
+	defer func() {
+		if changed := s.unchanged(); changed != nil {
+			err = changed
+		}
+	}()
+	rows, err := s.db.QueryContext(ctx, text, values...)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	return stopped(ctx, rows.Err())
+}
+
+// stopped returns the reason ctx ended if it did, since DuckDB says only "interrupted".
+func stopped(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// Parquet writes the relation of a Parquet file's rows. DuckDB would make a column of each folder on
+// the way that is named like year=2016.
+func Parquet(file string) string {
+	return "read_parquet(" + quoteText(file) + ", hive_partitioning = false)"
+}

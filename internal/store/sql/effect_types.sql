@@ -1,3 +1,0 @@
-SELECT DISTINCT type
-FROM participant
-WHERE treated

@@ -1,0 +1,246 @@
+package study
+
+import (
+	"context"
+	"slices"
+
+	"github.com/kvarter/kvarter/internal/cells"
+	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/stats"
+)
+
+// Cohort is a set of observations chosen by a filter.
+type Cohort struct {
+	Table  *contract.Table
+	Filter cells.Filter
+	// within, if set, is the place of the area whose cohort it is, one of a list whose areas share
+	// their tables: Filter is then that of all areas.
+	within *int32
+}
+
+// Cohort returns the cohort of that name, e.g. children, whose filter is written as Filter.String
+// writes it.
+func (s *Study) Cohort(name, filter string) (*Cohort, error) {
+	table := s.Contract.CohortTable(name)
+	if table == nil {
+		var known []string
+		for _, t := range s.Contract.Tables {
+			if t.Cohort != "" {
+				known = append(known, t.Cohort)
+			}
+		}
+		return nil, fault.NotFoundf("no cohort %q%s", name, fault.Suggest(name, known))
+	}
+	f, err := cells.ReadFilter(s.Contract, filter)
+	if err != nil {
+		return nil, err
+	}
+	return s.CohortBy(table, f)
+}
+
+// CohortBy returns the cohort of a table that the filter keeps. A range of ages may stand for the age
+// groups of a table that records groups only.
+func (s *Study) CohortBy(table *contract.Table, f cells.Filter) (*Cohort, error) {
+	f.Conditions = slices.Clone(f.Conditions)
+	for i, c := range f.Conditions {
+		if !c.Dimension.IsInteger() || c.Dimension.Columns[table.Name] != nil {
+			continue
+		}
+		var err error
+		if f.Conditions[i], err = groupsWithin(s.Contract, table, c); err != nil {
+			return nil, err
+		}
+	}
+	return &Cohort{Table: table, Filter: f}, nil
+}
+
+// Of returns the part of the cohort that lives in the area. The parts of all areas share their tables.
+func (s *Study) Of(area *Area, c *Cohort) (*Cohort, error) {
+	place, ok := s.Catalogue.Place(area.Area.ID)
+	if !ok {
+		return nil, fault.NotFoundf("no area %q in this data set; `areas` lists them", area.Area.ID)
+	}
+	for _, condition := range c.Filter.Conditions {
+		if condition.Dimension.IsArea() && !slices.Contains(condition.Areas, area.Area.ID) {
+			return nil, notOf("area", area.Name)
+		}
+	}
+	within := int32(place)
+	return &Cohort{Table: c.Table, Filter: c.Filter, within: &within}, nil
+}
+
+// where is the whole filter of the cohort, its area included.
+func (c *Cohort) where(s *Study) cells.Filter {
+	if c.within == nil {
+		return c.Filter
+	}
+	d, err := s.Contract.Dimension("AREA")
+	if err != nil {
+		return c.Filter // without areas there is no cohort of one
+	}
+	return c.Filter.And(cells.Condition{Dimension: d, Areas: []string{s.Catalogue.Areas[*c.within].ID}})
+}
+
+// need is the table of the cohort that a query asks for; its Table and Where are set here.
+func (c *Cohort) need(s *Study, q cells.Observations) (need, error) {
+	q.Table, q.Where = c.Table, c.Filter
+	if c.within == nil {
+		return need{query: q}, nil
+	}
+	d, err := s.Contract.Dimension("AREA")
+	if err != nil {
+		return need{}, err
+	}
+	if slices.Contains(q.By, d) {
+		// Split by its own area it is one more cell, not one more key.
+		q.Where = c.where(s)
+		return need{query: q}, nil
+	}
+	q.By = append([]*contract.Dimension{d}, q.By...)
+	return need{query: q, within: c.within}, nil
+}
+
+// share is what a share of the cohort, split by the dimensions, is computed from.
+func (c *Cohort) share(s *Study, of string, by []string, level float64) ([]need, error) {
+	if err := stats.CheckLevel(level); err != nil {
+		return nil, err
+	}
+	i, err := s.Contract.Indicator(of)
+	if err != nil {
+		return nil, err
+	}
+	dimensions, err := s.dimensions(by...)
+	if err != nil {
+		return nil, err
+	}
+	return c.needs(s, cells.Observations{By: dimensions, Indicators: []*contract.Indicator{i}, MaxCells: s.Cells})
+}
+
+func (c *Cohort) needs(s *Study, queries ...cells.Observations) ([]need, error) {
+	var out []need
+	for _, q := range queries {
+		n, err := c.need(s, q)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// SizeOf asks how many observations a cohort has.
+type SizeOf struct{ Cohort *Cohort }
+
+func (q SizeOf) needs(s *Study) ([]need, error) {
+	return q.Cohort.needs(s, cells.Observations{MaxCells: s.Cells})
+}
+
+func (q SizeOf) answer(_ context.Context, _ *Request, tables []*cells.Table) (*Count, error) {
+	return count(tables[0].Total().N), nil
+}
+
+// ShareOf asks for the share of a cohort with an indicator.
+type ShareOf struct {
+	Cohort    *Cohort
+	Indicator string
+	Level     float64 // of the interval, over 0 and under 1
+}
+
+func (q ShareOf) needs(s *Study) ([]need, error) {
+	return q.Cohort.share(s, q.Indicator, nil, q.Level)
+}
+
+func (q ShareOf) answer(_ context.Context, _ *Request, tables []*cells.Table) (*Estimate, error) {
+	return share(tables[0].Total().Indicators[0], q.Level), nil
+}
+
+// MeanOf asks for the mean of a measure over a cohort.
+type MeanOf struct {
+	Cohort  *Cohort
+	Measure string
+	Level   float64
+}
+
+func (q MeanOf) needs(s *Study) ([]need, error) {
+	if err := stats.CheckLevel(q.Level); err != nil {
+		return nil, err
+	}
+	m, err := s.Contract.Measure(q.Measure)
+	if err != nil {
+		return nil, err
+	}
+	return q.Cohort.needs(s, cells.Observations{Measures: []*contract.Measure{m}, MaxCells: s.Cells})
+}
+
+func (q MeanOf) answer(_ context.Context, _ *Request, tables []*cells.Table) (*Estimate, error) {
+	return mean(tables[0].Total().Measures[0], q.Level), nil
+}
+
+// BreakdownOf asks for the share of a cohort with an indicator, by dimensions.
+type BreakdownOf struct {
+	Cohort    *Cohort
+	Indicator string
+	By        []string
+	Level     float64
+	Order     *CellOrder // nil: by key
+}
+
+// Breakdown is a share by dimensions: all cells, and what they come to together.
+type Breakdown struct {
+	Cells []*Cell
+	Names []string // of the cells: the same for a cell whatever their order
+	Total *Estimate
+}
+
+func (q BreakdownOf) needs(s *Study) ([]need, error) {
+	return q.Cohort.share(s, q.Indicator, q.By, q.Level)
+}
+
+func (q BreakdownOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Breakdown, error) {
+	table := ordered(tables[0], q.Order)
+	out := &Breakdown{Total: share(table.Total().Indicators[0], q.Level), Cells: r.shares(table, q.Level), Names: make([]string, len(table.Cells))}
+	for i, c := range table.Cells {
+		out.Names[i] = cellName(q.Cohort.Table, q.By, c)
+	}
+	return out, nil
+}
+
+// TrendOf asks for the share of a cohort with an indicator year by year, within dimensions.
+type TrendOf struct {
+	Cohort    *Cohort
+	Indicator string
+	By        []string
+	Level     float64
+}
+
+func (q TrendOf) needs(s *Study) ([]need, error) {
+	return q.Cohort.share(s, q.Indicator, append(slices.Clone(q.By), "YEAR"), q.Level)
+}
+
+func (q TrendOf) answer(_ context.Context, r *Request, tables []*cells.Table) ([]*Cell, error) {
+	return r.shares(tables[0], q.Level), nil
+}
+
+// DistributionOf asks how a cohort is spread over a dimension, within others.
+type DistributionOf struct {
+	Cohort    *Cohort
+	Dimension string
+	By        []string
+	Level     float64
+}
+
+func (q DistributionOf) needs(s *Study) ([]need, error) {
+	if err := stats.CheckLevel(q.Level); err != nil {
+		return nil, err
+	}
+	by, err := s.dimensions(append(slices.Clone(q.By), q.Dimension)...)
+	if err != nil {
+		return nil, err
+	}
+	return q.Cohort.needs(s, cells.Observations{By: by, MaxCells: s.Cells})
+}
+
+func (q DistributionOf) answer(_ context.Context, r *Request, tables []*cells.Table) ([]*Cell, error) {
+	return r.spread(tables[0], q.Level), nil
+}

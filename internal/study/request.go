@@ -1,0 +1,246 @@
+package study
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/kvarter/kvarter/internal/cells"
+	"github.com/kvarter/kvarter/internal/contract"
+)
+
+// Request is what is asked together, such as one document. Tables that its questions have in common
+// are asked for once, all that is foreseen in one call of the source, and kept while it lasts. It is
+// safe for concurrent use.
+type Request struct {
+	*Study
+	mu      sync.Mutex
+	scopes  map[string][]*pending // by whom they count; of other queries than those of cohorts, by their text
+	waiting []*pending            // not asked for yet
+}
+
+// Request begins a request.
+func (s *Study) Request() *Request { return &Request{Study: s, scopes: map[string][]*pending{}} }
+
+// pending is a table that is asked for once.
+type pending struct {
+	query   cells.Query
+	scope   string
+	started bool
+	done    chan struct{} // closed once the answer is there
+	answer  cells.Answer
+}
+
+// Foresee tells the request of a question that will be asked. One that is wrong is left out, so that it
+// fails alone when it is asked.
+func (r *Request) Foresee(q Foreseeable) {
+	needs, err := q.needs(r.Study)
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range needs {
+		if r.Catalogue.Check(n.query) == nil {
+			r.want(n.query)
+		}
+	}
+}
+
+// scopeOf is the text of whom a query counts; of another than a cohort's, its own.
+func scopeOf(q cells.Query) string {
+	if o, ok := q.(cells.Observations); ok {
+		return o.Scope()
+	}
+	return q.String()
+}
+
+// foreseen returns the pending table that holds the query's answer, or nil.
+func (r *Request) foreseen(q cells.Query) *pending {
+	o, ok := q.(cells.Observations)
+	for _, p := range r.scopes[scopeOf(q)] {
+		if !ok || p.query.(cells.Observations).Covers(o) {
+			return p
+		}
+	}
+	return nil
+}
+
+// want returns the pending table that will hold the query's answer, and makes one if there is none.
+func (r *Request) want(q cells.Query) *pending {
+	if p := r.foreseen(q); p != nil {
+		return p
+	}
+	scope := scopeOf(q)
+	if o, ok := q.(cells.Observations); ok {
+		for _, p := range r.scopes[scope] {
+			if f := p.query.(cells.Observations); !p.started && f.MaxCells == o.MaxCells && slices.Equal(f.By, o.By) {
+				p.query = joined(f, o)
+				return p
+			}
+		}
+	}
+	p := &pending{query: q, scope: scope, done: make(chan struct{})}
+	r.scopes[scope] = append(r.scopes[scope], p)
+	r.waiting = append(r.waiting, p)
+	return p
+}
+
+// joined is f with all that g counts.
+func joined(f, g cells.Observations) cells.Observations {
+	f.Indicators, f.Measures, f.Largest = union(f.Indicators, g.Indicators), union(f.Measures, g.Measures), f.Largest || g.Largest
+	return f
+}
+
+// start returns what is to be asked for now: all that waits, what is coarser folded into finer tables
+// of the same people where there are any.
+func (r *Request) start() []*pending {
+	split := func(p *pending) int {
+		if o, ok := p.query.(cells.Observations); ok {
+			return len(o.By)
+		}
+		return 0
+	}
+	slices.SortStableFunc(r.waiting, func(a, b *pending) int { return split(b) - split(a) })
+	var out []*pending
+	asked := map[*pending]bool{}
+next:
+	for _, p := range r.waiting {
+		if o, ok := p.query.(cells.Observations); ok {
+			for _, k := range r.scopes[p.scope] {
+				if f := joined(k.query.(cells.Observations), o); k != p && k.started && asked[k] && f.Covers(o) {
+					k.query = f
+					r.scopes[p.scope] = slices.DeleteFunc(r.scopes[p.scope], func(x *pending) bool { return x == p })
+					continue next
+				}
+			}
+		}
+		p.started, asked[p] = true, true
+		out = append(out, p)
+	}
+	r.waiting = nil
+	return out
+}
+
+func union[T comparable](a, b []T) []T {
+	out := slices.Clone(a)
+	for _, x := range b {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// tables returns the tables of the needs. The first that asks has everything counted that is foreseen.
+func (r *Request) tables(ctx context.Context, needs []need) ([]*cells.Table, error) {
+	from := make([]*pending, len(needs))
+	r.mu.Lock()
+	for i, n := range needs {
+		if from[i] = r.foreseen(n.query); from[i] != nil {
+			continue
+		}
+		if err := r.Catalogue.Check(n.query); err != nil {
+			r.mu.Unlock()
+			return nil, err // before it is joined with others, which it would spoil
+		}
+		from[i] = r.want(n.query)
+	}
+	var fresh []*pending
+	if slices.ContainsFunc(from, func(p *pending) bool { return !p.started }) {
+		fresh = r.start()
+		for i, n := range needs {
+			from[i] = r.want(n.query) // the one that it was folded into
+		}
+	}
+	r.mu.Unlock()
+	r.count(ctx, fresh)
+	out := make([]*cells.Table, len(needs))
+	for i, n := range needs {
+		select {
+		case <-from[i].done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		table, err := derive(from[i], n.query)
+		if err != nil {
+			// A finer table may fail where this one would not, e.g. by the number of its cells.
+			if ctx.Err() != nil || !isCoarser(from[i].query, n.query) {
+				return nil, err
+			}
+			if table, err = cells.One(ctx, r.Source, n.query); err != nil {
+				return nil, err
+			}
+		}
+		if n.within != nil {
+			table = table.Within(*n.within)
+		}
+		out[i] = table
+	}
+	return out, nil
+}
+
+// count has the source answer what is pending.
+func (r *Request) count(ctx context.Context, list []*pending) {
+	if len(list) == 0 {
+		return
+	}
+	queries := make([]cells.Query, len(list))
+	for i, p := range list {
+		queries[i] = p.query
+	}
+	var answers []cells.Answer
+	defer func() { // also where the source panics: others wait
+		for i, p := range list {
+			if answers == nil {
+				p.answer.Err = context.Canceled
+			} else {
+				p.answer = answers[i]
+			}
+			close(p.done)
+		}
+	}()
+	answers = r.Source.Tables(ctx, queries)
+}
+
+// derive makes the table that q asks for from one that holds it.
+func derive(p *pending, q cells.Query) (*cells.Table, error) {
+	if p.answer.Err != nil {
+		return nil, p.answer.Err
+	}
+	o, ok := q.(cells.Observations)
+	if !ok {
+		return p.answer.Table, nil
+	}
+	table := p.answer.Table
+	if f := p.query.(cells.Observations); !slices.Equal(f.By, o.By) {
+		places := make([]int, len(o.By))
+		for i, d := range o.By {
+			places[i] = slices.Index(f.By, d)
+		}
+		table = table.Coarsen(places)
+		if err := o.CheckCount(len(table.Cells)); err != nil {
+			return nil, err
+		}
+	}
+	return table.Select(o.Indicators, o.Measures), nil
+}
+
+// isCoarser reports whether q is a coarsening of what was asked for.
+func isCoarser(asked, q cells.Query) bool {
+	f, ok := asked.(cells.Observations)
+	return ok && len(f.By) > len(q.(cells.Observations).By)
+}
+
+// dimensions looks up dimensions by name.
+func (s *Study) dimensions(names ...string) ([]*contract.Dimension, error) {
+	var out []*contract.Dimension
+	for _, name := range names {
+		d, err := s.Contract.Dimension(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
