@@ -295,6 +295,17 @@ func (f Observations) Covers(g Observations) bool {
 	return (f.Largest || !g.Largest) && holdsAll(f.By, g.By) && holdsAll(f.Indicators, g.Indicators) && holdsAll(f.Measures, g.Measures)
 }
 
+// Union returns the elements of both lists, each once, those of a first.
+func Union[T comparable](a, b []T) []T {
+	out := slices.Clone(a)
+	for _, x := range b {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
 func holdsAll[T comparable](list, wanted []T) bool {
 	return !slices.ContainsFunc(wanted, func(x T) bool { return !slices.Contains(list, x) })
 }

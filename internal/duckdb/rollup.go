@@ -72,8 +72,8 @@ func (r *rollup) answer(ctx context.Context, s *Store, queries []cells.Observati
 	all := cells.Observations{Table: r.Table}
 	for _, i := range places {
 		q := queries[i]
-		dimensions = union(dimensions, slices.Concat(q.By, q.Where.Dimensions()))
-		all.Indicators, all.Measures = union(all.Indicators, q.Indicators), union(all.Measures, q.Measures)
+		dimensions = cells.Union(dimensions, slices.Concat(q.By, q.Where.Dimensions()))
+		all.Indicators, all.Measures = cells.Union(all.Indicators, q.Indicators), cells.Union(all.Measures, q.Measures)
 	}
 	held, err := r.load(ctx, s, dimensions, all.Sums())
 	if err != nil {
@@ -112,25 +112,14 @@ func groups(held *cells.Rollup, queries []cells.Observations, places []int) []sh
 	var out []shared
 next:
 	for _, i := range places {
-		reads := union(nil, slices.Concat(queries[i].By, queries[i].Where.Dimensions()))
+		reads := cells.Union(nil, slices.Concat(queries[i].By, queries[i].Where.Dimensions()))
 		for k, g := range out {
-			if both := union(g.dimensions, reads); held.Combinations(both)*passSaves <= held.Rows {
+			if both := cells.Union(g.dimensions, reads); held.Combinations(both)*passSaves <= held.Rows {
 				out[k] = shared{append(g.places, i), both}
 				continue next
 			}
 		}
 		out = append(out, shared{[]int{i}, reads})
-	}
-	return out
-}
-
-// union returns the elements of both lists, each once.
-func union[T comparable](a, b []T) []T {
-	out := slices.Clone(a)
-	for _, x := range b {
-		if !slices.Contains(out, x) {
-			out = append(out, x)
-		}
 	}
 	return out
 }

@@ -88,7 +88,7 @@ func (r *Request) want(q cells.Query) *pending {
 
 // joined is f with all that g counts.
 func joined(f, g cells.Observations) cells.Observations {
-	f.Indicators, f.Measures, f.Largest = union(f.Indicators, g.Indicators), union(f.Measures, g.Measures), f.Largest || g.Largest
+	f.Indicators, f.Measures, f.Largest = cells.Union(f.Indicators, g.Indicators), cells.Union(f.Measures, g.Measures), f.Largest || g.Largest
 	return f
 }
 
@@ -119,16 +119,6 @@ next:
 		out = append(out, p)
 	}
 	r.waiting = nil
-	return out
-}
-
-func union[T comparable](a, b []T) []T {
-	out := slices.Clone(a)
-	for _, x := range b {
-		if !slices.Contains(out, x) {
-			out = append(out, x)
-		}
-	}
 	return out
 }
 
