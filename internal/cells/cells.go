@@ -118,17 +118,23 @@ type Moments struct {
 	Sum     int64 // Σx
 	SumSq   Square
 	Unknown Count
-	// The two largest contributions to Sum, the largest first, where the query asks for them. They merge
-	// with those of other cells, though they do not add.
+	// The two largest contributions to Sum that one observation makes, the largest first, where the query
+	// asks for them; 0 in the place of one that is not there, as of a cell with N 1. They merge with those
+	// of other cells, though they do not add.
 	Largest [2]int64
 }
 
 // Plus adds the sums of others.
 func (m Moments) Plus(o Moments) Moments {
-	largest := []int64{m.Largest[0], m.Largest[1], o.Largest[0], o.Largest[1]}
+	out := Moments{N: m.N.Plus(o.N), Sum: m.Sum + o.Sum, SumSq: m.SumSq.Plus(o.SumSq), Unknown: m.Unknown.Plus(o.Unknown)}
+	largest := slices.Concat(m.largest(), o.largest())
 	slices.SortFunc(largest, func(a, b int64) int { return cmp.Compare(b, a) })
-	return Moments{N: m.N.Plus(o.N), Sum: m.Sum + o.Sum, SumSq: m.SumSq.Plus(o.SumSq), Unknown: m.Unknown.Plus(o.Unknown), Largest: [2]int64(largest)}
+	copy(out.Largest[:], largest)
+	return out
 }
+
+// largest returns those of Largest that are there: a negative contribution is larger than none.
+func (m *Moments) largest() []int64 { return m.Largest[:min(max(m.N.Value, 0), 2)] }
 
 // Square is a sum of squares Σx², exact: 128 bits, since squares of kroner over a country pass 64.
 type Square struct{ High, Low uint64 }
@@ -185,6 +191,9 @@ func (t *Table) Total() Cell { return t.TotalOf(func(Cell) bool { return true })
 // TotalOf returns the cells that keep holds for as one; its key is empty.
 func (t *Table) TotalOf(keep func(Cell) bool) Cell {
 	total := Cell{Indicators: make([]Tally, len(t.Indicators)), Measures: make([]Moments, len(t.Measures))}
+	if len(t.Cells) > 0 { // the measures of participants are not among those of the contract
+		total.Measures = make([]Moments, len(t.Cells[0].Measures))
+	}
 	for _, c := range t.Cells {
 		if keep(c) {
 			total.add(c)
@@ -221,8 +230,13 @@ func (t *Table) Coarsen(places []int) *Table {
 		}
 		out.Cells[i].add(c)
 	}
-	slices.SortFunc(out.Cells, func(a, b Cell) int { return slices.CompareFunc(a.Key, b.Key, CompareKeys) })
+	Sort(out.Cells)
 	return out
+}
+
+// Sort puts cells in the order of their keys.
+func Sort(list []Cell) {
+	slices.SortFunc(list, func(a, b Cell) int { return slices.CompareFunc(a.Key, b.Key, CompareKeys) })
 }
 
 // Within returns the cells whose first key is that, without it.

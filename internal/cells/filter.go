@@ -185,7 +185,10 @@ func ReadFilter(c *contract.Contract, text string) (Filter, error) {
 		return f, nil
 	}
 	for part := range strings.SplitSeq(text, "&") {
-		name, values, _ := strings.Cut(part, "=")
+		name, values, ok := strings.Cut(part, "=")
+		if !ok {
+			return f, fault.Invalidf("%q has no value; name=value was expected, such as ages=1..2, and & between one and the next", part)
+		}
 		switch name {
 		case "with", "without", "withAny":
 			var list []*contract.Indicator
@@ -227,6 +230,10 @@ func readCondition(d *contract.Dimension, values string) (Condition, error) {
 		if !ok {
 			to = from // one year is from it to it
 		}
+		expected := fault.Invalidf("%s=%s: a range such as 2014..2016, 2014.. or 2014 was expected", d.Filter, values)
+		if values == "" {
+			return c, expected
+		}
 		for _, end := range []struct {
 			text string
 			into **int
@@ -236,11 +243,14 @@ func readCondition(d *contract.Dimension, values string) (Condition, error) {
 			}
 			n, err := strconv.Atoi(end.text)
 			if err != nil {
-				return c, fault.Invalidf("%s=%s: a range such as 2014..2016, 2014.. or 2014 was expected", d.Filter, values)
+				return c, expected
 			}
 			*end.into = &n
 		}
 		return c, nil
+	}
+	if values == "" {
+		return c, nil // conditions that exclude each other leave no value
 	}
 	for word := range strings.SplitSeq(values, ",") {
 		code, err := url.QueryUnescape(word)
