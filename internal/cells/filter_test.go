@@ -153,8 +153,8 @@ func TestFilterTextIsStable(t *testing.T) {
 		"ages=1..5&ages=3..9":                "ages=3..5",
 		"ages=1..2&ages=5..9":                "ages=5..2", // they exclude each other
 		"setting=REST&setting=SUPPORTED":     "setting=",
-		"area=%C3%85dalen,A%2C2":            "area=A%2C2,%C3%85dalen",
-		"area=a+b,a%2Bb":                    "area=a+b,a%2Bb",
+		"area=%C3%85dalen,A%2C2":             "area=A%2C2,%C3%85dalen",
+		"area=a+b,a%2Bb":                     "area=a+b,a%2Bb",
 		"withAny=POOR,IN_DAY_CARE&with=POOR": "with=POOR&withAny=IN_DAY_CARE,POOR",
 	} {
 		f, err := cells.ReadFilter(c, text)

@@ -109,8 +109,8 @@ type Member struct {
 // EffectTypes asks how many took part, by type of activity (the place of its code).
 type EffectTypes struct{}
 
-// Responses asks for the answers of the survey. The keys are theme and aspect (places of their codes),
-// item and actor type (places of texts), respondent (1 and up, no id) and code (a level, 9 don't know,
+// Responses asks for the answers of the survey. The keys are respondent (1 and up, no id), theme and
+// aspect (places of their codes), item and actor type (places of texts) and code (a level, 9 don't know,
 // 0 no answer). N counts answers, Weight sums their weights.
 type Responses struct{}
 

@@ -26,6 +26,7 @@ var may = map[string][]string{
 	"internal/law":               {"internal/contract", "internal/fault"},
 	"internal/findings":          {"internal/contract", "internal/fault"},
 	"internal/cells":             {"internal/contract", "internal/fault"},
+	"internal/cells/cellstest":   {"data", "internal/cells", "internal/contract", "internal/duckdb", "internal/duckdb/duckdbtest", "internal/fault"},
 	"internal/study":             below,
 	"internal/duckdb":            {"internal/cells", "internal/contract", "internal/fault"},
 	"internal/duckdb/duckdbtest": {"data", "internal/cells", "internal/contract", "internal/duckdb", "internal/fault"},

@@ -90,7 +90,7 @@ func (s *Store) flows(ctx context.Context, q cells.Flows) (*cells.Table, error) 
 		}
 	}
 	out := &cells.Table{Cells: sum.cells}
-	slices.SortFunc(out.Cells, func(a, b cells.Cell) int { return slices.CompareFunc(a.Key, b.Key, cells.CompareKeys) })
+	cells.Sort(out.Cells)
 	for _, name := range append([]string{"AREA"}, cells.FlowKeys...) {
 		out.Keys = append(out.Keys, cells.Key{Name: name})
 	}

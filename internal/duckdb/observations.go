@@ -182,9 +182,10 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 		By      []named
 		Sums    []named
 		Largest []string
+		Weight  string
 		From    string
 		Where   []string
-	}{From: quoteName(q.Table.Name), Where: where}
+	}{From: quoteName(q.Table.Name), Where: where, Weight: s.weight(q.Table)}
 	for _, d := range q.By {
 		column := d.Columns[q.Table.Name].Name
 		data.Columns = append(data.Columns, quoteName(column))
@@ -204,11 +205,10 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 	}
 	slices.Sort(data.Columns)
 	data.Columns = slices.Compact(data.Columns)
-	weight := s.weight(q.Table)
 	carried := map[string]bool{}
 	for _, sum := range (cells.Observations{Table: q.Table, Measures: q.Measures}).Sums() {
 		carried[sum.Name] = true
-		data.Carried = append(data.Carried, named{quoteName(sum.Name), s.expression(q.Table, sum, weight), typeOf(sum)})
+		data.Carried = append(data.Carried, named{quoteName(sum.Name), s.expression(q.Table, sum, data.Weight), typeOf(sum)})
 	}
 	for _, sum := range q.Sums() {
 		expression := quoteName(sum.Name)

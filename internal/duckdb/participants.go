@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/contract"
@@ -43,22 +44,27 @@ func (s *Store) participants(ctx context.Context, q cells.Participants) (*cells.
 	if err != nil {
 		return nil, err
 	}
-	places := map[string]int{} // several values of a column may be one category
 	err = s.query(ctx, text, []any{q.Type}, func(rows *sql.Rows) error {
 		cell, err := s.scanParticipants(q, rows, len(out.Keys))
-		if err != nil {
-			return err
-		}
-		key := fmt.Sprint(cell.Key)
-		if at, ok := places[key]; ok {
-			out.Cells[at] = out.Cells[at].Plus(cell)
-			return nil
-		}
-		places[key] = len(out.Cells)
 		out.Cells = append(out.Cells, cell)
-		return nil
+		return err
 	})
+	out.Cells = merged(out.Cells) // several values of a column may be one category
 	return out, err
+}
+
+// merged puts cells in the order of their keys and adds up those that have the same.
+func merged(list []cells.Cell) []cells.Cell {
+	cells.Sort(list)
+	var out []cells.Cell
+	for _, c := range list {
+		if last := len(out) - 1; last >= 0 && slices.Equal(out[last].Key, c.Key) {
+			out[last] = out[last].Plus(c)
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 func (s *Store) scanParticipants(q cells.Participants, rows *sql.Rows, keys int) (cells.Cell, error) {
@@ -159,6 +165,7 @@ func (s *Store) starts(ctx context.Context) (*cells.Table, error) {
 		out.Cells = append(out.Cells, cell)
 		return nil
 	})
+	out.Cells = merged(out.Cells)
 	return out, err
 }
 

@@ -22,7 +22,7 @@ func (s *Store) responses(ctx context.Context) (*cells.Table, error) {
 	err = s.query(ctx, text, nil, func(rows *sql.Rows) error {
 		var theme, aspect, item, actor string
 		cell := cells.Cell{Key: make([]int32, 6)}
-		if err := rows.Scan(&theme, &aspect, &item, &actor, keyTarget{s.catalogue, &cell.Key[4]}, keyTarget{s.catalogue, &cell.Key[5]}, &cell.N.Value, &cell.Weight); err != nil {
+		if err := rows.Scan(&theme, &aspect, &item, &actor, keyTarget{s.catalogue, &cell.Key[0]}, keyTarget{s.catalogue, &cell.Key[5]}, &cell.N.Value, &cell.Weight); err != nil {
 			return err
 		}
 		for i, code := range []struct {
@@ -33,13 +33,14 @@ func (s *Store) responses(ctx context.Context) (*cells.Table, error) {
 			if p < 0 {
 				return fmt.Errorf("actor_survey has the %s %q, which the contract has not", code.list.Name, code.code)
 			}
-			cell.Key[i] = int32(p)
+			cell.Key[1+i] = int32(p)
 		}
-		cell.Key[2], cell.Key[3] = items.place(item), actors.place(actor)
+		cell.Key[3], cell.Key[4] = items.place(item), actors.place(actor)
 		out.Cells = append(out.Cells, cell)
 		return nil
 	})
-	out.Keys = []cells.Key{{Name: "theme"}, {Name: "aspect"}, {Name: "item", Values: items.values}, {Name: "actorType", Values: actors.values}, {Name: "respondent"}, {Name: "code"}}
+	cells.Sort(out.Cells)
+	out.Keys = []cells.Key{{Name: "respondent"}, {Name: "theme"}, {Name: "aspect"}, {Name: "item", Values: items.values}, {Name: "actorType", Values: actors.values}, {Name: "code"}}
 	return out, err
 }
 
@@ -103,6 +104,7 @@ func (s *Store) keyFigures(ctx context.Context) (*cells.Table, error) {
 		out.Cells = append(out.Cells, cell)
 		return nil
 	})
+	cells.Sort(out.Cells)
 	out.Keys[2].Values = sources.values
 	return out, err
 }

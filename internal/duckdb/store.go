@@ -98,8 +98,12 @@ func (s *Store) Tables(ctx context.Context, queries []cells.Query) []cells.Answe
 			observed, places = append(observed, o), append(places, i)
 			continue
 		}
-		out[i].Table, out[i].Err = s.table(ctx, q)
-		fault.Wrap(&out[i].Err, "%s", q)
+		table, err := s.table(ctx, q)
+		if err != nil {
+			fault.Wrap(&err, "%s", q)
+			table = nil // what was read until then is no answer
+		}
+		out[i] = cells.Answer{Table: table, Err: err}
 	}
 	s.observations(ctx, observed, func(k int, t *cells.Table, err error) {
 		fault.Wrap(&err, "%s", observed[k])

@@ -59,8 +59,8 @@ func (s *Study) responses(table *cells.Table) []response {
 	out := make([]response, len(table.Cells))
 	for i, c := range table.Cells {
 		k := c.Key
-		out[i] = response{Theme: themes[k[0]].Code, Aspect: aspects[k[1]].Code, Item: table.Keys[2].Values[k[2]], ActorType: table.Keys[3].Values[k[3]],
-			Respondent: int(k[4]), Code: int(k[5]), N: c.N.Value, Weight: c.Weight}
+		out[i] = response{Theme: themes[k[1]].Code, Aspect: aspects[k[2]].Code, Item: table.Keys[3].Values[k[3]], ActorType: table.Keys[4].Values[k[4]],
+			Respondent: int(k[0]), Code: int(k[5]), N: c.N.Value, Weight: c.Weight}
 	}
 	return out
 }

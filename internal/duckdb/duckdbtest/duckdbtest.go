@@ -37,23 +37,31 @@ func Contract(t testing.TB) *contract.Contract {
 	return c
 }
 
+// Facts returns a DuckDB in memory with the tables that the setup SQL makes; it is closed when the test
+// ends.
+func Facts(t testing.TB, setup string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := db.Exec(setup); err != nil {
+		t.Fatalf("setup: %v", err)
+	}
+	return db
+}
+
 // Folder writes the tables that the setup SQL makes as a snapshot's Parquet, builds the cells, and
 // returns the folder.
 func Folder(t testing.TB, c *contract.Contract, setup string) string {
 	t.Helper()
 	folder := t.TempDir()
-	db, err := sql.Open("duckdb", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	if _, err := db.Exec(setup); err != nil {
-		t.Fatalf("setup: %v", err)
-	}
+	db := Facts(t, setup)
 	for _, table := range c.Tables {
 		var there bool
 		if err := db.QueryRow("SELECT count(*) > 0 FROM duckdb_tables() WHERE table_name = ?", table.Name).Scan(&there); err != nil {
@@ -75,7 +83,13 @@ func Folder(t testing.TB, c *contract.Contract, setup string) string {
 // Open opens a snapshot made from the setup SQL; it is closed when the test ends.
 func Open(t testing.TB, c *contract.Contract, setup string) *duckdb.Store {
 	t.Helper()
-	s, err := duckdb.Open(context.Background(), Folder(t, c, setup), c, duckdb.Options{})
+	return OpenFolder(t, c, Folder(t, c, setup))
+}
+
+// OpenFolder opens the snapshot in the folder; it is closed when the test ends.
+func OpenFolder(t testing.TB, c *contract.Contract, folder string) *duckdb.Store {
+	t.Helper()
+	s, err := duckdb.Open(context.Background(), folder, c, duckdb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

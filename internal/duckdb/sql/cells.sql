@@ -1,5 +1,7 @@
 -- The cells of a cohort. Rows alike in every column that is read are first made one: what is left
 -- is a tenth of the facts or less, and to take sixty sums over the facts would cost more than all else.
+-- A row that stands for several observations has its value for each of them: it counts twice among the
+-- two largest.
 SELECT {{range .By}}{{.Expression}} AS {{.Name}},
        {{end}}{{range $i, $c := .Sums}}{{if $i}},
        {{end}}coalesce(sum({{$c.Expression}}), 0)::{{$c.Type}} AS {{$c.Name}}{{end}}
@@ -10,7 +12,7 @@ FROM (
            {{end}}{{range $i, $c := .Carried}}{{if $i}},
            {{end}}coalesce(sum({{$c.Expression}}), 0)::{{$c.Type}} AS {{$c.Name}}{{end}}
            {{- range $i, $c := .Largest}},
-           coalesce(max({{$c}}::BIGINT, 2), []) AS largest_{{$i}}{{end}}
+           list_concat(max({{$c}}::BIGINT, 2), max({{$c}}::BIGINT, 1) FILTER ({{$.Weight}} > 1)) AS largest_{{$i}}{{end}}
     FROM {{.From}}{{range $i, $c := .Where}}
     {{if $i}}AND{{else}}WHERE{{end}} {{$c}}{{end}}
     GROUP BY ALL
