@@ -97,8 +97,11 @@ func (c *Cohort) need(s *Study, q cells.Observations) (need, error) {
 		q.Where = c.where(s)
 		return need{query: q}, nil
 	}
+	alone := q
+	alone.Where = c.where(s)
 	q.By = append([]*contract.Dimension{d}, q.By...)
-	return need{query: q, within: c.within}, nil
+	q.MaxCells *= 1 + len(s.Catalogue.Areas) // those outside the areas are one more
+	return need{query: q, within: c.within, alone: &alone}, nil
 }
 
 // share is what a share of the cohort, split by the dimensions, is computed from.

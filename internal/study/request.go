@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -153,24 +154,72 @@ func (r *Request) tables(ctx context.Context, needs []need) ([]*cells.Table, err
 			return nil, ctx.Err()
 		}
 		table, err := derive(from[i], n.query)
-		if err != nil {
-			// A finer table may fail where this one would not, e.g. by the number of its cells.
-			if ctx.Err() != nil || !isCoarser(from[i].query, n.query) {
-				return nil, err
-			}
-			if table, err = cells.One(ctx, r.Source, n.query); err != nil {
-				return nil, err
-			}
+		if err == nil {
+			table, err = n.part(table)
 		}
-		if n.within != nil {
-			table = table.Within(*n.within)
+		if err != nil && ctx.Err() == nil && (isInterrupted(err) || n.alone != nil || from[i].query.String() != n.query.String()) {
+			// One question alone would not fail by the number of cells of a finer table, or of all areas, nor
+			// because somebody else who asked for it has gone.
+			table, err = r.alone(ctx, n)
+		}
+		if err != nil {
+			return nil, err
 		}
 		out[i] = table
 	}
 	return out, nil
 }
 
-// count has the source answer what is pending.
+// part is what is needed of a table that serves all areas.
+func (n need) part(table *cells.Table) (*cells.Table, error) {
+	if n.within == nil {
+		return table, nil
+	}
+	table = table.Within(*n.within)
+	if n.alone == nil {
+		return table, nil
+	}
+	return table, n.alone.CheckCount(len(table.Cells))
+}
+
+// alone returns the table of a need that is joined with no other.
+func (r *Request) alone(ctx context.Context, n need) (*cells.Table, error) {
+	q, part := n.query, n.part
+	if n.alone != nil {
+		q, part = *n.alone, func(t *cells.Table) (*cells.Table, error) { return t, nil }
+	}
+	scope := "alone " + q.String()
+	for {
+		r.mu.Lock()
+		var fresh []*pending
+		if len(r.scopes[scope]) == 0 {
+			fresh = []*pending{{query: q, scope: scope, started: true, done: make(chan struct{})}}
+			r.scopes[scope] = fresh
+		}
+		p := r.scopes[scope][0]
+		r.mu.Unlock()
+		r.count(ctx, fresh)
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if !isInterrupted(p.answer.Err) || ctx.Err() != nil {
+			if p.answer.Err != nil {
+				return nil, p.answer.Err
+			}
+			return part(p.answer.Table)
+		}
+	}
+}
+
+// isInterrupted reports whether the error is that of a context that ended.
+func isInterrupted(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// count has the source answer what is pending. What is interrupted is forgotten, so that it is counted
+// anew for who asks next.
 func (r *Request) count(ctx context.Context, list []*pending) {
 	if len(list) == 0 {
 		return
@@ -181,11 +230,16 @@ func (r *Request) count(ctx context.Context, list []*pending) {
 	}
 	var answers []cells.Answer
 	defer func() { // also where the source panics: others wait
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		for i, p := range list {
 			if answers == nil {
 				p.answer.Err = context.Canceled
 			} else {
 				p.answer = answers[i]
+			}
+			if isInterrupted(p.answer.Err) {
+				r.scopes[p.scope] = slices.DeleteFunc(r.scopes[p.scope], func(x *pending) bool { return x == p })
 			}
 			close(p.done)
 		}
@@ -209,17 +263,11 @@ func derive(p *pending, q cells.Query) (*cells.Table, error) {
 			places[i] = slices.Index(f.By, d)
 		}
 		table = table.Coarsen(places)
-		if err := o.CheckCount(len(table.Cells)); err != nil {
-			return nil, err
-		}
+	}
+	if err := o.CheckCount(len(table.Cells)); err != nil {
+		return nil, err
 	}
 	return table.Select(o.Indicators, o.Measures), nil
-}
-
-// isCoarser reports whether q is a coarsening of what was asked for.
-func isCoarser(asked, q cells.Query) bool {
-	f, ok := asked.(cells.Observations)
-	return ok && len(f.By) > len(q.(cells.Observations).By)
 }
 
 // dimensions looks up dimensions by name.

@@ -64,6 +64,9 @@ type need struct {
 	// within, if set, is the place of an area: the table is that area's part of one that is split by
 	// AREA first, which serves all areas of a list.
 	within *int32
+	// alone is then, of observations, what would be asked of that area alone. It sets how many cells there
+	// may be.
+	alone *cells.Observations
 }
 
 // Ask answers a question within a request. Cancelling ctx ends the counting, and the wait for an answer
@@ -76,6 +79,9 @@ func Ask[A any](ctx context.Context, r *Request, q Question[A]) (A, error) {
 	}
 	tables, err := r.tables(ctx, needs)
 	if err != nil {
+		return none, err
+	}
+	if err := ctx.Err(); err != nil {
 		return none, err
 	}
 	return q.answer(ctx, r, tables)
