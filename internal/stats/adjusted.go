@@ -27,6 +27,7 @@ type AdjustOptions struct {
 	// are fewer than 40. Draws are from 99 to 100,000; 999 is usual.
 	Seed  uint64
 	Draws int
+	Stop  Stop
 }
 
 // AdjustedGap is the gap between two cohorts before and after adjustment for controls.
@@ -64,7 +65,8 @@ type Coefficient struct {
 //
 // Nothing here makes the adjusted gap a causal effect: controls that come after the area (income,
 // work) may carry its effect, and families choose areas for reasons not in the data.
-func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
+func Adjust(a, b []Cell, opts AdjustOptions) (_ *AdjustedGap, err error) {
+	defer opts.Stop.end(&err)
 	level := opts.Level
 	if err := CheckLevel(level); err != nil {
 		return nil, err
@@ -112,7 +114,7 @@ func Adjust(a, b []Cell, opts AdjustOptions) (*AdjustedGap, error) {
 	if err != nil {
 		return nil, err
 	}
-	fit, err := Fit(design, append(patterns, rest...), FitOptions{Model: opts.Model, Covariance: opts.Covariance})
+	fit, err := Fit(design, append(patterns, rest...), FitOptions{Model: opts.Model, Covariance: opts.Covariance, Stop: opts.Stop})
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,8 @@ const quadratureNodes = 15
 //
 // Fewer than three areas, an outcome that is no indicator, perfect prediction by the controls and a
 // fit that does not converge are errors.
-func BetweenAreas(cells []Cell, dimensions []Dimension, level float64) (*AreaView, error) {
+func BetweenAreas(cells []Cell, dimensions []Dimension, level float64, stop Stop) (_ *AreaView, err error) {
+	defer stop.end(&err)
 	if err := CheckLevel(level); err != nil {
 		return nil, err
 	}
@@ -81,13 +82,13 @@ func BetweenAreas(cells []Cell, dimensions []Dimension, level float64) (*AreaVie
 	if len(plain) < 3 {
 		return nil, fault.Invalidf("%d areas with observations; variation between areas needs at least three, and some 20 to be trusted", len(plain))
 	}
-	if err := out.Before.fit(plain, dimensions, level); err != nil {
+	if err := out.Before.fit(plain, dimensions, level, stop); err != nil {
 		return nil, err
 	}
 	out.After = out.Before
 	if dims > 0 {
 		out.After = AreaVariance{}
-		if err := out.After.fit(cells, dimensions, level); err != nil {
+		if err := out.After.fit(cells, dimensions, level, stop); err != nil {
 			return nil, err
 		}
 	}
@@ -103,6 +104,7 @@ type interceptModel struct {
 	areas          [][]Pattern
 	k              int
 	nodes, weights []float64
+	stop           Stop
 }
 
 func hermiteRule() (nodes, weights []float64) {
@@ -111,7 +113,7 @@ func hermiteRule() (nodes, weights []float64) {
 	return nodes, weights
 }
 
-func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64) error {
+func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64, stop Stop) error {
 	design, err := NewDesign(dimensions, false, cells)
 	if err != nil {
 		return err
@@ -120,7 +122,7 @@ func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64) 
 	if err != nil {
 		return err
 	}
-	logit, err := Fit(design, patterns, FitOptions{Model: Logit, Covariance: Classical})
+	logit, err := Fit(design, patterns, FitOptions{Model: Logit, Covariance: Classical, Stop: stop})
 	if err != nil {
 		return err
 	}
@@ -133,7 +135,7 @@ func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64) 
 			kept = append(kept, j)
 		}
 	}
-	m := interceptModel{k: len(kept)}
+	m := interceptModel{k: len(kept), stop: stop}
 	m.nodes, m.weights = hermiteRule()
 	rows := slices.Clone(logit.rows)
 	slices.SortStableFunc(rows, func(a, b Pattern) int { return cmp.Compare(a.Cluster, b.Cluster) })
@@ -374,6 +376,9 @@ func (m *interceptModel) derivatives(theta []float64, hessian bool) *interceptDe
 func (m *interceptModel) maximise(theta []float64) (float64, error) {
 	trial := make([]float64, len(theta))
 	for range maxIterations {
+		if err := m.stop.why(); err != nil {
+			return 0, err
+		}
 		d := m.derivatives(theta, true)
 		inverse, omitted := d.hessian.inverse(nil)
 		for j := range omitted {
@@ -429,7 +434,7 @@ func (m *interceptModel) profileBound(theta []float64, target, guess float64) fl
 	x0, x1 := guess*guess, 1.5*guess*guess
 	y0, y1 := excess(math.Sqrt(x0)), excess(math.Sqrt(x1))
 	for range 20 {
-		if y1 == y0 {
+		if y1 == y0 || m.stop.now() {
 			break
 		}
 		x := x1 - y1*(x1-x0)/(y1-y0)

@@ -25,7 +25,7 @@ func TestRandomInterceptAgainstSeeds(t *testing.T) {
 		}
 		cells = append(cells, Cell{Key: []int{2*seed + extract}, Cluster: i, N: n[i], Sum: r[i], SumSq: r[i]})
 	}
-	v, err := BetweenAreas(cells, nil, .95)
+	v, err := BetweenAreas(cells, nil, .95, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestAreasThatDoNotDiffer(t *testing.T) {
 	for area := range 10 {
 		cells = append(cells, Cell{Key: []int{area % 2}, Cluster: area, N: 100, Sum: 30, SumSq: 30})
 	}
-	v, err := BetweenAreas(cells, nil, .95)
+	v, err := BetweenAreas(cells, nil, .95, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestBetweenAreasRejects(t *testing.T) {
 		"a measure":    {{Cluster: 0, N: 5, Sum: 9, SumSq: 30}, {Cluster: 1, N: 5, Sum: 9, SumSq: 30}, {Cluster: 2, N: 5, Sum: 9, SumSq: 30}},
 		"separation":   {cell(0, 5, 5), cell(1, 5, 3), cell(2, 7, 7), cell(3, 4, 1)},
 	} {
-		if _, err := BetweenAreas(cells, nil, .95); fault.KindOf(err) != fault.Invalid {
+		if _, err := BetweenAreas(cells, nil, .95, nil); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -139,7 +139,7 @@ func BenchmarkBetweenAreas(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		if _, err := BetweenAreas(cells, nil, .95); err != nil {
+		if _, err := BetweenAreas(cells, nil, .95, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -302,6 +302,9 @@ func (a *attribution) crossClassified() []Contribution {
 			clear(gain[cohort][0])
 			clear(gain[cohort][1])
 		}
+		if a.opts.Stop.now() {
+			return nil
+		}
 		for c, i := range s.in {
 			a.lattice.steps(a.tab.level[i*k:(i+1)*k], delta)
 			for d, step := range delta {

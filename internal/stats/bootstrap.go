@@ -99,6 +99,9 @@ func (r *Regression) wildBootstrap(e Estimate, functional []float64, level float
 	v := make([]float64, g)
 	out := make([]wildDraw, draws)
 	for b := range out {
+		if b%256 == 0 && r.stop.now() {
+			return WildBootstrap{}, r.stop.why()
+		}
 		for h := range v {
 			v[h] = wildWeight(rng, g)
 		}

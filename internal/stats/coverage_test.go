@@ -369,7 +369,7 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 				y := binomial(rng, 40, logistic(-.5+math.Sqrt(.5)*rng.NormFloat64()))
 				cells = append(cells, Cell{Cluster: area, N: 40, Sum: y, SumSq: y})
 			}
-			v, err := BetweenAreas(cells, nil, level)
+			v, err := BetweenAreas(cells, nil, level, nil)
 			if err != nil {
 				return nil, err
 			}

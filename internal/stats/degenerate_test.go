@@ -184,7 +184,7 @@ func everyEstimator(t *testing.T, seed uint64, check func(name string, result an
 	}
 	for side, cells := range [][]Cell{a, b} {
 		check(fmt.Sprint("clustered proportion ", side), ClusteredProportion(cells, .95), nil)
-		v, err := BetweenAreas(cells, nil, .95)
+		v, err := BetweenAreas(cells, nil, .95, nil)
 		check("between areas", v, err)
 		s, err := SlopeIndexOf(cells, .95)
 		check("slope index", s, err)

@@ -147,6 +147,7 @@ type EffectOptions struct {
 	// Subclasses is the number of strata of Subclassification, cut at quantiles of the propensity of
 	// the treated, for the ATE of all; 6 is usual, as in MatchIt. The other methods do not read it.
 	Subclasses int
+	Stop       Stop
 }
 
 // TreatmentEffect is an estimated effect with what is needed to judge it.
@@ -235,7 +236,8 @@ const (
 // propensity leave them out, count them as unmatched and warn. An error is returned if an arm is
 // empty, nothing can be matched, or a regression would have to predict for a category that its arm
 // never has.
-func EstimateEffect(design Design, rows []TreatmentRow, opts EffectOptions) (*TreatmentEffect, error) {
+func EstimateEffect(design Design, rows []TreatmentRow, opts EffectOptions) (_ *TreatmentEffect, err error) {
+	defer opts.Stop.end(&err)
 	level := opts.Level
 	if err := CheckLevel(level); err != nil {
 		return nil, err
@@ -366,7 +368,7 @@ func (s *treatmentSample) addPropensity(out *TreatmentEffect) error {
 		return nil
 	}
 	needed := s.opts.Method.weighs() || s.opts.Method == PropensityMatching || s.opts.Method == Subclassification || s.opts.Trim > 0
-	p, err := fitPropensity(s.design, columns, s.rows, s.opts.Probit)
+	p, err := fitPropensity(s.design, columns, s.rows, s.opts.Probit, s.opts.Stop)
 	if err != nil {
 		if needed {
 			return err
@@ -402,7 +404,7 @@ func (s *treatmentSample) addPropensity(out *TreatmentEffect) error {
 	var treated, controls float64
 	for slices.Contains(p.settled, true) {
 		s.drop(p.settled, &treated, &controls)
-		if p, err = fitPropensity(s.design, columns, s.rows, s.opts.Probit); err != nil {
+		if p, err = fitPropensity(s.design, columns, s.rows, s.opts.Probit, s.opts.Stop); err != nil {
 			return err
 		}
 	}
@@ -424,7 +426,7 @@ func (s *treatmentSample) addPropensity(out *TreatmentEffect) error {
 			if s.arms[0].N == 0 || s.arms[1].N == 0 {
 				return fault.Invalidf("trimming at %g leaves %s treated and %s controls; a smaller trim would keep more", s.opts.Trim, formatCount(s.arms[1].N), formatCount(s.arms[0].N))
 			}
-			if p, err = fitPropensity(s.design, columns, s.rows, s.opts.Probit); err != nil {
+			if p, err = fitPropensity(s.design, columns, s.rows, s.opts.Probit, s.opts.Stop); err != nil {
 				return err
 			}
 			if slices.Contains(p.settled, true) {
@@ -912,10 +914,10 @@ func (s *treatmentSample) regression(arm int, w []float64, out *TreatmentEffect)
 	}
 	// Weights of controls add up to the number of treated: few treated are no few controls.
 	observations := s.arms[arm].N
-	fit, err := Fit(design, patterns, FitOptions{Model: s.opts.Outcome, Covariance: HC0, Observations: observations})
+	fit, err := Fit(design, patterns, FitOptions{Model: s.opts.Outcome, Covariance: HC0, Observations: observations, Stop: s.opts.Stop})
 	if s.opts.Outcome == Logit && (err != nil || len(fit.Separated) > 0) {
 		out.Warnings = append(out.Warnings, "the outcome of the "+armName+" is predicted perfectly in part, where a logit has no finite estimate; their regression is linear")
-		fit, err = Fit(design, patterns, FitOptions{Covariance: HC0, Observations: observations})
+		fit, err = Fit(design, patterns, FitOptions{Covariance: HC0, Observations: observations, Stop: s.opts.Stop})
 	}
 	if err != nil {
 		return nil, fault.Invalidf("the outcome of the %s cannot be modelled: %w", armName, err)
@@ -1091,6 +1093,9 @@ func (s *treatmentSample) balance(out *TreatmentEffect) {
 	}
 	worst, name := 0.0, ""
 	for _, c := range list {
+		if s.opts.Stop.now() {
+			return
+		}
 		compare(c.name, c.term, func(i int) float64 { return c.value(s.all[i].X) }, func(i int) float64 { return c.value(s.rows[i].X) })
 		if after := math.Abs(out.Balance[len(out.Balance)-1].After); after > worst {
 			worst, name = after, c.name

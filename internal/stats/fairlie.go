@@ -109,7 +109,8 @@ func (f *pairFit) spread(rows []Pattern, n float64, value func(x []float64) floa
 
 // FairlieOn is Fairlie for rows of any design, continuous covariates among them. N may be sampling
 // weights if each cohort's add up to its number of rows.
-func FairlieOn(design Design, a, b []Pattern, opts OaxacaOptions) (*NonlinearDecomposition, error) {
+func FairlieOn(design Design, a, b []Pattern, opts OaxacaOptions) (_ *NonlinearDecomposition, err error) {
+	defer opts.Stop.end(&err)
 	f, err := fitPair(design, a, b, Logit, opts)
 	if err != nil {
 		return nil, err
@@ -169,11 +170,17 @@ func FairlieOn(design Design, a, b []Pattern, opts OaxacaOptions) (*NonlinearDec
 		out.Warnings = append(out.Warnings, "the unexplained part is not clearly different from 0: the intervals of its terms, which are shares of it, are unreliable")
 	}
 	for t, term := range f.terms {
+		if err := opts.Stop.why(); err != nil {
+			return nil, err
+		}
 		e := d.terms([]int{t})
 		e.Term, e.MeanA, e.MeanB = term, f.xA[t], f.xB[t]
 		out.Terms = append(out.Terms, e)
 	}
 	for _, group := range f.groups {
+		if err := opts.Stop.why(); err != nil {
+			return nil, err
+		}
 		e := d.terms(group.terms)
 		e.Term, e.MeanA, e.MeanB = group.term, math.NaN(), math.NaN()
 		out.Dimensions = append(out.Dimensions, e)

@@ -42,6 +42,7 @@ type KitagawaOptions struct {
 	TotalsOnly bool
 	// Attribution says how composition divides among dimensions.
 	Attribution Attribution
+	Stop        Stop
 }
 
 // Decomposition is a gap between two rates or means, split into parts.
@@ -121,7 +122,8 @@ type support struct {
 //
 // An empty cohort, no dimension and no common support are errors. The rate part is what remains:
 // an area effect, or whatever was not measured.
-func Kitagawa(a, b []Cell, opts KitagawaOptions) (*Decomposition, error) {
+func Kitagawa(a, b []Cell, opts KitagawaOptions) (_ *Decomposition, err error) {
+	defer opts.Stop.end(&err)
 	level := opts.Level
 	if err := CheckLevel(level); err != nil {
 		return nil, err
@@ -262,6 +264,9 @@ func (g *gradient) clear() {
 // estimate is value with the delta-method variance of its gradient.
 func (e *estimator) estimate(value float64, g *gradient) Estimate {
 	s := e.sup
+	if e.opts.Stop.now() {
+		return Estimate{}
+	}
 	if s.borrowed {
 		s.passOnBorrowed(g)
 	}

@@ -475,7 +475,7 @@ func FuzzNothingPanics(f *testing.F) {
 		}
 		_, _ = Trend(x, n, scores, .95)
 		_, _ = SegregateGroups(sides[:], 1)
-		_, _ = BetweenAreas(a, nil, .95)
+		_, _ = BetweenAreas(a, nil, .95, nil)
 		_, _ = SlopeIndexOf(a, .95)
 		_, _ = KitagawaPopulations(sides[:], nil)
 		Gap(Total(a), Total(b), Total(shared), .95)

@@ -27,6 +27,7 @@ type LikertOptions struct {
 	Positive int
 	// Minimum is the number of respondents with a valid answer below which nothing is shown; 1 shows all.
 	Minimum int
+	Stop    Stop
 }
 
 // LikertScale is a summary of ordered answers. Shares are of valid answers: those missing and those

@@ -23,12 +23,16 @@ type LikertGroup struct {
 //
 // The dimensions must always come in the same order, since it settles which of two equally small
 // groups is hidden. It does not guard against solving several subtractions together, nor against tables of other answers.
-func LikertTable(groups []LikertGroup, opts LikertOptions) ([]*LikertScale, error) {
+func LikertTable(groups []LikertGroup, opts LikertOptions) (_ []*LikertScale, err error) {
+	defer opts.Stop.end(&err)
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
 	out := make([]*LikertScale, len(groups))
 	for i, g := range groups {
+		if err := opts.Stop.why(); err != nil {
+			return nil, err
+		}
 		var err error
 		if out[i], err = SummariseLikert(g.Answers, opts); err != nil {
 			return nil, err
@@ -41,10 +45,13 @@ func LikertTable(groups []LikertGroup, opts LikertOptions) ([]*LikertScale, erro
 	all := 1<<len(groups[0].Key) - 1
 	for size := 0; size <= bits.OnesCount(uint(all)); size++ {
 		for kept := 0; kept <= all; kept++ {
-			if bits.OnesCount(uint(kept)) == size {
+			if bits.OnesCount(uint(kept)) == size && !opts.Stop.now() {
 				tables[kept] = protect(groups, kept, tables, opts)
 			}
 		}
+	}
+	if opts.Stop.now() {
+		return nil, opts.Stop.why()
 	}
 	for i, g := range groups {
 		if finest := tables[all]; finest.hidden[finest.place(g.Key)] && !out[i].Suppressed {
@@ -129,7 +136,7 @@ func protect(groups []LikertGroup, kept int, coarser map[int]*protected, opts Li
 			}
 		}
 	}
-	for changed := true; changed; {
+	for changed := true; changed && !opts.Stop.now(); {
 		changed = false
 		for _, total := range totals {
 			var hidden []Answer

@@ -234,6 +234,9 @@ func (s *treatmentSample) byNearest(out *TreatmentEffect) error {
 	s.weights = make([]float64, len(s.rows))
 	var total, unmatchedTreated float64
 	for i := range s.rows {
+		if i%1024 == 0 && s.opts.Stop.now() {
+			return s.opts.Stop.why()
+		}
 		if s.target(i) == 0 {
 			continue
 		}
@@ -287,6 +290,9 @@ func (s *treatmentSample) byNearest(out *TreatmentEffect) error {
 	for arm := range influence {
 		influence[arm] = make([]affine, len(s.rows))
 		for at, i := range arms[arm] {
+			if at%1024 == 0 && s.opts.Stop.now() {
+				return s.opts.Stop.why()
+			}
 			if s.weights[i] == 0 {
 				continue
 			}

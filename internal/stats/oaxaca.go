@@ -51,6 +51,7 @@ type OaxacaOptions struct {
 	// it is compared without it, and gap and parts are scaled to the whole (see Gap); where they merely
 	// overlap the shared observations stay in a only.
 	Shared []Cell
+	Stop   Stop
 }
 
 // Oaxaca is a gap in means, split by regressions of both cohorts.
@@ -217,7 +218,8 @@ func withCategoriesOf(cells, others []Cell, dims int) (kept []Cell, dropped bool
 // OaxacaBlinderOn is OaxacaBlinder for rows of any design, continuous covariates among them. A term
 // that a cohort lacks or cannot tell from others has no coefficient there; it counts as 0, as with
 // Stata's relax option, and a warning says that the parts then mean little.
-func OaxacaBlinderOn(design Design, a, b []Pattern, opts OaxacaOptions) (*Oaxaca, error) {
+func OaxacaBlinderOn(design Design, a, b []Pattern, opts OaxacaOptions) (_ *Oaxaca, err error) {
+	defer opts.Stop.end(&err)
 	f, err := fitPair(design, a, b, Linear, opts)
 	if err != nil {
 		return nil, err
@@ -410,7 +412,7 @@ func fitPair(design Design, a, b []Pattern, model Model, opts OaxacaOptions) (*p
 }
 
 func (f *pairFit) fit(design Design, rows []Pattern, which string) (*Regression, error) {
-	r, err := Fit(design, rows, FitOptions{Model: f.model, Covariance: Classical})
+	r, err := Fit(design, rows, FitOptions{Model: f.model, Covariance: Classical, Stop: f.opts.Stop})
 	if err != nil {
 		if fault.KindOf(err) == fault.Invalid {
 			return nil, fault.Invalidf("the %s cohort: %w", which, err)
@@ -489,6 +491,9 @@ func (f *pairFit) jointSandwich(fitA, fitB, starFit *Regression, weight float64)
 	pooled := 0
 	for side, fit := range []*Regression{fitA, fitB} {
 		for _, row := range fit.rows {
+			if len(pieces)%1024 == 0 && f.opts.Stop.now() {
+				return symmetric{}, f.opts.Stop.why()
+			}
 			p := piece{row: row, own: fit.bread.times(row.X), at: side * k}
 			p.muOwn = f.mean(dot(row.X, fit.coef))
 			if starFit != nil {

@@ -26,7 +26,7 @@ type propensity struct {
 
 // fitPropensity estimates the probability of treatment given the terms in columns, by logit or
 // probit. Separation does not depend on the link, so that the logit finds it for both.
-func fitPropensity(design Design, columns []int, rows []TreatmentRow, probit bool) (*propensity, error) {
+func fitPropensity(design Design, columns []int, rows []TreatmentRow, probit bool, stop Stop) (*propensity, error) {
 	sub := design.project(columns)
 	patterns := make([]Pattern, len(rows))
 	for i, row := range rows {
@@ -36,7 +36,7 @@ func fitPropensity(design Design, columns []int, rows []TreatmentRow, probit boo
 			patterns[i].Sum, patterns[i].SumSq = row.N, row.N
 		}
 	}
-	fit, err := Fit(sub, patterns, FitOptions{Model: Logit, Covariance: Classical})
+	fit, err := Fit(sub, patterns, FitOptions{Model: Logit, Covariance: Classical, Stop: stop})
 	if err != nil {
 		return nil, fault.Invalidf("the propensity to take part cannot be estimated: %w", err)
 	}

@@ -52,6 +52,7 @@ type FitOptions struct {
 	// Observations is the number of rows when N are sampling weights: all sums are scaled so that
 	// N adds up to it, which makes the mean weight 1. 0 takes N as counts.
 	Observations float64
+	Stop         Stop
 }
 
 // Regression is a fitted model. Coefficients that could not be estimated are NaN in Coef and named
@@ -79,6 +80,7 @@ type Regression struct {
 	omitted []bool
 	cov     symmetric
 	bread   symmetric // inverse information, (X'WX)⁻¹
+	stop    Stop
 }
 
 const (
@@ -106,7 +108,7 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 	if opts.Covariance < Robust || opts.Covariance > Clustered || opts.Model < Linear || opts.Model > Logit {
 		return nil, fault.Invalidf("unknown model %d or covariance %d", opts.Model, opts.Covariance)
 	}
-	r := &Regression{Model: opts.Model, Covariance: opts.Covariance, Design: design, Sigma2: math.NaN(), LogLik: math.NaN()}
+	r := &Regression{Model: opts.Model, Covariance: opts.Covariance, Design: design, Sigma2: math.NaN(), LogLik: math.NaN(), stop: opts.Stop}
 	var total Cell
 	for _, p := range patterns {
 		if p.N == 0 {
@@ -183,6 +185,9 @@ func (r *Regression) iterate() (direction []float64, err error) {
 	last := math.Inf(-1)
 	step := make([]float64, k)
 	for r.Iterations = 1; r.Iterations <= maxIterations; r.Iterations++ {
+		if err := r.stop.why(); err != nil {
+			return nil, err
+		}
 		information, score, objective := r.derivatives(eta)
 		if objective < last-1e-12*math.Abs(last) && r.Model == Logit {
 			// Newton overshot: go back half of the step.

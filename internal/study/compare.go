@@ -18,6 +18,7 @@ type sides struct {
 	a, b, shared []stats.Cell
 	dimensions   []stats.Dimension
 	warnings     []string // about unknown values of the dimensions
+	stop         stats.Stop
 }
 
 // comparing is what every question about two cohorts says.
@@ -94,8 +95,8 @@ func (c *Comparison) shared(s *Study) (*Cohort, bool) {
 }
 
 // sides reads the tables that needs names.
-func (q comparing) sides(s *Study, tables []*cells.Table) (*sides, error) {
-	out := &sides{}
+func (q comparing) sides(ctx context.Context, s *Study, tables []*cells.Table) (*sides, error) {
+	out := &sides{stop: ctx.Err}
 	for i, into := range []*[]stats.Cell{&out.a, &out.b, &out.shared}[:len(tables)] {
 		*into = s.statsCells(tables[i], len(q.by))
 	}
@@ -130,8 +131,8 @@ func (q GapOf) comparing() comparing {
 
 func (q GapOf) needs(s *Study) ([]need, error) { return q.comparing().needs(s) }
 
-func (q GapOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Estimate, error) {
-	s, err := q.comparing().sides(r.Study, tables)
+func (q GapOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*Estimate, error) {
+	s, err := q.comparing().sides(ctx, r.Study, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -143,8 +144,8 @@ type RatioOf GapOf
 
 func (q RatioOf) needs(s *Study) ([]need, error) { return GapOf(q).needs(s) }
 
-func (q RatioOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Estimate, error) {
-	s, err := GapOf(q).comparing().sides(r.Study, tables)
+func (q RatioOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*Estimate, error) {
+	s, err := GapOf(q).comparing().sides(ctx, r.Study, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +158,8 @@ type EquivalenceOf struct {
 	Margin float64
 }
 
-func (q EquivalenceOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*EquivalenceTest, error) {
-	s, err := q.comparing().sides(r.Study, tables)
+func (q EquivalenceOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*EquivalenceTest, error) {
+	s, err := q.comparing().sides(ctx, r.Study, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -182,8 +183,8 @@ func (q StandardisedOf) comparing() comparing {
 
 func (q StandardisedOf) needs(s *Study) ([]need, error) { return q.comparing().needs(s) }
 
-func (q StandardisedOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Standardisation, error) {
-	s, err := q.comparing().sides(r.Study, tables)
+func (q StandardisedOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*Standardisation, error) {
+	s, err := q.comparing().sides(ctx, r.Study, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -208,8 +209,8 @@ func (q DecompositionOf) comparing() comparing {
 
 func (q DecompositionOf) needs(s *Study) ([]need, error) { return q.comparing().needs(s) }
 
-func (q DecompositionOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Decomposition, error) {
-	s, err := q.comparing().sides(r.Study, tables)
+func (q DecompositionOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*Decomposition, error) {
+	s, err := q.comparing().sides(ctx, r.Study, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -233,8 +234,8 @@ func (q AdjustedOf) comparing() comparing {
 
 func (q AdjustedOf) needs(s *Study) ([]need, error) { return q.comparing().needs(s) }
 
-func (q AdjustedOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*AdjustedGap, error) {
-	s, err := q.comparing().sides(r.Study, tables)
+func (q AdjustedOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*AdjustedGap, error) {
+	s, err := q.comparing().sides(ctx, r.Study, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -415,7 +416,7 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 	out := &Decomposition{Method: method, Gap: derived(gap)}
 	switch method {
 	case DecompositionMethodKitagawa:
-		d, err := stats.Kitagawa(s.a, s.b, stats.KitagawaOptions{Level: level, Dimensions: s.dimensions, Shared: s.shared, ThreeComponents: components == 3})
+		d, err := stats.Kitagawa(s.a, s.b, stats.KitagawaOptions{Level: level, Dimensions: s.dimensions, Shared: s.shared, ThreeComponents: components == 3, Stop: s.stop})
 		if err != nil {
 			return nil, err
 		}
@@ -429,7 +430,7 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 		}
 		out.Warnings = notNil(d.Warnings)
 	case DecompositionMethodOaxacaBlinder:
-		o, err := stats.OaxacaBlinder(s.a, s.b, stats.OaxacaOptions{Level: level, Reference: references[reference], Dimensions: s.dimensions, Shared: s.shared})
+		o, err := stats.OaxacaBlinder(s.a, s.b, stats.OaxacaOptions{Level: level, Reference: references[reference], Dimensions: s.dimensions, Shared: s.shared, Stop: s.stop})
 		if err != nil {
 			return nil, err
 		}
@@ -453,7 +454,7 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 		if components == 3 {
 			return nil, fault.Invalidf("FAIRLIE has two components; three are offered by KITAGAWA and OAXACA_BLINDER")
 		}
-		f, err := stats.Fairlie(s.a, s.b, stats.OaxacaOptions{Level: level, Reference: references[reference], Dimensions: s.dimensions, Shared: s.shared})
+		f, err := stats.Fairlie(s.a, s.b, stats.OaxacaOptions{Level: level, Reference: references[reference], Dimensions: s.dimensions, Shared: s.shared, Stop: s.stop})
 		if err != nil {
 			return nil, err
 		}
@@ -512,7 +513,7 @@ var standards = map[StandardPopulation]stats.Standard{
 }
 
 func adjusted(s *sides, of RegressionModel, clustered bool, level float64) (*AdjustedGap, error) {
-	options := stats.AdjustOptions{Level: level, Dimensions: s.dimensions, Shared: s.shared, Seed: bootstrapSeed, Draws: bootstrapDraws}
+	options := stats.AdjustOptions{Level: level, Dimensions: s.dimensions, Shared: s.shared, Seed: bootstrapSeed, Draws: bootstrapDraws, Stop: s.stop}
 	if of == RegressionModelLogit {
 		options.Model = stats.Logit
 	}
@@ -657,7 +658,7 @@ func (q BetweenAreasOf) needs(s *Study) ([]need, error) {
 	return q.Cohort.needs(s, cells.Observations{By: dimensions, Indicators: []*contract.Indicator{indicator}, MaxCells: maxComparisonCells})
 }
 
-func (q BetweenAreasOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*BetweenAreas, error) {
+func (q BetweenAreasOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*BetweenAreas, error) {
 	dimensions, err := r.dimensions(q.Controls...)
 	if err != nil {
 		return nil, err
@@ -679,7 +680,7 @@ func (q BetweenAreasOf) answer(_ context.Context, r *Request, tables []*cells.Ta
 	if q.Unknown == UnknownValuesCompleteCases {
 		inside = stats.CompleteCases(inside, categories)
 	}
-	v, err := stats.BetweenAreas(inside, names, q.Level)
+	v, err := stats.BetweenAreas(inside, names, q.Level, ctx.Err)
 	if err != nil {
 		return nil, err
 	}

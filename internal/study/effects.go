@@ -193,7 +193,7 @@ func (q EffectOf) answer(ctx context.Context, r *Request, tables []*cells.Table)
 	if isDouble {
 		return out, c.byStart(q, query.Area, out)
 	}
-	return out, c.adjust(q, query.Area, out)
+	return out, c.adjust(ctx, q, query.Area, out)
 }
 
 // check returns an error for an outcome that makes no sense for the type or is not recorded before the
@@ -272,7 +272,7 @@ func (c *compared) hasBothSides() bool {
 }
 
 // adjust estimates the effect from the outcomes after.
-func (c *compared) adjust(q EffectOf, clustered bool, out *EffectEstimate) error {
+func (c *compared) adjust(ctx context.Context, q EffectOf, clustered bool, out *EffectEstimate) error {
 	design, rows, err := c.rows(func(cell effectCell) (n, sum, sumSq float64) {
 		return float64(cell.outcome.n), float64(cell.outcome.sum), cell.outcome.sumSq
 	})
@@ -280,7 +280,7 @@ func (c *compared) adjust(q EffectOf, clustered bool, out *EffectEstimate) error
 		return err
 	}
 	linear, banded := c.terms(design)
-	o := stats.EffectOptions{Level: q.Level, Trim: q.Trim, Caliper: q.Caliper, Clustered: clustered, PropensityTerms: linear, OutcomeTerms: linear}
+	o := stats.EffectOptions{Level: q.Level, Trim: q.Trim, Caliper: q.Caliper, Clustered: clustered, PropensityTerms: linear, OutcomeTerms: linear, Stop: ctx.Err}
 	switch q.Method {
 	case EffectMethodIPW:
 		o.Method = stats.IPW

@@ -39,12 +39,12 @@ func (q ShortfallOf) needs(s *Study) ([]need, error) {
 	return c.needs(s)
 }
 
-func (q ShortfallOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Shortfalls, error) {
+func (q ShortfallOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*Shortfalls, error) {
 	c, err := q.comparing(r.Study)
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.sides(r.Study, tables)
+	s, err := c.sides(ctx, r.Study, tables)
 	if err != nil {
 		return nil, err
 	}

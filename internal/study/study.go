@@ -69,8 +69,8 @@ type need struct {
 	alone *cells.Observations
 }
 
-// Ask answers a question within a request. Cancelling ctx ends the counting, and the wait for an answer
-// that is being computed.
+// Ask answers a question within a request. Cancelling ctx ends the counting, the wait for what others have
+// counted, and the computing.
 func Ask[A any](ctx context.Context, r *Request, q Question[A]) (A, error) {
 	var none A
 	needs, err := q.needs(r.Study)
@@ -84,7 +84,11 @@ func Ask[A any](ctx context.Context, r *Request, q Question[A]) (A, error) {
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	return q.answer(ctx, r, tables)
+	answer, err := q.answer(ctx, r, tables)
+	if ended := ctx.Err(); err != nil && ended != nil {
+		return none, ended
+	}
+	return answer, err
 }
 
 // checkYear returns an error if the data set has nothing of the year.

@@ -17,8 +17,8 @@ import (
 const smallestSurveyGroup = 5
 
 // surveyScale is the scale of the survey: 1 to 5 with 9 for don't know, the two highest positive.
-func surveyScale(level float64) stats.LikertOptions {
-	return stats.LikertOptions{Level: level, Levels: 5, DontKnow: 9, Positive: 2, Minimum: smallestSurveyGroup}
+func surveyScale(ctx context.Context, level float64) stats.LikertOptions {
+	return stats.LikertOptions{Level: level, Levels: 5, DontKnow: 9, Positive: 2, Minimum: smallestSurveyGroup, Stop: ctx.Err}
 }
 
 // levelLabels name the levels of the scale. The contract defines the ends; the study's own words
@@ -109,7 +109,7 @@ func (q PerceivedOf) needs(*Study) ([]need, error) {
 	return []need{{query: cells.Responses{}}}, once(q.By)
 }
 
-func (q PerceivedOf) answer(_ context.Context, r *Request, tables []*cells.Table) ([]*LikertSummary, error) {
+func (q PerceivedOf) answer(ctx context.Context, r *Request, tables []*cells.Table) ([]*LikertSummary, error) {
 	by, where, level := q.By, q.Where, q.Level
 	s := r.surveyed(tables[0])
 	if where == nil {
@@ -140,7 +140,7 @@ func (q PerceivedOf) answer(_ context.Context, r *Request, tables []*cells.Table
 		}
 		groups[i].Answers = append(groups[i].Answers, likertAnswer(a))
 	}
-	scales, err := stats.LikertTable(groups, surveyScale(level))
+	scales, err := stats.LikertTable(groups, surveyScale(ctx, level))
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func (q PerceivedDifferenceOf) needs(*Study) ([]need, error) {
 	return []need{{query: cells.Responses{}}}, stats.CheckLevel(q.Level)
 }
 
-func (q PerceivedDifferenceOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*PerceivedDifference, error) {
+func (q PerceivedDifferenceOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*PerceivedDifference, error) {
 	group, against, level := q.Group, q.Against, q.Level
 	s := r.surveyed(tables[0])
 	if err := s.check(group); err != nil {
@@ -240,7 +240,7 @@ func (q PerceivedDifferenceOf) answer(_ context.Context, r *Request, tables []*c
 	if both > 0 {
 		return nil, fault.Invalidf("%d respondents are in both groups; compare groups of different respondents, such as two themes or two types of actor", both)
 	}
-	scales, err := stats.LikertTable(groups, surveyScale(level))
+	scales, err := stats.LikertTable(groups, surveyScale(ctx, level))
 	if err != nil {
 		return nil, err
 	}
