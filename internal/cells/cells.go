@@ -126,7 +126,8 @@ type Moments struct {
 
 // Plus adds the sums of others.
 func (m Moments) Plus(o Moments) Moments {
-	out := Moments{N: m.N.Plus(o.N), Sum: m.Sum + o.Sum, SumSq: m.SumSq.Plus(o.SumSq), Unknown: m.Unknown.Plus(o.Unknown)}
+	out := Moments{N: m.N.Plus(o.N), Sum: m.Sum + o.Sum, SumSq: m.SumSq.Plus(o.SumSq),
+		Unknown: m.Unknown.Plus(o.Unknown)}
 	largest := slices.Concat(m.largest(), o.largest())
 	slices.SortFunc(largest, func(a, b int64) int { return cmp.Compare(b, a) })
 	copy(out.Largest[:], largest)

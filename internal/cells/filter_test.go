@@ -23,7 +23,8 @@ func inForce(t testing.TB) *contract.Contract {
 }
 
 // areas have ids with every sign that the text of a filter uses itself.
-var areas = []*cells.Area{{ID: "A1"}, {ID: "A,2"}, {ID: "a&b=c"}, {ID: "100 %"}, {ID: "Ådalen/Øst"}, {ID: "1..2"}, {ID: "a+b"}, {ID: `"\#`}, {ID: "%2C"}}
+var areas = []*cells.Area{{ID: "A1"}, {ID: "A,2"}, {ID: "a&b=c"}, {ID: "100 %"}, {ID: "Ådalen/Øst"}, {ID: "1..2"},
+	{ID: "a+b"}, {ID: `"\#`}, {ID: "%2C"}}
 
 func anyFilter(random *rand.Rand, c *contract.Contract) cells.Filter {
 	var f cells.Filter
@@ -64,7 +65,8 @@ func anyFilter(random *rand.Rand, c *contract.Contract) cells.Filter {
 
 // rewritten is the same filter in another order, with some of it written twice.
 func rewritten(random *rand.Rand, f cells.Filter) cells.Filter {
-	out := cells.Filter{With: disordered(random, f.With), Without: disordered(random, f.Without), Conditions: disordered(random, f.Conditions)}
+	out := cells.Filter{With: disordered(random, f.With), Without: disordered(random, f.Without),
+		Conditions: disordered(random, f.Conditions)}
 	for _, list := range disordered(random, f.WithAny) {
 		out.WithAny = append(out.WithAny, disordered(random, list))
 	}
@@ -99,7 +101,10 @@ func keeps(c *contract.Contract, f cells.Filter) string {
 			}
 		}
 		for _, key := range keys {
-			if !slices.ContainsFunc(f.Conditions, func(k cells.Condition) bool { return k.Dimension == d && !k.Holds(key, areas) }) {
+			if !slices.ContainsFunc(f.Conditions, func(k cells.Condition) bool {
+				return k.Dimension == d &&
+					!k.Holds(key, areas)
+			}) {
 				fmt.Fprintf(&b, "%s %d\n", d.Name, key)
 			}
 		}
@@ -199,7 +204,9 @@ func TestFilterTextMistakes(t *testing.T) {
 
 func FuzzReadFilter(f *testing.F) {
 	c := inForce(f)
-	for _, text := range []string{"", "ages=1..2&setting=SUPPORTED&years=2014..", "area=A%2C2,%C3%85&with=POOR&withAny=POOR,IN_DAY_CARE", "setting=&ages=+5..", "area=,", "&&=", "area=%", "ages=-0..00"} {
+	for _, text := range []string{"", "ages=1..2&setting=SUPPORTED&years=2014..",
+		"area=A%2C2,%C3%85&with=POOR&withAny=POOR,IN_DAY_CARE", "setting=&ages=+5..", "area=,", "&&=", "area=%",
+		"ages=-0..00"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -70,7 +70,8 @@ func anyWorld(t testing.TB, random *rand.Rand, n int) *world {
 
 // query asks for the whole world, split by all dimensions.
 func (w *world) query(where cells.Filter, by ...int) cells.Observations {
-	q := cells.Observations{Table: w.contract.CohortTable("children"), Where: where, Indicators: w.indicators, Measures: w.measures, Largest: true}
+	q := cells.Observations{Table: w.contract.CohortTable("children"), Where: where, Indicators: w.indicators,
+		Measures: w.measures, Largest: true}
 	for _, d := range by {
 		q.By = append(q.By, w.dimensions[d])
 	}
@@ -178,7 +179,8 @@ func TestCoarsen(t *testing.T) {
 				expect(t, fmt.Sprint("twice, by ", rest), coarse.Coarsen(places), w.count(cells.Filter{}, rest...))
 			}
 			total := coarse.Total()
-			expect(t, "in all", &cells.Table{Cells: []cells.Cell{total}}, &cells.Table{Cells: w.count(cells.Filter{}).Cells})
+			expect(t, "in all", &cells.Table{Cells: []cells.Cell{total}},
+				&cells.Table{Cells: w.count(cells.Filter{}).Cells})
 		}
 		if show(fine) != before {
 			t.Fatal("the finer table is not what it was")
@@ -227,7 +229,8 @@ func TestSelect(t *testing.T) {
 func TestTotalOfMeasuresWithoutNames(t *testing.T) {
 	table := &cells.Table{Keys: []cells.Key{{Name: "treated"}}}
 	for i := range int32(2) {
-		table.Cells = append(table.Cells, cells.Cell{Key: []int32{i}, Measures: []cells.Moments{{Sum: 3}, {Sum: int64(i)}}})
+		table.Cells = append(table.Cells, cells.Cell{Key: []int32{i},
+			Measures: []cells.Moments{{Sum: 3}, {Sum: int64(i)}}})
 	}
 	if got := table.Total(); len(got.Measures) != 2 || got.Measures[0].Sum != 6 || got.Measures[1].Sum != 1 {
 		t.Errorf("got %+v", got)
@@ -239,7 +242,8 @@ func TestTotalOfMeasuresWithoutNames(t *testing.T) {
 
 // A sum is no better known than the least known of its parts.
 func TestCountsCarryTheirStatus(t *testing.T) {
-	observed, protected, hidden := cells.Count{Value: 5}, cells.Count{Value: 3, Variance: 2, Status: cells.Protected}, cells.Count{Status: cells.Hidden, Variance: 0.5}
+	observed, protected, hidden := cells.Count{Value: 5}, cells.Count{Value: 3, Variance: 2, Status: cells.Protected},
+		cells.Count{Status: cells.Hidden, Variance: 0.5}
 	for _, test := range []struct{ a, b, want cells.Count }{
 		{observed, observed, cells.Count{Value: 10}},
 		{observed, protected, cells.Count{Value: 8, Variance: 2, Status: cells.Protected}},
@@ -251,11 +255,15 @@ func TestCountsCarryTheirStatus(t *testing.T) {
 			t.Errorf("%+v and %+v are %+v, want %+v", test.a, test.b, test.a.Plus(test.b), test.want)
 		}
 	}
-	one := cells.Cell{Key: []int32{0}, N: observed, Indicators: []cells.Tally{{N: observed, Y: protected, Unknown: hidden}}}
-	two := cells.Cell{Key: []int32{1}, N: observed, Indicators: []cells.Tally{{N: observed, Y: observed, Unknown: observed}}}
-	table := &cells.Table{Keys: []cells.Key{{Name: "x"}}, Cells: []cells.Cell{one, two}, Indicators: make([]*contract.Indicator, 1)}
+	one := cells.Cell{Key: []int32{0}, N: observed, Indicators: []cells.Tally{{N: observed, Y: protected,
+		Unknown: hidden}}}
+	two := cells.Cell{Key: []int32{1}, N: observed, Indicators: []cells.Tally{{N: observed, Y: observed,
+		Unknown: observed}}}
+	table := &cells.Table{Keys: []cells.Key{{Name: "x"}}, Cells: []cells.Cell{one, two},
+		Indicators: make([]*contract.Indicator, 1)}
 	got := table.Total()
-	if s := got.Indicators[0]; got.N.Status != cells.Observed || s.N.Status != cells.Observed || s.Y.Status != cells.Protected || s.Y.Variance != 2 || s.Unknown.Status != cells.Hidden {
+	if s := got.Indicators[0]; got.N.Status != cells.Observed || s.N.Status != cells.Observed ||
+		s.Y.Status != cells.Protected || s.Y.Variance != 2 || s.Unknown.Status != cells.Hidden {
 		t.Errorf("the total is %+v", got)
 	}
 }
@@ -293,7 +301,8 @@ func TestSquare(t *testing.T) {
 func (w *world) rollup() *cells.Rollup {
 	fine := w.count(cells.Filter{}, 0, 1, 2)
 	q := w.query(cells.Filter{})
-	out := &cells.Rollup{Table: q.Table, Rows: len(fine.Cells), Keys: map[*contract.Dimension]cells.Column{}, Sums: map[string][]int64{}, Squares: map[string][]cells.Square{}}
+	out := &cells.Rollup{Table: q.Table, Rows: len(fine.Cells), Keys: map[*contract.Dimension]cells.Column{},
+		Sums: map[string][]int64{}, Squares: map[string][]cells.Square{}}
 	for k, d := range w.dimensions {
 		var column cells.Column
 		places := map[int32]int32{}

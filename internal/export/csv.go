@@ -53,7 +53,8 @@ func (t *Table) comments() []string {
 	if t.Synthetic {
 		kind = "synthetic: no real person is in it"
 	}
-	lines := []string{t.Question, "data set: " + t.Dataset + ", " + kind, "fingerprint: " + t.Fingerprint, "sources: " + t.Sources, "citation: " + t.Citation, "licence: " + t.Licence,
+	lines := []string{t.Question, "data set: " + t.Dataset + ", " + kind, "fingerprint: " + t.Fingerprint,
+		"sources: " + t.Sources, "citation: " + t.Citation, "licence: " + t.Licence,
 		fmt.Sprintf("intervals: %s at level %s", t.Method, field(t.Level))}
 	for _, c := range t.Columns {
 		line := "column " + c.Name + ": " + c.Label
@@ -96,7 +97,8 @@ func record(w *bufio.Writer, fields []string) {
 		if i > 0 {
 			w.WriteByte(',')
 		}
-		if strings.ContainsAny(f, ",\"\r\n") || strings.HasPrefix(f, "#") || strings.TrimSpace(f) != f || f == "" && len(fields) == 1 {
+		if strings.ContainsAny(f, ",\"\r\n") || strings.HasPrefix(f, "#") || strings.TrimSpace(f) != f || f == "" &&
+			len(fields) == 1 {
 			f = `"` + strings.ReplaceAll(f, `"`, `""`) + `"`
 		}
 		w.WriteString(f)

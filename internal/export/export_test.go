@@ -20,11 +20,15 @@ import (
 func table() *export.Table {
 	return &export.Table{
 		Columns: []export.Column{
-			{Name: "AREA", Label: "Area", Kind: export.Key, Role: export.Geo, Categories: []export.Category{{"#1", `Ådalen, "Øst"`}, {"A2", "Nord\r\nlunden"}, {" A3", "Zone"}}},
-			{Name: "YEAR", Label: "Year", Kind: export.Key, Role: export.Time, Categories: []export.Category{{"2014", "2014"}, {"2015", "2015"}}},
-			{Name: "POOR", Label: "Poor", Definition: "Below\nthe line", Unit: "share, 0 to 1", Kind: export.Number, Assumed: true},
+			{Name: "AREA", Label: "Area", Kind: export.Key, Role: export.Geo,
+				Categories: []export.Category{{"#1", `Ådalen, "Øst"`}, {"A2", "Nord\r\nlunden"}, {" A3", "Zone"}}},
+			{Name: "YEAR", Label: "Year", Kind: export.Key, Role: export.Time,
+				Categories: []export.Category{{"2014", "2014"}, {"2015", "2015"}}},
+			{Name: "POOR", Label: "Poor", Definition: "Below\nthe line", Unit: "share, 0 to 1", Kind: export.Number,
+				Assumed: true},
 			{Name: "denominator", Label: "In the denominator", Kind: export.Count},
-			{Name: "status", Label: "Status", Kind: export.Text, Categories: []export.Category{{"OBSERVED", "As it is"}, {"NONE", "Nobody"}}, Absent: "NONE"},
+			{Name: "status", Label: "Status", Kind: export.Text,
+				Categories: []export.Category{{"OBSERVED", "As it is"}, {"NONE", "Nobody"}}, Absent: "NONE"},
 			{Name: "warnings", Label: "Warnings", Kind: export.Texts, Absent: []string{}},
 		},
 		Rows: [][]any{
@@ -33,7 +37,8 @@ func table() *export.Table {
 			{"A2", "2015", 1e-300, math.MaxInt64, "OBSERVED", nil},
 			{" A3", "2015", 0.1, nil, "OBSERVED", []string{}},
 		},
-		Provenance: export.Provenance{Question: "Poor. Children\nin areas", Cohort: "children", Method: "Wilson score", Level: 0.95, Sources: "a, b", Dataset: "Small, \"invented\"",
+		Provenance: export.Provenance{Question: "Poor. Children\nin areas", Cohort: "children", Method: "Wilson score",
+			Level: 0.95, Sources: "a, b", Dataset: "Small, \"invented\"",
 			Fingerprint: "ab12", Synthetic: true, Citation: "Somebody (2026)", Licence: "CC0"},
 	}
 }
@@ -50,8 +55,11 @@ func written(t *testing.T, x *export.Table) string {
 // What is written is what encoding/csv reads, and what DuckDB reads without being told how.
 func TestCSV(t *testing.T) {
 	text := written(t, table())
-	for _, want := range []string{"# Poor. Children in areas\r\n", "# data set: Small, \"invented\", synthetic: no real person is in it\r\n", "# fingerprint: ab12\r\n", "# licence: CC0\r\n",
-		"# column POOR: Poor; share, 0 to 1; Below the line (assumed)\r\n", "# intervals: Wilson score at level 0.95\r\n", "; NONE: Nobody\r\n"} {
+	for _, want := range []string{"# Poor. Children in areas\r\n",
+		"# data set: Small, \"invented\", synthetic: no real person is in it\r\n", "# fingerprint: ab12\r\n",
+		"# licence: CC0\r\n",
+		"# column POOR: Poor; share, 0 to 1; Below the line (assumed)\r\n",
+		"# intervals: Wilson score at level 0.95\r\n", "; NONE: Nobody\r\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no line %q in\n%s", want, text)
 		}
@@ -78,7 +86,8 @@ func TestCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := duckdbtest.Facts(t, "SELECT 1")
-	rows, err := db.Query("SELECT AREA, AREA_label, YEAR::INT, POOR::DOUBLE, denominator::BIGINT, status, warnings FROM read_csv('" + file + "')")
+	rows, err := db.Query("SELECT AREA, AREA_label, YEAR::INT, POOR::DOUBLE, denominator::BIGINT, status, warnings " +
+		"FROM read_csv('" + file + "')")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +103,8 @@ func TestCSV(t *testing.T) {
 			t.Fatal(err)
 		}
 		row := table().Rows[at]
-		if area != row[0] || label != []string{`Ådalen, "Øst"`, "Nord\r\nlunden", "Nord\r\nlunden", "Zone"}[at] || fmt.Sprint(year) != row[1] || !same(poor, row[2]) || !same(n, row[3]) || status != row[4] {
+		if area != row[0] || label != []string{`Ådalen, "Øst"`, "Nord\r\nlunden", "Nord\r\nlunden", "Zone"}[at] ||
+			fmt.Sprint(year) != row[1] || !same(poor, row[2]) || !same(n, row[3]) || status != row[4] {
 			t.Errorf("row %d is read as %q %q %d %v %v %q", at, area, label, year, poor, n, status)
 		}
 	}
@@ -131,7 +141,8 @@ func TestJSONStat(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(got.ID, []string{"AREA", "YEAR"}) || !slices.Equal(got.Size, []int{3, 2}) || fmt.Sprint(got.Role) != "map[geo:[AREA] time:[YEAR]]" {
+	if !slices.Equal(got.ID, []string{"AREA", "YEAR"}) || !slices.Equal(got.Size, []int{3, 2}) ||
+		fmt.Sprint(got.Role) != "map[geo:[AREA] time:[YEAR]]" {
 		t.Errorf("id %v, size %v, role %v", got.ID, got.Size, got.Role)
 	}
 	if want := []string{"OBSERVED", "NONE", "NONE", "OBSERVED", "NONE", "OBSERVED"}; !slices.Equal(got.Status, want) {

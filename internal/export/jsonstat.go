@@ -53,7 +53,8 @@ func JSONStat(t *Table) ([]byte, error) {
 	if len(keys) == 0 || value < 0 || status < 0 {
 		return nil, fmt.Errorf("JSON-stat: a cube needs a key, a number and the column status")
 	}
-	ids, sizes, roles, dimensions := make([]string, len(keys)), make([]int, len(keys)), map[Role][]string{}, map[string]object{}
+	ids, sizes, roles, dimensions := make([]string, len(keys)), make([]int, len(keys)), map[Role][]string{},
+		map[string]object{}
 	cube, places := 1, make([]map[string]int, len(keys))
 	for d, k := range keys {
 		c := t.Columns[k]
@@ -100,7 +101,8 @@ func JSONStat(t *Table) ([]byte, error) {
 	}
 	v := t.Columns[value]
 	extension := object{
-		{"indicator", object{{"name", v.Name}, {"label", v.Label}, {"definition", v.Definition}, {"unit", v.Unit}, {"assumed", v.Assumed}}},
+		{"indicator", object{{"name", v.Name}, {"label", v.Label}, {"definition", v.Definition}, {"unit", v.Unit},
+			{"assumed", v.Assumed}}},
 		{"cohort", t.Cohort}, {"status", explained}, {"level", t.Level}, {"method", t.Method},
 	}
 	for i, c := range t.Columns {
@@ -109,10 +111,13 @@ func JSONStat(t *Table) ([]byte, error) {
 		}
 	}
 	extension = append(extension, member{"dataset", object{
-		{"title", t.Dataset}, {"synthetic", t.Synthetic}, {"fingerprint", t.Fingerprint}, {"citation", t.Citation}, {"licence", t.Licence}}})
-	out := object{{"version", "2.0"}, {"class", "dataset"}, {"label", t.Question}, {"source", t.Sources}, {"id", ids}, {"size", sizes}}
+		{"title", t.Dataset}, {"synthetic", t.Synthetic}, {"fingerprint", t.Fingerprint}, {"citation", t.Citation},
+		{"licence", t.Licence}}})
+	out := object{{"version", "2.0"}, {"class", "dataset"}, {"label", t.Question}, {"source", t.Sources}, {"id", ids},
+		{"size", sizes}}
 	if len(roles) > 0 {
 		out = append(out, member{"role", roles})
 	}
-	return json.Marshal(append(out, object{{"dimension", dimensions}, {"value", dense(value)}, {"status", statuses}, {"extension", extension}}...))
+	return json.Marshal(append(out, object{{"dimension", dimensions}, {"value", dense(value)}, {"status", statuses},
+		{"extension", extension}}...))
 }

@@ -51,7 +51,8 @@ func TestStop(t *testing.T) {
 	}
 	effect := func(m EffectMethod, outcome Model) func(Stop) (any, error) {
 		return func(stop Stop) (any, error) {
-			return EstimateEffect(design, rows, EffectOptions{Level: .95, Method: m, Outcome: outcome, Caliper: .2, Stop: stop})
+			return EstimateEffect(design, rows, EffectOptions{Level: .95, Method: m, Outcome: outcome, Caliper: .2,
+				Stop: stop})
 		}
 	}
 	for name, test := range map[string]struct {
@@ -65,7 +66,8 @@ func TestStop(t *testing.T) {
 			return Adjust(a, b, AdjustOptions{Level: .95, Model: Logit, Dimensions: dimensions, Stop: stop})
 		}},
 		"bootstrap": {40, func(stop Stop) (any, error) {
-			return Adjust(few(a), few(b), AdjustOptions{Level: .95, Covariance: Clustered, Dimensions: dimensions[:3], Draws: 9999, Stop: stop})
+			return Adjust(few(a), few(b), AdjustOptions{Level: .95, Covariance: Clustered, Dimensions: dimensions[:3],
+				Draws: 9999, Stop: stop})
 		}},
 		"Kitagawa": {12, func(stop Stop) (any, error) {
 			return Kitagawa(a, b, KitagawaOptions{Level: .95, Dimensions: dimensions, Stop: stop})
@@ -77,9 +79,11 @@ func TestStop(t *testing.T) {
 			return Fairlie(a, b, OaxacaOptions{Level: .95, Dimensions: dimensions, Stop: stop})
 		}},
 		"areas": {8, func(stop Stop) (any, error) { return BetweenAreas(few(a), dimensions[:3], .95, stop) }},
-		"IPW":   {20, effect(IPW, Linear)}, "AIPW": {20, effect(AIPW, Logit)}, "matching": {30, effect(PropensityMatching, Linear)}, "exact": {20, effect(ExactMatching, Linear)},
+		"IPW":   {20, effect(IPW, Linear)}, "AIPW": {20, effect(AIPW, Logit)},
+		"matching": {30, effect(PropensityMatching, Linear)}, "exact": {20, effect(ExactMatching, Linear)},
 		"survey": {60, func(stop Stop) (any, error) {
-			return LikertTable(groups, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5, Stop: stop})
+			return LikertTable(groups, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5,
+				Stop: stop})
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

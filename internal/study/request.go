@@ -89,7 +89,8 @@ func (r *Request) want(q cells.Query) *pending {
 
 // joined is f with all that g counts.
 func joined(f, g cells.Observations) cells.Observations {
-	f.Indicators, f.Measures, f.Largest = cells.Union(f.Indicators, g.Indicators), cells.Union(f.Measures, g.Measures), f.Largest || g.Largest
+	f.Indicators, f.Measures = cells.Union(f.Indicators, g.Indicators), cells.Union(f.Measures, g.Measures)
+	f.Largest = f.Largest || g.Largest
 	return f
 }
 
@@ -157,7 +158,8 @@ func (r *Request) tables(ctx context.Context, needs []need) ([]*cells.Table, err
 		if err == nil {
 			table, err = n.part(table)
 		}
-		if err != nil && ctx.Err() == nil && (isInterrupted(err) || n.alone != nil || from[i].query.String() != n.query.String()) {
+		if err != nil && ctx.Err() == nil && (isInterrupted(err) || n.alone != nil ||
+			from[i].query.String() != n.query.String()) {
 			// One question alone would not fail by the number of cells of a finer table, or of all areas, nor
 			// because somebody else who asked for it has gone.
 			table, err = r.alone(ctx, n)

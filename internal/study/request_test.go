@@ -78,11 +78,14 @@ func TestThreeLines(t *testing.T) {
 	}
 
 	var in, of int
-	row := duckdbtest.Facts(t, duckdbtest.World).QueryRow("SELECT count(*) FILTER (day_care_type <> 'NONE'), count(day_care_type) FROM child_year WHERE year = 2014 AND age IN (1, 2) AND area_id IS NOT NULL")
+	row := duckdbtest.Facts(t,
+		duckdbtest.World).QueryRow("SELECT count(*) FILTER (day_care_type <> 'NONE'), count(day_care_type) " +
+		"FROM child_year WHERE year = 2014 AND age IN (1, 2) AND area_id IS NOT NULL")
 	if err := row.Scan(&in, &of); err != nil {
 		t.Fatal(err)
 	}
-	if *share.Numerator != in || *share.Denominator != of || *share.Value != float64(in)/float64(of) || !(*share.Lower < *share.Value && *share.Value < *share.Upper) {
+	if *share.Numerator != in || *share.Denominator != of || *share.Value != float64(in)/float64(of) ||
+		!(*share.Lower < *share.Value && *share.Value < *share.Upper) {
 		t.Errorf("got %d of %d, want %d of %d", *share.Numerator, *share.Denominator, in, of)
 	}
 	for _, wrong := range []struct{ cohort, filter, want string }{
@@ -234,7 +237,8 @@ func TestCellsAreCountedByQuestion(t *testing.T) {
 		for _, area := range areas {
 			got, want := ask(s, r, area), ask(free, free.Request(), area)
 			if empty := area.Area.ID == "A4"; !test.right && !empty {
-				want = fmt.Sprintf("error: splitting children by %s gives more than %d cells", strings.Join(test.by, ", "), test.cells)
+				want = fmt.Sprintf("error: splitting children by %s gives more than %d cells",
+					strings.Join(test.by, ", "), test.cells)
 			}
 			if !strings.HasPrefix(got, want) {
 				t.Errorf("%s by %v, at most %d cells: got %s\nwant %s", area.Name, test.by, test.cells, got, want)
@@ -300,15 +304,18 @@ func TestCancelledQuestions(t *testing.T) {
 
 // A share by dimensions is a table whose rows are the cells of the breakdown.
 func TestShareTable(t *testing.T) {
-	s, ctx := study.New(world(t), study.Settings{Dataset: study.Dataset{Title: "A small invented world", Synthetic: true, Fingerprint: "ab12"}}), context.Background()
+	s, ctx := study.New(world(t), study.Settings{Dataset: study.Dataset{Title: "A small invented world",
+		Synthetic: true, Fingerprint: "ab12"}}), context.Background()
 	r := s.Request()
 	children := cohort(t, s, "children", "years=2014")
 	by := []string{"AREA", "AGE"}
-	table, err := study.Ask(ctx, r, study.ShareTableOf{Cohort: children, Indicator: "IN_DAY_CARE", By: by, Level: 0.95, Language: study.LanguageEn})
+	table, err := study.Ask(ctx, r, study.ShareTableOf{Cohort: children, Indicator: "IN_DAY_CARE", By: by, Level: 0.95,
+		Language: study.LanguageEn})
 	if err != nil {
 		t.Fatal(err)
 	}
-	breakdown, err := study.Ask(ctx, r, study.BreakdownOf{Cohort: children, Indicator: "IN_DAY_CARE", By: by, Level: 0.95})
+	breakdown, err := study.Ask(ctx, r, study.BreakdownOf{Cohort: children, Indicator: "IN_DAY_CARE", By: by,
+		Level: 0.95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,22 +329,28 @@ func TestShareTable(t *testing.T) {
 			value = *e.Value
 		}
 		row := table.Rows[i]
-		if row[2] != value || row[5] != *e.Numerator || row[6] != *e.Denominator || row[7] != *e.Unknown || row[8] != string(e.Status) {
+		if row[2] != value || row[5] != *e.Numerator || row[6] != *e.Denominator || row[7] != *e.Unknown ||
+			row[8] != string(e.Status) {
 			t.Errorf("row %d is %v, the cell is %+v", i, row, e)
 		}
 	}
-	if table.Question != "In day care. Children aged 0-6, 2014" || !table.Synthetic || table.Fingerprint != "ab12" || table.Cohort != "children" {
+	if table.Question != "In day care. Children aged 0-6, 2014" || !table.Synthetic || table.Fingerprint != "ab12" ||
+		table.Cohort != "children" {
 		t.Errorf("it says of itself %+v", table.Provenance)
 	}
 	var b strings.Builder
-	if err := export.CSV(&b, table); err != nil || !strings.Contains(b.String(), "\r\nAREA,AREA_label,AGE,IN_DAY_CARE,lower,upper,numerator,denominator,unknown,status,warnings\r\nArea:A1,Nordlunden,0,") {
+	if err := export.CSV(&b, table); err != nil || !strings.Contains(b.String(),
+		"\r\nAREA,AREA_label,AGE,IN_DAY_CARE,lower,upper,numerator,denominator,unknown,status,warnings\r\n"+
+			"Area:A1,Nordlunden,0,") {
 		t.Errorf("%v: it is written\n%s", err, b.String())
 	}
-	if got := asked(ctx, r, study.JSONStatOf{Cohort: children, Indicator: "POOR", Level: 0.95}); !strings.Contains(got, "`by` is empty") {
+	if got := asked(ctx, r, study.JSONStatOf{Cohort: children, Indicator: "POOR", Level: 0.95}); !strings.Contains(got,
+		"`by` is empty") {
 		t.Errorf("a cube without dimensions gave %s", got)
 	}
 	over := study.New(r.Source, study.Settings{Cells: 25})
-	if _, err := study.Ask(ctx, over.Request(), study.JSONStatOf{Cohort: children, Indicator: "POOR", By: by, Level: 0.95}); fault.KindOf(err) != fault.Forbidden {
+	if _, err := study.Ask(ctx, over.Request(), study.JSONStatOf{Cohort: children, Indicator: "POOR", By: by,
+		Level: 0.95}); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("a cube over the limit gave %v", err)
 	}
 }

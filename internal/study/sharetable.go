@@ -32,8 +32,10 @@ func (q ShareTableOf) needs(s *Study) ([]need, error) {
 func (q ShareTableOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*export.Table, error) {
 	in, table := In(&q.Language), tables[0]
 	i := table.Indicators[0]
-	out := &export.Table{Provenance: export.Provenance{Question: in(i.Label) + ". " + r.Describe(q.Cohort, in), Cohort: q.Cohort.Table.Cohort, Method: "Wilson score", Level: q.Level,
-		Sources: r.sourceTitles(), Dataset: r.Dataset.Title, Fingerprint: r.Dataset.Fingerprint, Synthetic: r.Dataset.Synthetic, Citation: r.Dataset.Citation, Licence: r.Dataset.Licence}}
+	out := &export.Table{Provenance: export.Provenance{Question: in(i.Label) + ". " + r.Describe(q.Cohort, in),
+		Cohort: q.Cohort.Table.Cohort, Method: "Wilson score", Level: q.Level,
+		Sources: r.sourceTitles(), Dataset: r.Dataset.Title, Fingerprint: r.Dataset.Fingerprint,
+		Synthetic: r.Dataset.Synthetic, Citation: r.Dataset.Citation, Licence: r.Dataset.Licence}}
 	codes := make([]map[int32]string, len(q.By)) // of each dimension: those of the keys that occur
 	for d, dimension := range table.Dimensions() {
 		var keys []int32
@@ -41,7 +43,8 @@ func (q ShareTableOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 			keys = append(keys, cell.Key[d])
 		}
 		slices.SortFunc(keys, cells.CompareKeys)
-		column := export.Column{Name: dimension.Name, Label: in(dimension.Label), Kind: export.Key, Role: role(dimension)}
+		column := export.Column{Name: dimension.Name, Label: in(dimension.Label), Kind: export.Key,
+			Role: role(dimension)}
 		codes[d] = map[int32]string{}
 		for _, key := range slices.Compact(keys) {
 			code, label := r.category(dimension, key, in)
@@ -50,27 +53,37 @@ func (q ShareTableOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 		}
 		out.Columns = append(out.Columns, column)
 	}
-	status := export.Column{Name: "status", Label: in(contract.Text{DA: "Status", EN: "Status"}), Kind: export.Text, Absent: string(StatusNoObservations)}
-	for _, s := range []Status{StatusObserved, StatusPerturbed, StatusSuppressedPrimary, StatusSuppressedSecondary, StatusUndefined, StatusNoObservations} {
+	status := export.Column{Name: "status", Label: in(contract.Text{DA: "Status", EN: "Status"}), Kind: export.Text,
+		Absent: string(StatusNoObservations)}
+	for _, s := range []Status{StatusObserved, StatusPerturbed, StatusSuppressedPrimary, StatusSuppressedSecondary,
+		StatusUndefined, StatusNoObservations} {
 		status.Categories = append(status.Categories, export.Category{Code: string(s), Label: statusInWords(s, in)})
 	}
 	unit := "share, 0 to 1"
 	out.Columns = append(out.Columns,
-		export.Column{Name: i.Name, Label: in(i.Label), Definition: in(i.Definition), Unit: unit, Assumed: i.Assumed, Kind: export.Number},
-		export.Column{Name: "lower", Label: in(contract.Text{DA: "Intervallets nedre ende", EN: "Lower end of the interval"}), Unit: unit, Kind: export.Number},
-		export.Column{Name: "upper", Label: in(contract.Text{DA: "Intervallets øvre ende", EN: "Upper end of the interval"}), Unit: unit, Kind: export.Number},
-		export.Column{Name: "numerator", Label: in(contract.Text{DA: "I tælleren", EN: "In the numerator"}), Kind: export.Count},
-		export.Column{Name: "denominator", Label: in(contract.Text{DA: "I nævneren, med kendt værdi", EN: "In the denominator, value known"}), Kind: export.Count},
-		export.Column{Name: "unknown", Label: in(contract.Text{DA: "Værdien er ukendt", EN: "Value unknown"}), Kind: export.Count},
+		export.Column{Name: i.Name, Label: in(i.Label), Definition: in(i.Definition), Unit: unit, Assumed: i.Assumed,
+			Kind: export.Number},
+		export.Column{Name: "lower", Label: in(contract.Text{DA: "Intervallets nedre ende",
+			EN: "Lower end of the interval"}), Unit: unit, Kind: export.Number},
+		export.Column{Name: "upper", Label: in(contract.Text{DA: "Intervallets øvre ende",
+			EN: "Upper end of the interval"}), Unit: unit, Kind: export.Number},
+		export.Column{Name: "numerator", Label: in(contract.Text{DA: "I tælleren", EN: "In the numerator"}),
+			Kind: export.Count},
+		export.Column{Name: "denominator", Label: in(contract.Text{DA: "I nævneren, med kendt værdi",
+			EN: "In the denominator, value known"}), Kind: export.Count},
+		export.Column{Name: "unknown", Label: in(contract.Text{DA: "Værdien er ukendt", EN: "Value unknown"}),
+			Kind: export.Count},
 		status,
-		export.Column{Name: "warnings", Label: in(contract.Text{DA: "Advarsler", EN: "Warnings"}), Kind: export.Texts, Absent: []string{}})
+		export.Column{Name: "warnings", Label: in(contract.Text{DA: "Advarsler", EN: "Warnings"}), Kind: export.Texts,
+			Absent: []string{}})
 	for _, cell := range table.Cells {
 		var row []any
 		for d, key := range cell.Key {
 			row = append(row, codes[d][key])
 		}
 		s := share(cell.Indicators[0], q.Level)
-		out.Rows = append(out.Rows, append(row, valueOf(s.Value), valueOf(s.Lower), valueOf(s.Upper), valueOf(s.Numerator), valueOf(s.Denominator), valueOf(s.Unknown), string(s.Status), s.Warnings))
+		out.Rows = append(out.Rows, append(row, valueOf(s.Value), valueOf(s.Lower), valueOf(s.Upper),
+			valueOf(s.Numerator), valueOf(s.Denominator), valueOf(s.Unknown), string(s.Status), s.Warnings))
 	}
 	return out, nil
 }
@@ -88,7 +101,8 @@ type JSONStatOf ShareTableOf
 
 func (q JSONStatOf) needs(s *Study) ([]need, error) {
 	if len(q.By) == 0 {
-		return nil, fault.Invalidf("`by` is empty; a cube needs at least one dimension, and `share` gives the one figure of the cohort")
+		return nil, fault.Invalidf("`by` is empty; a cube needs at least one dimension, and `share` gives the one " +
+			"figure of the cohort")
 	}
 	return ShareTableOf(q).needs(s)
 }
@@ -101,7 +115,9 @@ func (q JSONStatOf) answer(ctx context.Context, r *Request, tables []*cells.Tabl
 	cube, limit := 1, r.Cells
 	for _, c := range table.Columns[:len(q.By)] {
 		if cube *= len(c.Categories); cube > limit && limit > 0 {
-			return nil, fault.Overf("cells", limit, "the cube of %s by %s has more than %d cells, the limit, though %d combinations occur; narrow the cohort, split by fewer dimensions, or ask `breakdown`, which gives those that occur",
+			return nil, fault.Overf("cells", limit,
+				"the cube of %s by %s has more than %d cells, the limit, though %d combinations occur; narrow the "+
+					"cohort, split by fewer dimensions, or ask `breakdown`, which gives those that occur",
 				q.Cohort.Table.Cohort, strings.Join(q.By, ", "), limit, len(table.Rows))
 		}
 	}
@@ -150,13 +166,17 @@ func statusInWords(s Status, in func(contract.Text) string) string {
 	case StatusObserved:
 		return in(contract.Text{DA: "Som i data", EN: "As it is in the data"})
 	case StatusPerturbed:
-		return in(contract.Text{DA: "Flyttet af støj, der beskytter personer", EN: "Moved by noise that protects persons"})
+		return in(contract.Text{DA: "Flyttet af støj, der beskytter personer",
+			EN: "Moved by noise that protects persons"})
 	case StatusSuppressedPrimary:
 		return in(contract.Text{DA: "Udeladt: for få personer", EN: "Left out: too few persons"})
 	case StatusSuppressedSecondary:
-		return in(contract.Text{DA: "Udeladt: ville røbe et andet udeladt tal", EN: "Left out: it would give away another that is left out"})
+		return in(contract.Text{DA: "Udeladt: ville røbe et andet udeladt tal",
+			EN: "Left out: it would give away another that is left out"})
 	case StatusUndefined:
-		return in(contract.Text{DA: "Kan ikke beregnes af det, der er observeret", EN: "Cannot be made of what was observed"})
+		return in(contract.Text{DA: "Kan ikke beregnes af det, der er observeret",
+			EN: "Cannot be made of what was observed"})
 	}
-	return in(contract.Text{DA: "Ingen med kendt værdi i nævneren", EN: "Nobody in the denominator has a known value"})
+	return in(contract.Text{DA: "Ingen med kendt værdi i nævneren",
+		EN: "Nobody in the denominator has a known value"})
 }

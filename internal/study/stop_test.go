@@ -47,22 +47,33 @@ func (h *held) Tables(ctx context.Context, queries []cells.Query) []cells.Answer
 // Who goes away while an answer is computed gets the reason, wherever it is in its computing, and never a
 // part of it.
 func TestComputingIsCancelled(t *testing.T) {
-	s := study.New(&held{duckdbtest.Open(t, duckdbtest.Contract(t), duckdbtest.World), map[string]cells.Answer{}}, study.Settings{})
-	comparison := &study.Comparison{This: cohort(t, s, "children", "setting=SUPPORTED"), Other: cohort(t, s, "children", "setting=REST")}
+	s := study.New(&held{duckdbtest.Open(t, duckdbtest.Contract(t), duckdbtest.World), map[string]cells.Answer{}},
+		study.Settings{})
+	comparison := &study.Comparison{This: cohort(t, s, "children", "setting=SUPPORTED"),
+		Other: cohort(t, s, "children", "setting=REST")}
 	gap := study.GapOf{Comparison: comparison, Indicator: "POOR", Level: 0.95}
 	by := []string{"AGE", "SEX", "ORIGIN"}
 	area := "AREA"
-	t.Run("kitagawa", stopped(s, study.DecompositionOf{GapOf: gap, By: by, Method: study.DecompositionMethodKitagawa, Components: 2, Reference: study.DecompositionReferencePooled}, 15))
-	t.Run("oaxaca", stopped(s, study.DecompositionOf{GapOf: gap, By: by, Method: study.DecompositionMethodOaxacaBlinder, Components: 2, Reference: study.DecompositionReferencePooled}, 8))
-	t.Run("fairlie", stopped(s, study.DecompositionOf{GapOf: gap, By: by, Method: study.DecompositionMethodFairlie, Components: 2, Reference: study.DecompositionReferencePooled}, 20))
+	t.Run("kitagawa", stopped(s, study.DecompositionOf{GapOf: gap, By: by, Method: study.DecompositionMethodKitagawa,
+		Components: 2, Reference: study.DecompositionReferencePooled}, 15))
+	t.Run("oaxaca", stopped(s, study.DecompositionOf{GapOf: gap, By: by, Method: study.DecompositionMethodOaxacaBlinder,
+		Components: 2, Reference: study.DecompositionReferencePooled}, 8))
+	t.Run("fairlie", stopped(s, study.DecompositionOf{GapOf: gap, By: by, Method: study.DecompositionMethodFairlie,
+		Components: 2, Reference: study.DecompositionReferencePooled}, 20))
 	t.Run("adjusted", stopped(s, study.AdjustedOf{GapOf: gap, Controls: by, Model: study.RegressionModelLogit}, 6))
-	within := &study.Comparison{This: cohort(t, s, "children", "setting=SUPPORTED&ages=..3"), Other: cohort(t, s, "children", "setting=SUPPORTED&ages=4..")}
-	t.Run("clustered", stopped(s, study.AdjustedOf{GapOf: study.GapOf{Comparison: within, Indicator: "POOR", Level: 0.95}, Controls: []string{"SEX"}, Model: study.RegressionModelLinear, ClusterBy: &area}, 6))
-	t.Run("areas", stopped(s, study.BetweenAreasOf{Cohort: comparison.This, Indicator: "POOR", Controls: []string{"SEX"}, Level: 0.95}, 5))
-	for _, method := range []study.EffectMethod{study.EffectMethodIPW, study.EffectMethodMatching, study.EffectMethodDoublyRobust} {
-		t.Run(string(method), stopped(s, study.EffectOf{Activity: "LEISURE_JOB", Outcome: "IN_LEISURE_JOB", Method: method, Level: 0.95, Caliper: 0.2}, 8))
+	within := &study.Comparison{This: cohort(t, s, "children", "setting=SUPPORTED&ages=..3"),
+		Other: cohort(t, s, "children", "setting=SUPPORTED&ages=4..")}
+	t.Run("clustered", stopped(s, study.AdjustedOf{GapOf: study.GapOf{Comparison: within, Indicator: "POOR",
+		Level: 0.95}, Controls: []string{"SEX"}, Model: study.RegressionModelLinear, ClusterBy: &area}, 6))
+	t.Run("areas", stopped(s, study.BetweenAreasOf{Cohort: comparison.This, Indicator: "POOR",
+		Controls: []string{"SEX"}, Level: 0.95}, 5))
+	for _, method := range []study.EffectMethod{study.EffectMethodIPW, study.EffectMethodMatching,
+		study.EffectMethodDoublyRobust} {
+		t.Run(string(method), stopped(s, study.EffectOf{Activity: "LEISURE_JOB", Outcome: "IN_LEISURE_JOB",
+			Method: method, Level: 0.95, Caliper: 0.2}, 8))
 	}
-	t.Run("survey", stopped(s, study.PerceivedOf{By: []study.SurveyDimension{study.SurveyDimensionItem}, Level: 0.95}, 5))
+	t.Run("survey", stopped(s, study.PerceivedOf{By: []study.SurveyDimension{study.SurveyDimensionItem}, Level: 0.95},
+		5))
 }
 
 // stopped asks a question that ends at each time that it asks whether it should.
@@ -97,8 +108,10 @@ func stopped[A any](s *study.Study, q study.Question[A], asks int64) func(*testi
 func TestLongComputingEndsSoon(t *testing.T) {
 	source := &held{duckdbtest.Open(t, duckdbtest.Contract(t), manyCells), map[string]cells.Answer{}}
 	s := study.New(source, study.Settings{})
-	comparison := &study.Comparison{This: cohort(t, s, "children", "sex=MALE"), Other: cohort(t, s, "children", "sex=FEMALE")}
-	q := study.DecompositionOf{GapOf: study.GapOf{Comparison: comparison, Indicator: "POOR", Level: 0.95}, Method: study.DecompositionMethodFairlie, Components: 2, Reference: study.DecompositionReferencePooled,
+	comparison := &study.Comparison{This: cohort(t, s, "children", "sex=MALE"),
+		Other: cohort(t, s, "children", "sex=FEMALE")}
+	q := study.DecompositionOf{GapOf: study.GapOf{Comparison: comparison, Indicator: "POOR", Level: 0.95},
+		Method: study.DecompositionMethodFairlie, Components: 2, Reference: study.DecompositionReferencePooled,
 		By: []string{"YEAR", "AGE", "REGISTERED_ORIGIN", "FAMILY_TYPE", "PARENTS_STATUS", "INCOME_GROUP"}}
 	const plenty = 1 << 40
 	whole := &counted{Context: context.Background()}
@@ -126,9 +139,11 @@ func TestLongComputingEndsSoon(t *testing.T) {
 // A child in each of 30,000 cells.
 const manyCells = `CREATE TABLE child_year AS SELECT
 	2010 + i % 5 AS year, i // 5 % 5 AS age, ['MALE', 'FEMALE'][i // 25 % 2 + 1] AS sex,
-	['DANISH', 'IMMIGRANT_WESTERN', 'DESCENDANT_WESTERN', 'IMMIGRANT_NON_WESTERN', 'DESCENDANT_NON_WESTERN'][i // 50 % 5 + 1] AS origin,
+	['DANISH', 'IMMIGRANT_WESTERN', 'DESCENDANT_WESTERN', 'IMMIGRANT_NON_WESTERN',
+	       'DESCENDANT_NON_WESTERN'][i // 50 % 5 + 1] AS origin,
 	NULL::VARCHAR AS area_id,
-	['BOTH_PARENTS', 'MOTHER_AND_PARTNER', 'MOTHER_ALONE', 'FATHER_AND_PARTNER', 'FATHER_ALONE', 'NEITHER'][i // 250 % 6 + 1] AS family_type,
+	['BOTH_PARENTS', 'MOTHER_AND_PARTNER', 'MOTHER_ALONE', 'FATHER_AND_PARTNER', 'FATHER_ALONE',
+	       'NEITHER'][i // 250 % 6 + 1] AS family_type,
 	['BOTH_ACTIVE', 'ONE_ACTIVE', 'NONE_ACTIVE', 'UNKNOWN'][i // 1500 % 4 + 1] AS parents_status,
 	'Q' || (i // 6000 % 5 + 1) AS income_group, i * 7919 % 11 < 4 AS poor
 	FROM range(30000) t(i)`

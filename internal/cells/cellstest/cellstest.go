@@ -144,7 +144,8 @@ func everything(t testing.TB, c *cells.Catalogue) []cells.Query {
 		cells.Flows{Table: children, Indicator: poor, From: 2014, To: 2016},
 		cells.Flows{Table: children, Indicator: poor, From: 2014, To: 2015, ByArea: true},
 		cells.Starts{}, cells.EffectTypes{}, cells.Responses{}, cells.KeyFigures{},
-		cells.Persons{Groups: 3, Members: []cells.Member{{Activity: c.Activity("B1"), Group: 0}, {Activity: c.Activity("B2"), Group: 0}, {Activity: c.Activity("B2"), Year: &year, Group: 2}}},
+		cells.Persons{Groups: 3, Members: []cells.Member{{Activity: c.Activity("B1"), Group: 0},
+			{Activity: c.Activity("B2"), Group: 0}, {Activity: c.Activity("B2"), Year: &year, Group: 2}}},
 	}
 	for i, o := range append([]*contract.Outcome{nil}, c.Contract.Outcomes...) {
 		q := cells.Participants{Type: "LEISURE_JOB", Outcome: o, Start: i%2 == 1, Area: i%3 == 1}
@@ -175,7 +176,8 @@ func togetherAsAlone(t *testing.T, s cells.Source) {
 			t.Errorf("%s: alone it is\n%s\namong others\n%s", queries[i], alone, together)
 		}
 		for k := 1; k < len(a.Table.Cells); k++ {
-			if last, next := a.Table.Cells[k-1].Key, a.Table.Cells[k].Key; slices.CompareFunc(last, next, cells.CompareKeys) >= 0 {
+			if last, next := a.Table.Cells[k-1].Key, a.Table.Cells[k].Key; slices.CompareFunc(last, next,
+				cells.CompareKeys) >= 0 {
 				t.Errorf("%s: cell %v comes before %v", queries[i], last, next)
 				break
 			}
@@ -209,8 +211,10 @@ func byAreaIsAreaByArea(t *testing.T, s cells.Source) {
 	for range 12 {
 		drawn := anyObservations(random, c)
 		indicators := recorded(c.Contract.Indicators, c.HasIndicator, drawn.Table)
-		q := cells.Flows{Table: drawn.Table, Where: drawn.Where, Indicator: indicators[random.IntN(len(indicators))], From: 2014, To: 2015 + random.IntN(2), ByArea: true}
-		q.Where.Conditions = slices.DeleteFunc(slices.Clone(q.Where.Conditions), func(k cells.Condition) bool { return k.Dimension == area || k.Dimension == year })
+		q := cells.Flows{Table: drawn.Table, Where: drawn.Where, Indicator: indicators[random.IntN(len(indicators))],
+			From: 2014, To: 2015 + random.IntN(2), ByArea: true}
+		q.Where.Conditions = slices.DeleteFunc(slices.Clone(q.Where.Conditions),
+			func(k cells.Condition) bool { return k.Dimension == area || k.Dimension == year })
 		together := one(t, s, q)
 		for place, a := range c.Areas {
 			alone := q
@@ -227,7 +231,8 @@ func byAreaIsAreaByArea(t *testing.T, s cells.Source) {
 func mistakesAreErrors(t *testing.T, s cells.Source) {
 	c := s.Catalogue()
 	children := c.Contract.CohortTable("children")
-	work, age, area := dimension(t, c.Contract, "WORK_STATUS"), dimension(t, c.Contract, "AGE"), dimension(t, c.Contract, "AREA")
+	work, age, area := dimension(t, c.Contract, "WORK_STATUS"), dimension(t, c.Contract, "AGE"),
+		dimension(t, c.Contract, "AREA")
 	outside, err := c.Contract.Indicator("OUTSIDE_WORK_AND_EDUCATION")
 	if err != nil {
 		t.Fatal(err)
@@ -239,13 +244,19 @@ func mistakesAreErrors(t *testing.T, s cells.Source) {
 		kind fault.Kind
 		want string
 	}{
-		{cells.Observations{Table: children, By: []*contract.Dimension{work}}, fault.NotRecorded, "not recorded by WORK_STATUS"},
-		{cells.Observations{Table: children, Indicators: []*contract.Indicator{outside}}, fault.NotRecorded, "OUTSIDE_WORK_AND_EDUCATION is not recorded for children"},
+		{cells.Observations{Table: children, By: []*contract.Dimension{work}}, fault.NotRecorded,
+			"not recorded by WORK_STATUS"},
+		{cells.Observations{Table: children, Indicators: []*contract.Indicator{outside}}, fault.NotRecorded,
+			"OUTSIDE_WORK_AND_EDUCATION is not recorded for children"},
 		{cells.Observations{Table: children, By: []*contract.Dimension{age, age}}, fault.Invalid, "AGE stands twice"},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: age, From: &high, To: &low})}, fault.Invalid, "from must be at most to"},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: area, Areas: []string{"A1", "B7"}})}, fault.NotFound, `no area "B7"`},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: area})}, fault.Invalid, "is an empty list"},
-		{cells.Flows{Table: children, Indicator: outside, From: 2014, To: 2015}, fault.NotRecorded, "OUTSIDE_WORK_AND_EDUCATION is not recorded for children"},
+		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: age, From: &high,
+			To: &low})}, fault.Invalid, "from must be at most to"},
+		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: area,
+			Areas: []string{"A1", "B7"}})}, fault.NotFound, `no area "B7"`},
+		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: area})},
+			fault.Invalid, "is an empty list"},
+		{cells.Flows{Table: children, Indicator: outside, From: 2014, To: 2015}, fault.NotRecorded,
+			"OUTSIDE_WORK_AND_EDUCATION is not recorded for children"},
 	}
 	var queries []cells.Query
 	for _, w := range wrong {
@@ -257,7 +268,8 @@ func mistakesAreErrors(t *testing.T, s cells.Source) {
 		if a := answers[2*i]; a.Err != nil || text(a.Table) != want {
 			t.Errorf("beside %s, a question that is right gave %v", w.q, a.Err)
 		}
-		if err := answers[2*i+1].Err; err == nil || fault.KindOf(err) != w.kind || !strings.Contains(err.Error(), w.want) {
+		if err := answers[2*i+1].Err; err == nil || fault.KindOf(err) != w.kind ||
+			!strings.Contains(err.Error(), w.want) {
 			t.Errorf("%s: got %v (%s), want …%s… (%s)", w.q, err, fault.KindOf(err), w.want, w.kind)
 		}
 	}
@@ -285,7 +297,8 @@ func cancelled(t *testing.T, s cells.Source) {
 
 func tooManyCells(t *testing.T, s cells.Source) {
 	c := s.Catalogue()
-	q := cells.Observations{Table: c.Contract.CohortTable("children"), By: []*contract.Dimension{dimension(t, c.Contract, "AGE")}}
+	q := cells.Observations{Table: c.Contract.CohortTable("children"),
+		By: []*contract.Dimension{dimension(t, c.Contract, "AGE")}}
 	all := asked(t, s, q)
 	q.MaxCells = 7
 	if got := asked(t, s, q); got != all {
@@ -293,7 +306,8 @@ func tooManyCells(t *testing.T, s cells.Source) {
 	}
 	q.MaxCells = 6
 	var over *fault.Error
-	if _, err := cells.One(context.Background(), s, q); !errors.As(err, &over) || over.Kind != fault.Forbidden || over.Limit != "cells" || over.Max != 6 {
+	if _, err := cells.One(context.Background(), s, q); !errors.As(err, &over) || over.Kind != fault.Forbidden ||
+		over.Limit != "cells" || over.Max != 6 {
 		t.Errorf("more cells than allowed gave %v", err)
 	}
 }

@@ -31,7 +31,8 @@ func moves(table *cells.Table) map[move]int64 {
 // Ten children, each with a story told by its row; the moves are what the stories say.
 func personsAreFollowed(t *testing.T, open Open) {
 	s := open(t, `
-	CREATE TABLE area AS FROM (VALUES ('A1', 'x', '101', true, 'test'), ('A2', 'y', '101', true, 'test')) t(area_id, name, municipality, supported, source);
+	CREATE TABLE area AS FROM (VALUES ('A1', 'x', '101', true, 'test'), ('A2', 'y', '101', true, 'test')) t(area_id,
+	       name, municipality, supported, source);
 	CREATE TABLE child_year AS FROM (VALUES
 		(1,  2014, 2, 'A1', false), (1,  2016, 4, 'A1', true),  -- stays, becomes poor
 		(2,  2014, 1, 'A1', true),  (2,  2016, 3, 'A1', true),  -- stays poor
@@ -51,7 +52,8 @@ func personsAreFollowed(t *testing.T, open Open) {
 		t.Fatal(err)
 	}
 	area, ages := dimension(t, c, "AREA"), dimension(t, c, "AGE")
-	q := cells.Flows{Table: c.CohortTable("children"), Indicator: poor, From: 2014, To: 2016, Where: cells.Filter{}.And(cells.Condition{Dimension: area, Areas: []string{"A1"}})}
+	q := cells.Flows{Table: c.CohortTable("children"), Indicator: poor, From: 2014, To: 2016,
+		Where: cells.Filter{}.And(cells.Condition{Dimension: area, Areas: []string{"A1"}})}
 	ask := func(q cells.Flows) map[move]int64 {
 		t.Helper()
 		table, err := cells.One(context.Background(), s, q)
@@ -117,14 +119,19 @@ func personsAreFollowed(t *testing.T, open Open) {
 
 // Rows that stand for groups are counted apart: those in the cohort, and those outside its place.
 func groupsAreCountedApart(t *testing.T, open Open) {
-	s := open(t, `CREATE TABLE area AS FROM (VALUES ('A1', 'x', '101', true, 'test')) t(area_id, name, municipality, supported, source);
-		CREATE TABLE child_year AS FROM (VALUES (1, 2014, 1, 'A1', true, 1), (1, 2016, 3, 'A1', true, 1), (NULL, 2014, 1, 'A1', true, 7), (NULL, 2016, 1, NULL, false, 90)) t(child_id, year, age, area_id, poor, n)`)
+	s := open(t, `
+		CREATE TABLE area AS FROM (VALUES ('A1', 'x', '101', true, 'test'))
+			t(area_id, name, municipality, supported, source);
+		CREATE TABLE child_year AS FROM (VALUES (1, 2014, 1, 'A1', true, 1), (1, 2016, 3, 'A1', true, 1),
+		       (NULL, 2014, 1, 'A1', true, 7), (NULL, 2016, 1, NULL, false, 90)) t(child_id, year, age, area_id, poor,
+		       n)`)
 	c := s.Catalogue().Contract
 	poor, err := c.Indicator("POOR")
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := cells.One(context.Background(), s, cells.Flows{Table: c.CohortTable("children"), Indicator: poor, From: 2014, To: 2016, ByArea: true})
+	table, err := cells.One(context.Background(), s, cells.Flows{Table: c.CohortTable("children"), Indicator: poor,
+		From: 2014, To: 2016, ByArea: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +165,8 @@ func flowsAgreeWithCells(t *testing.T, s cells.Source) {
 		}
 	}
 	for range 40 {
-		q := cells.Flows{Table: table, Indicator: indicators[random.IntN(len(indicators))], From: 2014, To: 2015 + random.IntN(2)}
+		q := cells.Flows{Table: table, Indicator: indicators[random.IntN(len(indicators))], From: 2014,
+			To: 2015 + random.IntN(2)}
 		for _, i := range random.Perm(len(dimensions))[:random.IntN(3)] {
 			q.Where = q.Where.And(anyCondition(random, table, dimensions[i]))
 		}
@@ -175,7 +183,9 @@ func flowsAgreeWithCells(t *testing.T, s cells.Source) {
 			t.Fatal(err)
 		}
 		for at, y := range []int{q.From, q.To} {
-			counted, err := cells.One(ctx, s, cells.Observations{Table: table, Where: q.Where.And(cells.Condition{Dimension: year, From: &y, To: &y}), Indicators: []*contract.Indicator{q.Indicator}})
+			counted, err := cells.One(ctx, s, cells.Observations{Table: table,
+				Where:      q.Where.And(cells.Condition{Dimension: year, From: &y, To: &y}),
+				Indicators: []*contract.Indicator{q.Indicator}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -199,7 +209,8 @@ func flowsAgreeWithCells(t *testing.T, s cells.Source) {
 				}
 			}
 			if want := counted.Total().Indicators[0]; n != want.N.Value || has != want.Y.Value {
-				t.Errorf("%s of %v in %d: %d of %d persons, the cells count %d of %d", q.Indicator.Name, q.Where, y, has, n, want.Y.Value, want.N.Value)
+				t.Errorf("%s of %v in %d: %d of %d persons, the cells count %d of %d", q.Indicator.Name, q.Where, y,
+					has, n, want.Y.Value, want.N.Value)
 			}
 		}
 	}

@@ -21,7 +21,8 @@ func contractIsCounted(t *testing.T, open Open) {
 		(2016, 1, NULL,  true,  true,  NULL,  false, 'UNKNOWN',     1, 6, 200),
 		(2016, 2, false, false, NULL,  NULL,  NULL,  'NONE_ACTIVE', 3, 7, 300),
 		(2015, 3, true,  NULL,  false, false, NULL,  NULL,          1, 8, NULL)
-	) t(year, age, poor, mother_present, mother_alcohol, mother_drugs, enrolled, parents_status, n, record_key, equivalised_income)`
+	) t(year, age, poor, mother_present, mother_alcohol, mother_drugs, enrolled, parents_status, n, record_key,
+	       equivalised_income)`
 	s := open(t, setup)
 	c := s.Catalogue().Contract
 	for _, test := range []struct {
@@ -41,7 +42,8 @@ func contractIsCounted(t *testing.T, open Open) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table, err := cells.One(context.Background(), s, cells.Observations{Table: c.CohortTable("children"), Indicators: []*contract.Indicator{i}})
+		table, err := cells.One(context.Background(), s, cells.Observations{Table: c.CohortTable("children"),
+			Indicators: []*contract.Indicator{i}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,11 +55,13 @@ func contractIsCounted(t *testing.T, open Open) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := cells.One(context.Background(), s, cells.Observations{Table: c.CohortTable("children"), Measures: []*contract.Measure{m}})
+	table, err := cells.One(context.Background(), s, cells.Observations{Table: c.CohortTable("children"),
+		Measures: []*contract.Measure{m}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := table.Total().Measures[0], (cells.Moments{N: count(5), Sum: 1200, SumSq: cells.Square{Low: 320000}, Unknown: count(1)}); got != want {
+	if got, want := table.Total().Measures[0], (cells.Moments{N: count(5), Sum: 1200, SumSq: cells.Square{Low: 320000},
+		Unknown: count(1)}); got != want {
 		t.Errorf("income: got %+v, want %+v", got, want)
 	}
 }

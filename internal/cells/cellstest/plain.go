@@ -67,7 +67,8 @@ func numbers(c cells.Cell, largest bool) []string {
 		out = append(out, fmt.Sprint(i.N.Value), fmt.Sprint(i.Y.Value), fmt.Sprint(i.Unknown.Value))
 	}
 	for _, m := range c.Measures {
-		out = append(out, fmt.Sprint(m.N.Value), fmt.Sprint(m.Sum), fmt.Sprintf("%.0f", m.SumSq.Float()), fmt.Sprint(m.Unknown.Value))
+		out = append(out, fmt.Sprint(m.N.Value), fmt.Sprint(m.Sum), fmt.Sprintf("%.0f", m.SumSq.Float()),
+			fmt.Sprint(m.Unknown.Value))
 		if largest {
 			out = append(out, fmt.Sprint(m.Largest[0]), fmt.Sprint(m.Largest[1]))
 		}
@@ -113,11 +114,13 @@ func plainSQL(t *testing.T, s cells.Source) {
 		return o
 	}
 	covariate := func(name string) *contract.Covariate {
-		return c.Contract.Covariates[slices.IndexFunc(c.Contract.Covariates, func(v *contract.Covariate) bool { return v.Name == name })]
+		return c.Contract.Covariates[slices.IndexFunc(c.Contract.Covariates,
+			func(v *contract.Covariate) bool { return v.Name == name })]
 	}
 	from, to, year := 2014, 2015, 2014
 	sex := dimension(t, c.Contract, "SEX")
-	girls := cells.Filter{}.And(cells.Condition{Dimension: dimension(t, c.Contract, "YEAR"), From: &from, To: &to}).And(cells.Condition{Dimension: sex, Positions: []int{sex.Position("FEMALE")}})
+	girls := cells.Filter{}.And(cells.Condition{Dimension: dimension(t, c.Contract, "YEAR"), From: &from,
+		To: &to}).And(cells.Condition{Dimension: sex, Positions: []int{sex.Position("FEMALE")}})
 	poor := indicators("POOR", "MOTHER_SUBSTANCE_ABUSE")
 	boys := girls
 	boys.Conditions = girls.Conditions[:1]
@@ -127,41 +130,61 @@ func plainSQL(t *testing.T, s cells.Source) {
 		query     cells.Query
 		statement string
 	}{
-		{"children", cells.Observations{Table: children, Where: girls, By: by("AGE", "AREA"), Indicators: poor, Measures: measures("EQUIVALISED_INCOME"), Largest: true}, `
+		{"children", cells.Observations{Table: children, Where: girls, By: by("AGE", "AREA"), Indicators: poor,
+			Measures: measures("EQUIVALISED_INCOME"), Largest: true}, `
 			SELECT age, area_id, count(*), count(poor), count(*) FILTER (poor), count(*) FILTER (poor IS NULL),
-			       count(mother_alcohol OR mother_drugs) FILTER (mother_present), count(*) FILTER (mother_present AND (mother_alcohol OR mother_drugs)),
+			       count(mother_alcohol OR mother_drugs) FILTER (mother_present),
+			       count(*) FILTER (mother_present AND (mother_alcohol OR mother_drugs)),
 			       count(*) FILTER (mother_present IS NOT FALSE AND (mother_alcohol OR mother_drugs) IS NULL),
-			       count(equivalised_income), sum(equivalised_income), sum(equivalised_income::HUGEINT * equivalised_income), count(*) FILTER (equivalised_income IS NULL),
+			       count(equivalised_income), sum(equivalised_income),
+			       sum(equivalised_income::HUGEINT * equivalised_income), count(*) FILTER (equivalised_income IS NULL),
 			       max(equivalised_income), coalesce(max(equivalised_income, 2)[2], 0)
 			FROM child_year WHERE year IN (2014, 2015) AND sex = 'FEMALE' GROUP BY ALL`},
 		{"children with traits", cells.Observations{Table: children, Where: boys, By: by("ORIGIN")}, `
-			SELECT CASE WHEN origin = 'DANISH' THEN 'DANISH' WHEN origin LIKE '%NON_WESTERN' THEN 'NON_WESTERN' ELSE 'WESTERN' END, count(*)
+			SELECT CASE WHEN origin = 'DANISH' THEN 'DANISH' WHEN origin LIKE '%NON_WESTERN' THEN 'NON_WESTERN'
+			       ELSE 'WESTERN' END, count(*)
 			FROM child_year WHERE year < 2016 AND poor AND mother_present AND NOT mother_convicted GROUP BY ALL`},
-		{"residents and groups", cells.Observations{Table: residents, By: by("YEAR", "SETTING"), Indicators: indicators("CONVICTED"), Measures: measures("GROSS_INCOME")}, `
-			SELECT year, CASE WHEN area_id IS NULL THEN 'REST' ELSE 'SUPPORTED' END, sum(n), sum(n) FILTER (convicted IS NOT NULL), coalesce(sum(n) FILTER (convicted), 0),
-			       coalesce(sum(n) FILTER (age_group IN ('AGE_18_24', 'AGE_25_29', 'AGE_30_59', 'AGE_60_64', 'AGE_65_PLUS') AND convicted IS NULL), 0),
-			       sum(n) FILTER (gross_income IS NOT NULL), sum(n * gross_income), sum(n::HUGEINT * gross_income * gross_income + coalesce((n - 1) * gross_income_sd::HUGEINT * gross_income_sd, 0)),
+		{"residents and groups", cells.Observations{Table: residents, By: by("YEAR", "SETTING"),
+			Indicators: indicators("CONVICTED"), Measures: measures("GROSS_INCOME")}, `
+			SELECT year, CASE WHEN area_id IS NULL THEN 'REST' ELSE 'SUPPORTED' END, sum(n),
+			       sum(n) FILTER (convicted IS NOT NULL), coalesce(sum(n) FILTER (convicted), 0),
+			       coalesce(sum(n) FILTER (age_group IN ('AGE_18_24', 'AGE_25_29', 'AGE_30_59', 'AGE_60_64',
+			       'AGE_65_PLUS') AND convicted IS NULL), 0),
+			       sum(n) FILTER (gross_income IS NOT NULL), sum(n * gross_income),
+			       sum(n::HUGEINT * gross_income * gross_income
+			           + coalesce((n - 1) * gross_income_sd::HUGEINT * gross_income_sd, 0)),
 			       sum(n) FILTER (gross_income IS NULL)
 			FROM resident_year GROUP BY ALL`},
-		{"largest of residents", cells.Observations{Table: residents, By: by("SEX"), Measures: measures("GROSS_INCOME"), Largest: true}, `
+		{"largest of residents", cells.Observations{Table: residents, By: by("SEX"), Measures: measures("GROSS_INCOME"),
+			Largest: true}, `
 			SELECT sex, count(*), count(gross_income), sum(gross_income),
-			       sum(gross_income::HUGEINT * gross_income) + any_value(spread), count(*) FILTER (gross_income IS NULL), max(gross_income), max(gross_income, 2)[2]
+			       sum(gross_income::HUGEINT * gross_income) + any_value(spread),
+			       count(*) FILTER (gross_income IS NULL), max(gross_income), max(gross_income, 2)[2]
 			FROM (SELECT sex, gross_income, unnest(range(n)) FROM resident_year)
-			JOIN (SELECT sex, sum((n - 1)::HUGEINT * gross_income_sd * gross_income_sd) AS spread FROM resident_year GROUP BY sex) USING (sex)
+			JOIN (SELECT sex, sum((n - 1)::HUGEINT * gross_income_sd * gross_income_sd) AS spread FROM resident_year
+			       GROUP BY sex) USING (sex)
 			GROUP BY sex`},
-		{"participants", cells.Participants{Type: "LEISURE_JOB", Outcome: outcome("ABSENCE"), Covariates: []*contract.Covariate{covariate("JOB_BEFORE")}, Start: true, Area: true}, `
-			SELECT treated::INT, job_before::INT, start_year, area_id, count(*), count(absence), sum(absence), sum(absence * absence), 0,
+		{"participants", cells.Participants{Type: "LEISURE_JOB", Outcome: outcome("ABSENCE"),
+			Covariates: []*contract.Covariate{covariate("JOB_BEFORE")}, Start: true, Area: true}, `
+			SELECT treated::INT, job_before::INT, start_year, area_id, count(*), count(absence), sum(absence),
+			       sum(absence * absence), 0,
 			       count(absence), sum(absence_before), sum(absence_before * absence_before), 0,
-			       count(absence), sum(absence - absence_before), sum((absence - absence_before) * (absence - absence_before)), 0
+			       count(absence), sum(absence - absence_before),
+			       sum((absence - absence_before) * (absence - absence_before)), 0
 			FROM participant WHERE type = 'LEISURE_JOB' GROUP BY ALL`},
-		{"participants in bands", cells.Participants{Type: "LEISURE_JOB", Covariates: []*contract.Covariate{covariate("AGE"), covariate("SEX")}}, `
-			SELECT treated::INT, age - 13 + 3, list_position(['MALE', 'FEMALE'], sex) - 1, count(*), 0, 0, 0, count(*), 0, 0, 0, 0, 0, 0, 0, 0
+		{"participants in bands", cells.Participants{Type: "LEISURE_JOB",
+			Covariates: []*contract.Covariate{covariate("AGE"), covariate("SEX")}}, `
+			SELECT treated::INT, age - 13 + 3, list_position(['MALE', 'FEMALE'], sex) - 1, count(*), 0, 0, 0, count(*),
+			       0, 0, 0, 0, 0, 0, 0, 0
 			FROM participant WHERE type = 'LEISURE_JOB' GROUP BY ALL`},
-		{"starts", cells.Starts{}, "SELECT activity_id, start_year, count(*) FROM participant WHERE treated GROUP BY ALL"},
-		{"persons", cells.Persons{Groups: 3, Members: []cells.Member{{Activity: c.Activity("B1"), Group: 0}, {Activity: c.Activity("B2"), Group: 0}, {Activity: c.Activity("B2"), Year: &year, Group: 2}}}, `
+		{"starts", cells.Starts{},
+			"SELECT activity_id, start_year, count(*) FROM participant WHERE treated GROUP BY ALL"},
+		{"persons", cells.Persons{Groups: 3, Members: []cells.Member{{Activity: c.Activity("B1"), Group: 0},
+			{Activity: c.Activity("B2"), Group: 0}, {Activity: c.Activity("B2"), Year: &year, Group: 2}}}, `
 			SELECT 0, count(DISTINCT person_id) FROM participant WHERE treated AND activity_id IN ('B1', 'B2')
 			UNION ALL SELECT 1, 0
-			UNION ALL SELECT 2, count(DISTINCT person_id) FROM participant WHERE treated AND activity_id = 'B2' AND start_year = 2014`},
+			UNION ALL SELECT 2, count(DISTINCT person_id) FROM participant
+			       WHERE treated AND activity_id = 'B2' AND start_year = 2014`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			table := one(t, s, test.query)
@@ -185,15 +208,20 @@ func plainSQL(t *testing.T, s cells.Source) {
 	for _, cell := range one(t, s, cells.EffectTypes{}).Cells {
 		got = append(got, fmt.Sprintf("%s|%d", types.Codes[cell.Key[0]].Code, cell.N.Value))
 	}
-	same(t, "types of participants", got, lines(t, db, "SELECT type, count(*) FROM participant WHERE treated GROUP BY type"))
+	same(t, "types of participants", got,
+		lines(t, db, "SELECT type, count(*) FROM participant WHERE treated GROUP BY type"))
 
 	answers := one(t, s, cells.Responses{})
 	themes, aspects := c.Contract.Codelist("theme"), c.Contract.Codelist("aspect")
 	got = nil
 	for _, a := range answers.Coarsen([]int{1, 2, 3, 4, 5}).Cells {
-		got = append(got, fmt.Sprintf("%s|%s|%s|%s|%d|%d|%.2f", themes.Codes[a.Key[0]].Code, aspects.Codes[a.Key[1]].Code, value(c, answers.Keys[3], a.Key[2]), value(c, answers.Keys[4], a.Key[3]), a.Key[4], a.N.Value, a.Weight))
+		got = append(got, fmt.Sprintf("%s|%s|%s|%s|%d|%d|%.2f", themes.Codes[a.Key[0]].Code,
+			aspects.Codes[a.Key[1]].Code, value(c, answers.Keys[3], a.Key[2]), value(c, answers.Keys[4], a.Key[3]),
+			a.Key[4], a.N.Value, a.Weight))
 	}
-	same(t, "answers", got, lines(t, db, "SELECT theme, aspect, item, actor_type, coalesce(answer, 0), count(*), sum(weight)::DECIMAL(18, 2) FROM actor_survey GROUP BY ALL"))
+	same(t, "answers", got,
+		lines(t, db, "SELECT theme, aspect, item, actor_type, coalesce(answer, 0), count(*), "+
+			"sum(weight)::DECIMAL(18, 2) FROM actor_survey GROUP BY ALL"))
 	got = nil
 	for _, a := range answers.Coarsen([]int{0}).Cells {
 		got = append(got, fmt.Sprint(a.N.Value))
@@ -203,7 +231,8 @@ func plainSQL(t *testing.T, s cells.Source) {
 	figures := one(t, s, cells.KeyFigures{})
 	got = nil
 	for _, f := range figures.Cells {
-		line := value(c, figures.Keys[0], f.Key[0]) + "|" + value(c, figures.Keys[1], f.Key[1]) + "|" + value(c, figures.Keys[2], f.Key[2])
+		line := value(c, figures.Keys[0], f.Key[0]) + "|" + value(c, figures.Keys[1], f.Key[1]) + "|" +
+			value(c, figures.Keys[2], f.Key[2])
 		for _, name := range []string{"residents", "percent_convicted", "averaged", "on_official_list"} {
 			x := f.Figures[slices.Index(cells.FigureColumns, name)].Value
 			if x != x {
@@ -214,7 +243,9 @@ func plainSQL(t *testing.T, s cells.Source) {
 		}
 		got = append(got, line)
 	}
-	same(t, "key figures", got, lines(t, db, "SELECT area_id, year, source, residents::DECIMAL(9, 1), percent_convicted::DECIMAL(9, 1), NULL, on_official_list::INT::DECIMAL(9, 1) FROM area_year"))
+	same(t, "key figures", got,
+		lines(t, db, "SELECT area_id, year, source, residents::DECIMAL(9, 1), percent_convicted::DECIMAL(9, 1), "+
+			"NULL, on_official_list::INT::DECIMAL(9, 1) FROM area_year"))
 }
 
 func same(t *testing.T, what string, got, want []string) {
@@ -241,7 +272,8 @@ func largestContributions(t *testing.T, open Open) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := cells.Observations{Table: c.CohortTable("children"), By: []*contract.Dimension{dimension(t, c, "AGE")}, Measures: []*contract.Measure{m}, Largest: true}
+	q := cells.Observations{Table: c.CohortTable("children"), By: []*contract.Dimension{dimension(t, c, "AGE")},
+		Measures: []*contract.Measure{m}, Largest: true}
 	table := one(t, s, q)
 	for i, want := range [][2]int64{{9, 9}, {7, 7}, {7, 3}, {-8}, {-6, -8}, {}} {
 		if got := table.Cells[i].Measures[0].Largest; got != want {
@@ -265,7 +297,9 @@ func withoutActivities(t *testing.T, open Open) {
 	table := one(t, s, cells.Starts{})
 	var got []string
 	for _, c := range table.Cells {
-		got = append(got, fmt.Sprintf("%s|%s|%d", value(s.Catalogue(), table.Keys[0], c.Key[0]), value(s.Catalogue(), table.Keys[1], c.Key[1]), c.N.Value))
+		got = append(got, fmt.Sprintf("%s|%s|%d", value(s.Catalogue(), table.Keys[0], c.Key[0]),
+			value(s.Catalogue(), table.Keys[1], c.Key[1]), c.N.Value))
 	}
-	same(t, "starts", got, lines(t, duckdbtest.Facts(t, setup), "SELECT '-', start_year, count(*) FROM participant WHERE treated GROUP BY start_year"))
+	same(t, "starts", got, lines(t, duckdbtest.Facts(t, setup),
+		"SELECT '-', start_year, count(*) FROM participant WHERE treated GROUP BY start_year"))
 }
