@@ -5,7 +5,7 @@ import (
 	"flag"
 	"io"
 
-	"github.com/kvarter/kvarter/internal/snapshot"
+	"github.com/kvarter/kvarter/internal/ingest"
 )
 
 var check = command{
@@ -18,14 +18,14 @@ var check = command{
 			if err != nil {
 				return trouble, err
 			}
-			findings, err := snapshot.Check(ctx, *dir, c, out)
+			issues, err := ingest.Check(ctx, *dir, c, out)
 			if err != nil {
 				return trouble, err
 			}
-			if err := snapshot.Report(out, *dir, findings); err != nil {
+			if err := ingest.Report(out, *dir, issues); err != nil {
 				return trouble, err
 			}
-			if wrong, _ := snapshot.Count(findings); wrong > 0 {
+			if wrong, _ := ingest.Count(issues); wrong > 0 {
 				return no, nil
 			}
 			return done, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/ingest"
 	"github.com/kvarter/kvarter/internal/snapshot"
 )
 
@@ -25,13 +26,13 @@ var importing = command{
 				return trouble, err
 			}
 			before, _, _ := snapshot.Current(*dir)
-			info, findings, err := snapshot.Import(ctx, operands[0], *dir, c, out)
-			if err == nil || len(findings) > 0 {
-				if reported := snapshot.Report(out, *dir, findings); reported != nil {
+			info, issues, err := ingest.Import(ctx, operands[0], *dir, c, out)
+			if err == nil || len(issues) > 0 {
+				if reported := ingest.Report(out, *dir, issues); reported != nil {
 					return trouble, errors.Join(err, reported)
 				}
 			}
-			if wrong, _ := snapshot.Count(findings); wrong > 0 {
+			if wrong, _ := ingest.Count(issues); wrong > 0 {
 				return no, err
 			}
 			if err != nil {

@@ -34,9 +34,10 @@ var may = map[string][]string{
 	"internal/progress":          {},
 	"internal/synth":             {"internal/fault"},
 	"internal/snapshot":          {"internal/cells", "internal/contract", "internal/duckdb", "internal/fault", "internal/progress", "internal/synth"},
+	"internal/ingest":            {"internal/cells", "internal/contract", "internal/duckdb", "internal/fault", "internal/progress", "internal/snapshot", "internal/synth"},
 	"internal/rerun":             {"internal/fault"},
 	"internal/web":               {"internal/fault"},
-	"internal/command": append([]string{"data", "graph", "graph/model", "internal/duckdb", "internal/progress", "internal/rerun", "internal/snapshot", "internal/study", "internal/synth",
+	"internal/command": append([]string{"data", "graph", "graph/model", "internal/duckdb", "internal/ingest", "internal/progress", "internal/rerun", "internal/snapshot", "internal/study", "internal/synth",
 		"internal/web", "notebooks", "resolvers"}, below...),
 	"internal/endtoend": {},
 	"notebooks":         {},
@@ -87,7 +88,7 @@ func TestLinesBetweenPackages(t *testing.T) {
 			if duckDB || graphQL {
 				t.Errorf("%s sees DuckDB (%t) or GraphQL (%t)", name, duckDB, graphQL)
 			}
-		case "internal/duckdb", "internal/snapshot":
+		case "internal/duckdb", "internal/ingest", "internal/snapshot":
 			if graphQL {
 				t.Errorf("%s sees GraphQL", name)
 			}

@@ -46,8 +46,8 @@ func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Opti
 			return err
 		}
 		for _, text := range []string{
-			fmt.Sprintf("CREATE TABLE %s AS %s", quoteName(r.Name), text),
-			fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd)", quoteName(r.Name), quoteText(filepath.Join(folder, cellsFolder, r.Name+".parquet"))),
+			fmt.Sprintf("CREATE TABLE %s AS %s", QuoteName(r.Name), text),
+			fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd)", QuoteName(r.Name), QuoteText(filepath.Join(folder, cellsFolder, r.Name+".parquet"))),
 		} {
 			if _, err := db.ExecContext(ctx, text); err != nil {
 				return fmt.Errorf("roll-up %s: %w", r.Name, stopped(ctx, err))
@@ -78,15 +78,15 @@ func (s *Store) rollupStatement(r *contract.Rollup, made []*contract.Rollup) (st
 	sums := q.Sums()
 	var keys, columns []string
 	for _, d := range r.By {
-		keys = append(keys, quoteName(d.Field))
+		keys = append(keys, QuoteName(d.Field))
 	}
 	for _, f := range made {
 		if f.Table == r.Table && !slices.ContainsFunc(r.By, func(d *contract.Dimension) bool { return !slices.Contains(f.By, d) }) {
 			columns = append(columns, keys...)
 			for _, sum := range sums {
-				columns = append(columns, fmt.Sprintf("sum(%s)::%s AS %[1]s", quoteName(sum.Name), typeOf(sum)))
+				columns = append(columns, fmt.Sprintf("sum(%s)::%s AS %[1]s", QuoteName(sum.Name), typeOf(sum)))
 			}
-			return fmt.Sprintf("SELECT %s FROM %s GROUP BY ALL ORDER BY %s", strings.Join(columns, ", "), quoteName(f.Name), strings.Join(keys, ", ")), nil
+			return fmt.Sprintf("SELECT %s FROM %s GROUP BY ALL ORDER BY %s", strings.Join(columns, ", "), QuoteName(f.Name), strings.Join(keys, ", ")), nil
 		}
 	}
 	text, err := s.cellsStatement(q, nil)
@@ -104,7 +104,7 @@ func (s *Store) rollupStatement(r *contract.Rollup, made []*contract.Rollup) (st
 		columns = append(columns, fmt.Sprintf("%s::%s AS %s", byName(d), kind, keys[i]))
 	}
 	for _, sum := range sums {
-		columns = append(columns, quoteName(sum.Name))
+		columns = append(columns, QuoteName(sum.Name))
 	}
 	return fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(columns, ", "), text), nil
 }

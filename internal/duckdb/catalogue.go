@@ -20,7 +20,7 @@ func (s *Store) openFacts(ctx context.Context, folder string) error {
 		if !s.sees(file) {
 			continue
 		}
-		if _, err := s.db.ExecContext(ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT * FROM %s", quoteName(t.Name), Parquet(file))); err != nil {
+		if _, err := s.db.ExecContext(ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT * FROM %s", QuoteName(t.Name), Parquet(file))); err != nil {
 			return err
 		}
 		columns := map[string]bool{}
@@ -55,7 +55,7 @@ func (s *Store) openBounds(ctx context.Context, t *contract.Table, columns map[s
 	for _, d := range s.catalogue.Contract.Dimensions {
 		if c := d.Columns[t.Name]; c != nil && d.IsInteger() && columns[c.Name] && !slices.Contains(names, c.Name) {
 			names = append(names, c.Name)
-			expressions = append(expressions, fmt.Sprintf("min(%[1]s), max(%[1]s)", quoteName(c.Name)))
+			expressions = append(expressions, fmt.Sprintf("min(%[1]s), max(%[1]s)", QuoteName(c.Name)))
 		}
 	}
 	bounds := map[string][2]int{}
@@ -68,7 +68,7 @@ func (s *Store) openBounds(ctx context.Context, t *contract.Table, columns map[s
 	for i := range values {
 		targets[i] = &values[i]
 	}
-	row := s.db.QueryRowContext(ctx, "SELECT "+strings.Join(expressions, ", ")+" FROM "+quoteName(t.Name))
+	row := s.db.QueryRowContext(ctx, "SELECT "+strings.Join(expressions, ", ")+" FROM "+QuoteName(t.Name))
 	if err := row.Scan(targets...); err != nil {
 		return err
 	}

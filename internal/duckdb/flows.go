@@ -21,16 +21,16 @@ func (s *Store) flows(ctx context.Context, q cells.Flows) (*cells.Table, error) 
 		Person, Place, Here, Counted, Has, Age, From, Weight string
 		Earlier, Later, Years, Oldest                        int
 	}{
-		Person: quoteName(q.Table.Person), Place: place, Here: here, Age: "NULL::INTEGER", From: quoteName(q.Table.Name), Weight: s.weight(q.Table),
+		Person: QuoteName(q.Table.Person), Place: place, Here: here, Age: "NULL::INTEGER", From: QuoteName(q.Table.Name), Weight: s.weight(q.Table),
 		Counted: here + " AND " + others + " AND " + known(q.Table, q.Indicator),
-		Has:     boolean(q.Table, q.Indicator.When),
+		Has:     Predicate(q.Table, q.Indicator.When),
 		Earlier: q.From, Later: q.To, Years: q.To - q.From,
 	}
 	if q.ByArea {
 		data.Counted += " AND " + place + " IS NOT NULL"
 	}
 	if c := q.Table.Column("age"); c != nil && s.catalogue.Columns[q.Table.Name][c.Name] {
-		data.Age, data.Oldest = quoteName(c.Name)+"::INTEGER", int(c.Max)
+		data.Age, data.Oldest = QuoteName(c.Name)+"::INTEGER", int(c.Max)
 	}
 	sum := newFlowSum()
 	text, err := write("flows", data)

@@ -185,11 +185,11 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 		Weight  string
 		From    string
 		Where   []string
-	}{From: quoteName(q.Table.Name), Where: where, Weight: s.weight(q.Table)}
+	}{From: QuoteName(q.Table.Name), Where: where, Weight: s.weight(q.Table)}
 	for _, d := range q.By {
 		column := d.Columns[q.Table.Name].Name
-		data.Columns = append(data.Columns, quoteName(column))
-		key := named{Name: byName(d), Expression: quoteName(column)}
+		data.Columns = append(data.Columns, QuoteName(column))
+		key := named{Name: byName(d), Expression: QuoteName(column)}
 		switch {
 		case d.IsInteger():
 			key.Expression += "::INTEGER"
@@ -200,7 +200,7 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 	}
 	for _, i := range q.Indicators {
 		for _, column := range i.Columns() {
-			data.Columns = append(data.Columns, quoteName(column))
+			data.Columns = append(data.Columns, QuoteName(column))
 		}
 	}
 	slices.Sort(data.Columns)
@@ -208,25 +208,25 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 	carried := map[string]bool{}
 	for _, sum := range (cells.Observations{Table: q.Table, Measures: q.Measures}).Sums() {
 		carried[sum.Name] = true
-		data.Carried = append(data.Carried, named{quoteName(sum.Name), s.expression(q.Table, sum, data.Weight), typeOf(sum)})
+		data.Carried = append(data.Carried, named{QuoteName(sum.Name), s.expression(q.Table, sum, data.Weight), typeOf(sum)})
 	}
 	for _, sum := range q.Sums() {
-		expression := quoteName(sum.Name)
+		expression := QuoteName(sum.Name)
 		if !carried[sum.Name] {
 			expression = s.expression(q.Table, sum, "n")
 		}
-		data.Sums = append(data.Sums, named{quoteName(sum.Name), expression, typeOf(sum)})
+		data.Sums = append(data.Sums, named{QuoteName(sum.Name), expression, typeOf(sum)})
 	}
 	if q.Largest {
 		for _, m := range q.Measures {
-			data.Largest = append(data.Largest, quoteName(m.Column))
+			data.Largest = append(data.Largest, QuoteName(m.Column))
 		}
 	}
 	return write("cells", data)
 }
 
 // byName is the name of a key in the statement.
-func byName(d *contract.Dimension) string { return quoteName("by_" + d.Field) }
+func byName(d *contract.Dimension) string { return QuoteName("by_" + d.Field) }
 
 // place writes the place of a column's value among the dimension's codes.
 func place(t *contract.Table, d *contract.Dimension, column string) string {
@@ -251,7 +251,7 @@ func selects(s contract.Selection, column string) string {
 	}
 	codes := make([]string, len(s.In))
 	for i, code := range s.In {
-		codes[i] = quoteText(code)
+		codes[i] = QuoteText(code)
 	}
 	return column + " IN (" + strings.Join(codes, ", ") + ")"
 }
@@ -259,7 +259,7 @@ func selects(s contract.Selection, column string) string {
 // condition writes a condition of the filter, with its values to be bound.
 func condition(t *contract.Table, c cells.Condition) (string, []any) {
 	d := c.Dimension
-	column := quoteName(d.Columns[t.Name].Name)
+	column := QuoteName(d.Columns[t.Name].Name)
 	var parts []string
 	var values []any
 	switch {
@@ -323,15 +323,15 @@ func (s *Store) expression(t *contract.Table, sum cells.Sum, weight string) stri
 	case cells.Known:
 		return counted(known(t, sum.Indicator))
 	case cells.Having:
-		return counted(known(t, sum.Indicator) + " AND " + boolean(t, sum.Indicator.When))
+		return counted(known(t, sum.Indicator) + " AND " + Predicate(t, sum.Indicator.When))
 	case cells.Unknown:
 		perhaps := "true"
 		if sum.Indicator.Among != nil {
-			perhaps = "(" + boolean(t, sum.Indicator.Among) + ") IS NOT FALSE"
+			perhaps = "(" + Predicate(t, sum.Indicator.Among) + ") IS NOT FALSE"
 		}
 		return counted(perhaps + " AND NOT " + known(t, sum.Indicator))
 	case cells.Measured, cells.Total, cells.Squares, cells.Unmeasured:
-		x := quoteName(sum.Measure.Column)
+		x := QuoteName(sum.Measure.Column)
 		switch sum.Kind {
 		case cells.Measured:
 			return counted(x + " IS NOT NULL")
@@ -342,7 +342,7 @@ func (s *Store) expression(t *contract.Table, sum cells.Sum, weight string) stri
 		}
 		square := fmt.Sprintf("%s::HUGEINT * %s * %s", weight, x, x)
 		if d := sum.Measure.Deviation; d != "" && s.catalogue.Columns[t.Name][d] {
-			square += fmt.Sprintf(" + coalesce((%s - 1) * %s::HUGEINT * %s, 0)", weight, quoteName(d), quoteName(d))
+			square += fmt.Sprintf(" + coalesce((%s - 1) * %s::HUGEINT * %s, 0)", weight, QuoteName(d), QuoteName(d))
 		}
 		return square
 	}
@@ -352,9 +352,9 @@ func (s *Store) expression(t *contract.Table, sum cells.Sum, weight string) stri
 // known writes the condition that an observation is in the indicator's denominator with a known
 // value. It is never null.
 func known(t *contract.Table, i *contract.Indicator) string {
-	condition := "(" + boolean(t, i.When) + ") IS NOT NULL"
+	condition := "(" + Predicate(t, i.When) + ") IS NOT NULL"
 	if i.Among != nil {
-		condition = "(" + boolean(t, i.Among) + ") IS TRUE AND " + condition
+		condition = "(" + Predicate(t, i.Among) + ") IS TRUE AND " + condition
 	}
 	return "(" + condition + ")"
 }
@@ -363,10 +363,10 @@ func known(t *contract.Table, i *contract.Indicator) string {
 func traits(t *contract.Table, f cells.Filter) []string {
 	var out []string
 	for _, i := range f.With {
-		out = append(out, known(t, i), boolean(t, i.When))
+		out = append(out, known(t, i), Predicate(t, i.When))
 	}
 	for _, i := range f.Without {
-		out = append(out, known(t, i), "NOT "+boolean(t, i.When))
+		out = append(out, known(t, i), "NOT "+Predicate(t, i.When))
 	}
 	for _, list := range f.WithAny {
 		out = append(out, hasAny(t, list))
@@ -379,21 +379,22 @@ func traits(t *contract.Table, f cells.Filter) []string {
 func hasAny(t *contract.Table, list []*contract.Indicator) string {
 	parts := make([]string, len(list))
 	for k, i := range list {
-		parts[k] = "(" + known(t, i) + " AND " + boolean(t, i.When) + ")"
+		parts[k] = "(" + known(t, i) + " AND " + Predicate(t, i.When) + ")"
 	}
 	return "(" + strings.Join(parts, " OR ") + ")"
 }
 
-// boolean writes a condition of the contract, null where it is unknown.
-func boolean(t *contract.Table, c *contract.Condition) string {
+// Predicate writes a condition of the contract on the columns of a table: null where it is unknown,
+// which a code that stands for "unknown" makes it as well.
+func Predicate(t *contract.Table, c *contract.Condition) string {
 	join := func(list []*contract.Condition, word string) string {
 		parts := make([]string, len(list))
 		for i, part := range list {
-			parts[i] = boolean(t, part)
+			parts[i] = Predicate(t, part)
 		}
 		return "(" + strings.Join(parts, word) + ")"
 	}
-	column := quoteName(c.Column)
+	column := QuoteName(c.Column)
 	switch {
 	case c.All != nil:
 		return join(c.All, " AND ")
@@ -409,11 +410,11 @@ func boolean(t *contract.Table, c *contract.Condition) string {
 		var unknown, codes []string
 		for _, code := range t.Column(c.Column).Codes.Codes {
 			if code.Unknown && !slices.Contains(c.In, code.Code) {
-				unknown = append(unknown, quoteText(code.Code))
+				unknown = append(unknown, QuoteText(code.Code))
 			}
 		}
 		for _, code := range c.In {
-			codes = append(codes, quoteText(code))
+			codes = append(codes, QuoteText(code))
 		}
 		is := value + " IN (" + strings.Join(codes, ", ") + ")"
 		if len(unknown) > 0 {
@@ -431,6 +432,8 @@ func boolean(t *contract.Table, c *contract.Condition) string {
 	return "(" + strings.Join(parts, " AND ") + ")"
 }
 
-func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+// QuoteName writes a name in SQL, whatever is in it.
+func QuoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-func quoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+// QuoteText writes a text in SQL, whatever is in it.
+func QuoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

@@ -19,13 +19,13 @@ func (s *Store) participants(ctx context.Context, q cells.Participants) (*cells.
 	}{Outcome: "NULL::BIGINT", Before: "NULL::BIGINT"}
 	out := &cells.Table{Keys: []cells.Key{{Name: "treated"}}}
 	if q.Outcome != nil {
-		data.Outcome = quoteName(q.Outcome.Column.Name) + "::BIGINT"
+		data.Outcome = QuoteName(q.Outcome.Column.Name) + "::BIGINT"
 	}
 	if s.catalogue.HasBefore(q.Outcome) {
-		data.Before = quoteName(q.Outcome.Before.Name) + "::BIGINT"
+		data.Before = QuoteName(q.Outcome.Before.Name) + "::BIGINT"
 	}
 	for _, c := range q.Covariates {
-		key := quoteName(c.Column.Name)
+		key := QuoteName(c.Column.Name)
 		if c.Column.Codes == nil {
 			key += "::BIGINT"
 		}

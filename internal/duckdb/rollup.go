@@ -157,12 +157,12 @@ func (r *rollup) read(ctx context.Context, s *Store, dimensions []*contract.Dime
 		d = cells.Stored(r.By, d, r.Table.Name)
 		if _, ok := r.held.Keys[d]; !ok && !slices.Contains(fresh, d) {
 			fresh = append(fresh, d)
-			expressions = append(expressions, quoteName(d.Field))
+			expressions = append(expressions, QuoteName(d.Field))
 		}
 	}
 	var wanted []cells.Sum
 	for _, sum := range sums {
-		name := quoteName(sum.Name)
+		name := QuoteName(sum.Name)
 		_, there := r.held.Sums[sum.Name]
 		_, square := r.held.Squares[sum.Name]
 		switch {

@@ -156,10 +156,10 @@ func database(ctx context.Context, o Options) (*sql.DB, error) {
 		settings = append(settings, fmt.Sprintf("SET threads=%d", o.Threads))
 	}
 	if o.MemoryLimit != "" {
-		settings = append(settings, "SET memory_limit="+quoteText(o.MemoryLimit))
+		settings = append(settings, "SET memory_limit="+QuoteText(o.MemoryLimit))
 	}
 	if o.Spill != "" {
-		settings = append(settings, "SET temp_directory="+quoteText(o.Spill))
+		settings = append(settings, "SET temp_directory="+QuoteText(o.Spill))
 	}
 	for _, text := range settings {
 		if _, err := db.ExecContext(ctx, text); err != nil {
@@ -184,7 +184,7 @@ func EngineVersion(ctx context.Context) (_ string, err error) {
 // lock leaves DuckDB with the folder as the one place it reads.
 func lock(ctx context.Context, db *sql.DB, folder string) error {
 	for _, text := range []string{
-		"SET allowed_directories=[" + quoteText(folder+string(filepath.Separator)) + "]",
+		"SET allowed_directories=[" + QuoteText(folder+string(filepath.Separator)) + "]",
 		"SET enable_external_access=false",
 		"SET lock_configuration=true",
 	} {
@@ -230,5 +230,5 @@ func stopped(ctx context.Context, err error) error {
 // Parquet writes the relation of a Parquet file's rows. DuckDB would make a column of each folder on
 // the way that is named like year=2016.
 func Parquet(file string) string {
-	return "read_parquet(" + quoteText(file) + ", hive_partitioning = false)"
+	return "read_parquet(" + QuoteText(file) + ", hive_partitioning = false)"
 }

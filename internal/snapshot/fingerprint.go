@@ -108,7 +108,7 @@ func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Tab
 // canonical is the SQL of a column's text in a row: null is one control character, which no
 // value is, and free text carries its length, so that no two rows have the same text.
 func canonical(c *contract.Column) string {
-	name := quoteName(c.Name)
+	name := duckdb.QuoteName(c.Name)
 	text := name + "::VARCHAR"
 	switch {
 	case c.Type == contract.Strings:

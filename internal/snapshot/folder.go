@@ -17,12 +17,27 @@ import (
 const (
 	snapshotsFolder = "snapshots"
 	currentFile     = "current"
-	infoFile        = "snapshot.json"
-	sumFile         = infoFile + ".sha256"
+	sumFile         = InfoFile + ".sha256"
 	lockFile        = "lock"
 	buildingPrefix  = ".building-"
 	removedPrefix   = ".removed-"
 )
+
+// InfoFile is the description of a snapshot, within its folder.
+const InfoFile = "snapshot.json"
+
+// What else lies in a data folder, beside the snapshots.
+const (
+	// ReportFile lists what is wrong or odd in the data of the last import or check.
+	ReportFile = "import-report.csv"
+	// KeyFile is the secret from which persons' record keys are made, so that a person has the same
+	// key in every release. It is no part of a snapshot, and whoever has it could undo the
+	// protection of cells.
+	KeyFile = "record-key"
+)
+
+// formerReport is what ReportFile was called once.
+const formerReport = "findings.csv"
 
 // The lock of a data folder holds a word for what last built in it. A folder in which only the
 // default data set was begun may be given it; one that someone imports into may not.
@@ -66,22 +81,65 @@ func isFolder(dir string) error {
 	return nil
 }
 
+// BeginImport makes the data folder if need be. From then on it is one that someone imports into,
+// whatever comes of it. It is an Unavailable fault while another process builds there.
+func BeginImport(dir string) (err error) {
+	defer fault.Wrap(&err, "snapshot.BeginImport(%s)", dir)
+	unlock, err := begin(dir, toImport)
+	if err != nil {
+		return err
+	}
+	unlock()
+	return nil
+}
+
+// WriteReport replaces the import report of a data folder, which its owner only may read since it
+// quotes values; "" removes it, for an old one would be taken for that of the data at hand.
+func WriteReport(dir, report string) (err error) {
+	defer fault.Wrap(&err, "snapshot.WriteReport(%s)", dir)
+	old := []string{formerReport}
+	if report == "" {
+		old = append(old, ReportFile)
+	} else if err := writeAtomically(filepath.Join(dir, ReportFile), report, 0o600); err != nil {
+		return err
+	}
+	for _, name := range old {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			continue // also where the disk may only be read
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Current returns the folder of the current snapshot of a data folder and what it holds. It is a
 // NotFound fault if the folder holds nothing of ours, and an Invalid one, which says what is there,
 // if what it holds says of no snapshot that it is the current one.
 func Current(dir string) (folder string, _ Info, err error) {
 	defer fault.Wrap(&err, "snapshot.Current(%s)", dir)
-	name, err := currentName(dir)
+	folder, err = CurrentFolder(dir)
 	if err != nil {
 		return "", Info{}, err
 	}
-	folder = filepath.Join(dir, snapshotsFolder, name)
-	info, err := readInfo(folder)
+	info, err := ReadInfo(folder)
 	if err != nil {
+		name := filepath.Base(folder)
 		return "", Info{}, fault.Invalidf("the data set in use, %s, cannot be opened: %w; %s", name, err,
 			instead(dir, name))
 	}
 	return folder, info, nil
+}
+
+// CurrentFolder returns the folder of the current snapshot of a data folder, which is there, and
+// faults as Current does; what the snapshot holds may be damaged.
+func CurrentFolder(dir string) (string, error) {
+	name, err := currentName(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, snapshotsFolder, name), nil
 }
 
 // Switched returns when the data folder was last switched to a snapshot.
@@ -121,7 +179,7 @@ func currentName(dir string) (string, error) {
 	case name == "":
 		return "", fault.Invalidf("%s is empty, and should name the data set in use; %s", file, instead(dir, ""))
 	case !isName(name):
-		return "", fault.Invalidf("%s holds %q, which is no name of a data set; %s", file, clip(name), instead(dir,
+		return "", fault.Invalidf("%s holds %.80q, which is no name of a data set; %s", file, name, instead(dir,
 			""))
 	}
 	if err := isFolder(filepath.Join(dir, snapshotsFolder, name)); err != nil {
@@ -149,7 +207,7 @@ func traces(dir string) (out []string, err error) {
 	for _, name := range names {
 		out = append(out, filepath.Join(snapshotsFolder, name))
 	}
-	for _, name := range []string{keyFile, FindingsFile, lockFile} {
+	for _, name := range []string{KeyFile, ReportFile, formerReport, lockFile} {
 		if text, err := os.ReadFile(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) ||
 			name == lockFile && strings.TrimSpace(string(text)) == toGenerate {
 			continue
@@ -184,14 +242,14 @@ func instead(dir, broken string) string {
 		dir, strings.Join(all, ", "))
 }
 
-// readInfo reads the description of the snapshot in folder; it is an Invalid fault that says what
+// ReadInfo reads the description of the snapshot in folder; it is an Invalid fault that says what
 // is wrong if it is not as it was written. Info.Files is nil if the snapshot is of before they were
 // kept.
-func readInfo(folder string) (info Info, err error) {
-	text, err := os.ReadFile(filepath.Join(folder, infoFile))
+func ReadInfo(folder string) (info Info, err error) {
+	text, err := os.ReadFile(filepath.Join(folder, InfoFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Info{}, fault.Invalidf("%s has no %s", folder, infoFile)
+		return Info{}, fault.Invalidf("%s has no %s", folder, InfoFile)
 	case err != nil:
 		return Info{}, fault.Invalidf("%w", err)
 	}
@@ -202,15 +260,15 @@ func readInfo(folder string) (info Info, err error) {
 	sealed := err == nil
 	if sealed && string(sum) != sumOf(text) {
 		return Info{}, fault.Invalidf("%s is not as it was written, by the hash in %s", filepath.Join(folder,
-			infoFile), sumFile)
+			InfoFile), sumFile)
 	}
 	if err := json.Unmarshal(text, &info); err != nil {
-		return Info{}, fault.Invalidf("%s is no description of a data set: %w", filepath.Join(folder, infoFile),
+		return Info{}, fault.Invalidf("%s is no description of a data set: %w", filepath.Join(folder, InfoFile),
 			err)
 	}
 	if !sealed && info.Files != nil {
 		return Info{}, fault.Invalidf("%s has no %s, so that nothing says whether %s is as it was written", folder,
-			sumFile, infoFile)
+			sumFile, InfoFile)
 	}
 	return info, nil
 }
@@ -220,7 +278,7 @@ func readInfo(folder string) (info Info, err error) {
 // is gone; ask Current again then.
 func Hold(folder string) (release func(), err error) {
 	defer fault.Wrap(&err, "snapshot.Hold(%s)", folder)
-	release, err = share(filepath.Join(folder, infoFile))
+	release, err = share(filepath.Join(folder, InfoFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fault.NotFoundf("the data set in %s has been removed", folder)
 	}
@@ -229,7 +287,7 @@ func Hold(folder string) (release func(), err error) {
 
 // Held reports whether a process holds the snapshot in a folder.
 func Held(folder string) (bool, error) {
-	release, free, err := claim(filepath.Join(folder, infoFile))
+	release, free, err := claim(filepath.Join(folder, InfoFile))
 	if err != nil || !free {
 		return !free && err == nil, err
 	}
@@ -261,7 +319,7 @@ func List(dir string) (out []Kept, err error) {
 	for _, name := range all {
 		folder := filepath.Join(dir, snapshotsFolder, name)
 		k := Kept{Name: name, Current: name == current}
-		if k.Info, k.Problem = readInfo(folder); k.Problem == nil {
+		if k.Info, k.Problem = ReadInfo(folder); k.Problem == nil {
 			if k.Held, err = Held(folder); err != nil {
 				return nil, err
 			}
@@ -294,7 +352,7 @@ func Use(dir, name string, try func(folder string, info Info) error) (err error)
 	}
 	defer unlock()
 	folder := filepath.Join(dir, snapshotsFolder, name)
-	info, err := readInfo(folder)
+	info, err := ReadInfo(folder)
 	if err != nil {
 		return err
 	}
@@ -338,7 +396,7 @@ func change(dir, name string) (unlock func(), err error) {
 
 // removeUnlessHeld removes a snapshot, in one step for whoever looks, and returns whether it did.
 func removeUnlessHeld(folder string) (removed bool, err error) {
-	release, free, err := claim(filepath.Join(folder, infoFile))
+	release, free, err := claim(filepath.Join(folder, InfoFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // no server can have opened it
 	case err != nil || !free:
@@ -377,7 +435,7 @@ func removeLeftovers(all string) error {
 	dir := filepath.Dir(all)
 	for in, prefixes := range map[string][]string{
 		all: {buildingPrefix, removedPrefix},
-		dir: {"." + currentFile + "-", "." + FindingsFile + "-", keyFile + ".new"},
+		dir: {"." + currentFile + "-", "." + ReportFile + "-", "." + formerReport + "-", KeyFile + ".new"},
 	} {
 		entries, err := os.ReadDir(in)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -176,7 +176,8 @@ func TestWhatIsNoDataSetIsSaid(t *testing.T) {
 		"an import begun":     {false, write("lock", "import\n"), fault.Invalid, "lock"},
 		"a lock of before":    {false, write("lock", ""), fault.Invalid, "lock"},
 		"a record key":        {false, write("record-key", "00"), fault.Invalid, "record-key"},
-		"findings":            {false, write("findings.csv", ""), fault.Invalid, "findings.csv"},
+		"a report":            {false, write("import-report.csv", ""), fault.Invalid, "import-report.csv"},
+		"a report of before":  {false, write("findings.csv", ""), fault.Invalid, "findings.csv"},
 		"a snapshot alone": {false, write("snapshots/mine-0123/area.parquet", ""), fault.Invalid,
 			"mine-0123"},
 		"what a killed build left": {false, write("snapshots/.building-1/area.parquet", ""), fault.NotFound,
@@ -300,7 +301,7 @@ func TestSweep(t *testing.T) {
 	mustCreate(t, dir, plans("one"))
 	whole := existing(t, dir)
 	left := []string{"snapshots/.building-1/child_year.parquet", "snapshots/.building-1/.spill/x.tmp",
-		"snapshots/.removed-old/area.parquet", ".current-12", ".findings.csv-12", "record-key.new"}
+		"snapshots/.removed-old/area.parquet", ".current-12", ".import-report.csv-12", ".findings.csv-12", "record-key.new"}
 	for _, name := range left {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -380,11 +381,10 @@ func TestScratchOfAKilledProcess(t *testing.T) {
 	}
 }
 
-// What was imported only its owner can read, whatever the recipe says of it; a register that was
-// drawn anybody can.
+// What was imported only its owner can read, and the report of its import; a register that was drawn
+// anybody can.
 func TestWhoMayRead(t *testing.T) {
 	dir := t.TempDir()
-	importOf(t, recipeOf(t, persons(100)), dir)
 	modes := func(folder string) map[fs.FileMode]int {
 		out := map[fs.FileMode]int{}
 		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
@@ -402,23 +402,55 @@ func TestWhoMayRead(t *testing.T) {
 		}
 		return out
 	}
-	if got := modes(currentFolder(t, dir)); len(got) != 2 || got[0o600] < 4 || got[fs.ModeDir|0o700] != 2 {
-		t.Errorf("imported: %v", got)
+	write := func(w *snapshot.Writer) error {
+		return w.Write(context.Background(), "plan", each(plans("one")), nil)
 	}
-	drawn(t, dir, 1, "drawn")
-	if got := modes(currentFolder(t, dir)); len(got) != 2 || got[0o644] != 3 || got[fs.ModeDir|0o755] != 1 {
-		t.Errorf("drawn: %v", got)
+	cells := func(_ context.Context, folder string) error {
+		folder = filepath.Join(folder, "cells")
+		return errors.Join(os.Mkdir(folder, 0o755), os.WriteFile(filepath.Join(folder, "a.parquet"), nil, 0o644))
 	}
-	var many []snapshot.Finding
-	for i := range 20 {
-		many = append(many, snapshot.Finding{Severity: snapshot.Error, File: "f", Rule: "code",
-			Value: fmt.Sprint(i), Rows: 1})
+	for _, test := range []struct {
+		meta            snapshot.Meta
+		file, directory fs.FileMode
+	}{
+		{meta, 0o600, 0o700},
+		{snapshot.Meta{Name: "drawn", Generator: &snapshot.Generator{Seed: 1}}, 0o644, 0o755},
+	} {
+		if _, err := snapshot.Create(context.Background(), dir, theContract(t), test.meta, write, cells); err != nil {
+			t.Fatal(err)
+		}
+		want := map[fs.FileMode]int{test.file: 4, fs.ModeDir | test.directory: 2}
+		if got := modes(currentFolder(t, dir)); !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", test.meta.Name, got, want)
+		}
 	}
-	if err := snapshot.Report(new(strings.Builder), dir, many); err != nil {
+	report := filepath.Join(dir, snapshot.ReportFile)
+	if err := snapshot.WriteReport(dir, "a value"); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(filepath.Join(dir, "findings.csv")); err != nil || info.Mode() != 0o600 {
-		t.Errorf("findings.csv: %v %v", info, err)
+	if info, err := os.Stat(report); err != nil || info.Mode() != 0o600 {
+		t.Errorf("the report: %v %v", info, err)
+	}
+}
+
+// An import report of before is no report of the data at hand, whatever it was called then.
+func TestReportIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	former := filepath.Join(dir, "findings.csv")
+	for _, report := range []string{"of now", ""} {
+		if err := os.WriteFile(former, []byte("of then"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := snapshot.WriteReport(dir, report); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, snapshot.ReportFile))
+		if string(got) != report || errors.Is(err, fs.ErrNotExist) != (report == "") {
+			t.Errorf("got %q %v, want %q", got, err, report)
+		}
+		if _, err := os.Stat(former); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("with %q, %s: %v", report, former, err)
+		}
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kvarter/kvarter/internal/contract"
@@ -79,7 +78,7 @@ type Table struct {
 // anything fails, the snapshot that was current stays so, and nothing is left behind.
 func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta, write func(*Writer) error, cells func(ctx context.Context, folder string) error) (_ Info, err error) {
 	defer fault.Wrap(&err, "snapshot.Create(%s, %s)", dir, meta.Name)
-	if !validName(meta.Name) {
+	if !ValidName(meta.Name) {
 		return Info{}, fault.Invalidf("a data set's name is 1 to 60 letters, digits, '-' and '_', not %q", meta.Name)
 	}
 	all, err := filepath.Abs(filepath.Join(dir, snapshotsFolder))
@@ -127,7 +126,8 @@ func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta, wr
 	return info, publish(dir, all, building, info)
 }
 
-func validName(name string) bool {
+// ValidName reports whether a data set may have that name.
+func ValidName(name string) bool {
 	if name == "" || len(name) > 60 {
 		return false
 	}
@@ -149,7 +149,7 @@ func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta, w
 	for _, setting := range []string{
 		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false",
 		"SET memory_limit='1GB'", "SET preserve_insertion_order=false",
-		"SET temp_directory=" + quoteText(filepath.Join(folder, ".spill")),
+		"SET temp_directory=" + duckdb.QuoteText(filepath.Join(folder, ".spill")),
 	} {
 		if _, err := db.ExecContext(ctx, setting); err != nil {
 			return Info{}, err
@@ -174,7 +174,7 @@ func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta, w
 // seal lists the files of the finished snapshot with their hashes, writes the description of it,
 // and the hash of that, and lets others than the owner read them if no one's data are in them.
 func seal(folder string, info *Info) error {
-	names, err := filesOf(folder)
+	names, err := FilesOf(folder)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func seal(folder string, info *Info) error {
 		return err
 	}
 	text = append(text, '\n')
-	if err := os.WriteFile(filepath.Join(folder, infoFile), text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, InfoFile), text, 0o600); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(folder, sumFile), []byte(sumOf(text)), 0o600); err != nil {
@@ -213,17 +213,17 @@ func seal(folder string, info *Info) error {
 	})
 }
 
-// sumOf is the content of sumFile for that of infoFile, as sha256sum writes and checks it.
-func sumOf(text []byte) string { return fmt.Sprintf("%x  %s\n", sha256.Sum256(text), infoFile) }
+// sumOf is the content of sumFile for that of InfoFile, as sha256sum writes and checks it.
+func sumOf(text []byte) string { return fmt.Sprintf("%x  %s\n", sha256.Sum256(text), InfoFile) }
 
-// filesOf returns the files of a snapshot but its description, in the order of their names.
-func filesOf(folder string) (names []string, err error) {
+// FilesOf returns the files of a snapshot but its description, in the order of their names.
+func FilesOf(folder string) (names []string, err error) {
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		name, err := filepath.Rel(folder, path)
-		if name != infoFile && name != sumFile {
+		if name != InfoFile && name != sumFile {
 			names = append(names, filepath.ToSlash(name))
 		}
 		return err
@@ -313,7 +313,7 @@ func removeDrawnAgain(all string, info Info, keep ...string) error {
 		if slices.Contains(keep, e.Name()) {
 			continue
 		}
-		old, err := readInfo(folder)
+		old, err := ReadInfo(folder)
 		if err != nil || old.Generator == nil || *old.Generator != *info.Generator {
 			continue
 		}
@@ -341,6 +341,3 @@ func syncPath(path string) error {
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
-
-func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-func quoteName(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

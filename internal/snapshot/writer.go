@@ -11,9 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/duckdb/duckdb-go/v2"
+	driver "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/synth"
 )
@@ -24,6 +25,9 @@ type Writer struct {
 	contract *contract.Contract
 	db       *sql.DB
 }
+
+// Folder is that of the snapshot, for files that are kept beside the facts.
+func (w *Writer) Folder() string { return w.folder }
 
 // Path is the Parquet file of a table. Whoever has the rows in a database of their own may write
 // it without Write, with the contract's column names and types.
@@ -71,8 +75,8 @@ func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synt
 				return err
 			}
 			src.order = append(src.order, i)
-			src.infos = append(src.infos, duckdb.ColumnInfo{Name: c.Name, T: info})
-			names = append(names, quoteName(c.Name))
+			src.infos = append(src.infos, driver.ColumnInfo{Name: c.Name, T: info})
+			names = append(names, duckdb.QuoteName(c.Name))
 		}
 	}
 	for _, b := range first.Columns {
@@ -86,13 +90,13 @@ func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synt
 	}
 	defer conn.Close()
 	function := "rows_of_" + table
-	err = duckdb.RegisterTableUDF(conn, function, duckdb.ParallelChunkTableFunction{
-		BindArguments: func(map[string]any, ...any) (duckdb.ParallelChunkTableSource, error) { return src, nil },
+	err = driver.RegisterTableUDF(conn, function, driver.ParallelChunkTableFunction{
+		BindArguments: func(map[string]any, ...any) (driver.ParallelChunkTableSource, error) { return src, nil },
 	})
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("COPY (SELECT %s FROM %s()) TO %s (FORMAT parquet, COMPRESSION zstd)", strings.Join(names, ", "), quoteName(function), quoteText(w.Path(table)))
+	text := fmt.Sprintf("COPY (SELECT %s FROM %s()) TO %s (FORMAT parquet, COMPRESSION zstd)", strings.Join(names, ", "), duckdb.QuoteName(function), duckdb.QuoteText(w.Path(table)))
 	if _, err := conn.ExecContext(ctx, text); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -103,8 +107,8 @@ func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synt
 }
 
 // typeInfo is the DuckDB type in which a column travels.
-func typeInfo(c *contract.Column, b synth.Column) (duckdb.TypeInfo, error) {
-	wrong := func() (duckdb.TypeInfo, error) {
+func typeInfo(c *contract.Column, b synth.Column) (driver.TypeInfo, error) {
+	wrong := func() (driver.TypeInfo, error) {
 		return nil, fault.Invalidf("column %s is of type %s in the contract, and its values are not", c.Name, c.Type)
 	}
 	switch c.Type {
@@ -112,39 +116,39 @@ func typeInfo(c *contract.Column, b synth.Column) (duckdb.TypeInfo, error) {
 		if b.Int == nil {
 			return wrong()
 		}
-		return duckdb.NewTypeInfo(duckdb.TYPE_BIGINT)
+		return driver.NewTypeInfo(driver.TYPE_BIGINT)
 	case contract.Bool:
 		if b.Code == nil || len(b.Codes) != len(synth.Bools) {
 			return wrong()
 		}
-		return duckdb.NewTypeInfo(duckdb.TYPE_BOOLEAN)
+		return driver.NewTypeInfo(driver.TYPE_BOOLEAN)
 	case contract.Decimal:
 		if b.Decimal == nil {
 			return wrong()
 		}
-		return duckdb.NewDecimalInfo(18, 4)
+		return driver.NewDecimalInfo(18, 4)
 	case contract.Date:
 		if b.Date == nil {
 			return wrong()
 		}
-		return duckdb.NewTypeInfo(duckdb.TYPE_DATE)
+		return driver.NewTypeInfo(driver.TYPE_DATE)
 	case contract.Strings:
 		if b.Texts == nil {
 			return wrong()
 		}
-		text, err := duckdb.NewTypeInfo(duckdb.TYPE_VARCHAR)
+		text, err := driver.NewTypeInfo(driver.TYPE_VARCHAR)
 		if err != nil {
 			return nil, err
 		}
-		return duckdb.NewListInfo(text)
+		return driver.NewListInfo(text)
 	case contract.String:
 		if b.Code != nil {
-			return duckdb.NewEnumInfo(b.Codes[0], b.Codes[1:]...)
+			return driver.NewEnumInfo(b.Codes[0], b.Codes[1:]...)
 		}
 		if b.Text == nil {
 			return wrong()
 		}
-		return duckdb.NewTypeInfo(duckdb.TYPE_VARCHAR)
+		return driver.NewTypeInfo(driver.TYPE_VARCHAR)
 	}
 	return wrong()
 }
@@ -155,7 +159,7 @@ const blockRows = 122_880
 
 // source hands the rows of the batches to DuckDB, a block to a thread.
 type source struct {
-	infos []duckdb.ColumnInfo
+	infos []driver.ColumnInfo
 	order []int // of the batch's columns
 	added func(rows int)
 
@@ -171,10 +175,10 @@ type block struct {
 	row, end int
 }
 
-func (s *source) ColumnInfos() []duckdb.ColumnInfo     { return s.infos }
-func (s *source) Cardinality() *duckdb.CardinalityInfo { return nil }
-func (s *source) Init() duckdb.ParallelTableSourceInfo {
-	return duckdb.ParallelTableSourceInfo{MaxThreads: runtime.GOMAXPROCS(0)}
+func (s *source) ColumnInfos() []driver.ColumnInfo     { return s.infos }
+func (s *source) Cardinality() *driver.CardinalityInfo { return nil }
+func (s *source) Init() driver.ParallelTableSourceInfo {
+	return driver.ParallelTableSourceInfo{MaxThreads: runtime.GOMAXPROCS(0)}
 }
 func (s *source) NewLocalState() any { return &block{} }
 
@@ -193,12 +197,12 @@ func (s *source) take(b *block) {
 	s.row = b.end
 }
 
-func (s *source) FillChunk(local any, chunk duckdb.DataChunk) error {
+func (s *source) FillChunk(local any, chunk driver.DataChunk) error {
 	b := local.(*block)
 	if b.row == b.end {
 		s.take(b)
 	}
-	n := min(duckdb.GetDataChunkCapacity(), b.end-b.row)
+	n := min(driver.GetDataChunkCapacity(), b.end-b.row)
 	for i, j := range s.order {
 		if n == 0 {
 			break
@@ -214,7 +218,7 @@ func (s *source) FillChunk(local any, chunk duckdb.DataChunk) error {
 	return chunk.SetSize(n)
 }
 
-func fillColumn(chunk duckdb.DataChunk, i int, c *synth.Column, from, n int) error {
+func fillColumn(chunk driver.DataChunk, i int, c *synth.Column, from, n int) error {
 	set := func(row int) error { return chunk.SetValue(i, row, nil) }
 	switch {
 	case c.Code != nil && len(c.Codes) == len(synth.Bools) && c.Codes[0] == synth.Bools[0]:
@@ -223,7 +227,7 @@ func fillColumn(chunk duckdb.DataChunk, i int, c *synth.Column, from, n int) err
 				if err := set(row); err != nil {
 					return err
 				}
-			} else if err := duckdb.SetChunkValue(chunk, i, row, code == 1); err != nil {
+			} else if err := driver.SetChunkValue(chunk, i, row, code == 1); err != nil {
 				return err
 			}
 		}
@@ -235,7 +239,7 @@ func fillColumn(chunk duckdb.DataChunk, i int, c *synth.Column, from, n int) err
 				}
 			} else if int(code) >= len(c.Codes) {
 				return fmt.Errorf("row %d has code number %d of %d", from+row, code, len(c.Codes))
-			} else if err := duckdb.SetChunkValue(chunk, i, row, c.Codes[code]); err != nil {
+			} else if err := driver.SetChunkValue(chunk, i, row, c.Codes[code]); err != nil {
 				return err
 			}
 		}
@@ -257,7 +261,7 @@ func fillColumn(chunk duckdb.DataChunk, i int, c *synth.Column, from, n int) err
 				if err := set(row); err != nil {
 					return err
 				}
-			} else if err := duckdb.SetChunkValue(chunk, i, row, v); err != nil {
+			} else if err := driver.SetChunkValue(chunk, i, row, v); err != nil {
 				return err
 			}
 		}
@@ -265,13 +269,13 @@ func fillColumn(chunk duckdb.DataChunk, i int, c *synth.Column, from, n int) err
 	return nil
 }
 
-func fillInts[T any](chunk duckdb.DataChunk, i int, values []int32, as func(int32) T) error {
+func fillInts[T any](chunk driver.DataChunk, i int, values []int32, as func(int32) T) error {
 	for row, v := range values {
 		if v == synth.NullInt {
 			if err := chunk.SetValue(i, row, nil); err != nil {
 				return err
 			}
-		} else if err := duckdb.SetChunkValue(chunk, i, row, as(v)); err != nil {
+		} else if err := driver.SetChunkValue(chunk, i, row, as(v)); err != nil {
 			return err
 		}
 	}
