@@ -1,6 +1,9 @@
 package resolvers
 
 import (
+	"context"
+	"slices"
+
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -8,16 +11,20 @@ import (
 	"github.com/kvarter/kvarter/internal/study"
 )
 
-// foresee tells the request of all that the document's fields will ask of cohorts and comparisons. What
-// cannot be read is left out, so that the field itself fails.
-func (r *Resolver) foresee(op *graphql.OperationContext, into *study.Request) {
-	a := &ahead{Resolver: r, op: op, into: into}
+// foresee tells the request of all that the document's fields will ask of cohorts and comparisons, and
+// returns the cohorts of which nothing but figures is asked. What cannot be read is left out, so that the
+// field itself fails.
+func (p planned) foresee(op *graphql.OperationContext, into *study.Request) map[*ast.Field][]figure {
+	a := &ahead{Resolver: p.resolver, op: op, into: into, plan: p.plans.of(op.Doc)}
+	cohorts := map[*ast.Field][]figure{}
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
-		args := field.ArgumentMap(op.Variables)
-		if table := r.Contract.CohortTable(field.Name); table != nil {
-			a.cohort(table, args, field.Selections, nil)
+		if table := a.Contract.CohortTable(field.Name); table != nil {
+			if figures := a.cohort(table, field, nil); figures != nil {
+				cohorts[field.Field] = figures
+			}
 			continue
 		}
+		args := field.ArgumentMap(op.Variables)
 		switch field.Name {
 		case "area":
 			a.area(field.Selections)
@@ -43,6 +50,19 @@ func (r *Resolver) foresee(op *graphql.OperationContext, into *study.Request) {
 			into.Foresee(study.TargetGroupOf{Activity: text(args["type"]), Level: number(args["level"])})
 		}
 	}
+	return cohorts
+}
+
+// figure is a field of a cohort that is a figure or a list of cells, which no field below asks more of.
+type figure struct {
+	graphql.CollectedField
+	ask func(context.Context) (any, error) // nil of __typename
+}
+
+// foreseen tells the request of the question that a field will ask.
+func foreseen[A any](a *ahead, field graphql.CollectedField, q study.Question[A]) figure {
+	ask := study.Foresee(a.into, q)
+	return figure{field, func(ctx context.Context) (any, error) { return ask(ctx) }}
 }
 
 // ahead looks at the fields of a document before they are answered.
@@ -50,6 +70,7 @@ type ahead struct {
 	*Resolver
 	op   *graphql.OperationContext
 	into *study.Request
+	plan *plan
 }
 
 func (a *ahead) fields(selections ast.SelectionSet, of string) []graphql.CollectedField {
@@ -63,24 +84,26 @@ func (a *ahead) area(selections ast.SelectionSet) {
 	}
 	for _, field := range a.fields(selections, "Area") {
 		if table := a.Contract.CohortTable(field.Name); table != nil {
-			a.cohort(table, field.ArgumentMap(a.op.Variables), field.Selections, &study.Area{Area: a.Catalogue.Areas[0]})
+			a.cohort(table, field, &study.Area{Area: a.Catalogue.Areas[0]})
 		}
 	}
 }
 
-// cohort looks at the fields of a cohort; of the part of it that lives in the area, if one is given.
-func (a *ahead) cohort(table *contract.Table, args map[string]any, selections ast.SelectionSet, area *study.Area) {
-	where, _ := args["where"].(map[string]any)
-	c, err := a.cohortBy(table, where)
+// cohort looks at the fields of a cohort; of the part of it that lives in the area, if one is given. It
+// returns them if all are figures.
+func (a *ahead) cohort(table *contract.Table, of graphql.CollectedField, area *study.Area) []figure {
+	c, err := a.filtered(table, of, "where")
 	if err != nil {
-		return
+		return nil
 	}
 	if area != nil {
 		if c, err = a.Of(area, c); err != nil {
-			return
+			return nil
 		}
 	}
-	for _, field := range a.fields(selections, "Cohort") {
+	fields := a.plan.fields(a.op, of, "Cohort")
+	figures := make([]figure, 0, len(fields))
+	for _, field := range fields {
 		args := field.ArgumentMap(a.op.Variables)
 		of, level := text(args["of"]), number(args["level"])
 		by, err := texts(args["by"])
@@ -88,18 +111,20 @@ func (a *ahead) cohort(table *contract.Table, args map[string]any, selections as
 			continue
 		}
 		switch field.Name {
+		case "__typename":
+			figures = append(figures, figure{CollectedField: field})
 		case "size":
-			a.into.Foresee(study.SizeOf{Cohort: c})
+			figures = append(figures, foreseen(a, field, study.SizeOf{Cohort: c}))
 		case "share":
-			a.into.Foresee(study.ShareOf{Cohort: c, Indicator: of, Level: level})
+			figures = append(figures, foreseen(a, field, study.ShareOf{Cohort: c, Indicator: of, Level: level}))
 		case "mean":
-			a.into.Foresee(study.MeanOf{Cohort: c, Measure: of, Level: level})
+			figures = append(figures, foreseen(a, field, study.MeanOf{Cohort: c, Measure: of, Level: level}))
 		case "breakdown", "jsonStat":
 			a.into.Foresee(study.BreakdownOf{Cohort: c, Indicator: of, By: by, Level: level})
 		case "trend":
-			a.into.Foresee(study.TrendOf{Cohort: c, Indicator: of, By: by, Level: level})
+			figures = append(figures, foreseen(a, field, study.TrendOf{Cohort: c, Indicator: of, By: by, Level: level}))
 		case "distribution":
-			a.into.Foresee(study.DistributionOf{Cohort: c, Dimension: of, By: by, Level: level})
+			figures = append(figures, foreseen(a, field, study.DistributionOf{Cohort: c, Dimension: of, By: by, Level: level}))
 		case "development":
 			a.into.Foresee(study.DevelopmentOf{Cohort: c, Indicator: of, Level: level})
 		case "meanDevelopment":
@@ -115,12 +140,34 @@ func (a *ahead) cohort(table *contract.Table, args map[string]any, selections as
 				a.into.Foresee(study.BetweenAreasOf{Cohort: c, Indicator: of, Controls: controls, Level: level})
 			}
 		case "compare":
-			where, _ := args["to"].(map[string]any)
-			if other, err := a.cohortBy(table, where); err == nil {
+			if other, err := a.filtered(table, field, "to"); err == nil {
 				a.comparison(&study.Comparison{This: c, Other: other}, field.Selections)
 			}
 		}
 	}
+	if len(figures) < len(fields) {
+		return nil
+	}
+	return figures
+}
+
+// filtered is the cohort that an argument of a field names. One without a variable is read once a document.
+func (a *ahead) filtered(table *contract.Table, field graphql.CollectedField, argument string) (*study.Cohort, error) {
+	key := named{field.Field, table}
+	if c, ok := a.plan.cohorts.Load(key); ok {
+		return c.(*study.Cohort), nil
+	}
+	where, _ := field.ArgumentMap(a.op.Variables)[argument].(map[string]any)
+	c, err := a.cohortBy(table, where)
+	if given := field.Arguments.ForName(argument); err == nil && (given == nil || !varies(given.Value)) {
+		a.plan.cohorts.Store(key, c)
+	}
+	return c, err
+}
+
+// varies reports whether a value has a variable in it.
+func varies(v *ast.Value) bool {
+	return v.Kind == ast.Variable || slices.ContainsFunc(v.Children, func(c *ast.ChildValue) bool { return varies(c.Value) })
 }
 
 // comparison looks at the fields of a comparison.

@@ -23,19 +23,24 @@ type Resolver struct{ *study.Study }
 // Schema returns the executable schema, in which the fields of a document are one request of the study:
 // what they need is foreseen and counted together.
 func Schema(inner graphql.ExecutableSchema, r *Resolver) graphql.ExecutableSchema {
-	return planned{inner, r}
+	return planned{inner, r, &plans{}}
 }
 
 type planned struct {
 	graphql.ExecutableSchema
 	resolver *Resolver
+	plans    *plans
 }
 
 func (p planned) Exec(ctx context.Context) graphql.ResponseHandler {
 	handle := p.ExecutableSchema.Exec(ctx)
 	asked := &document{Request: p.resolver.Request(), run: p.run}
-	p.resolver.foresee(graphql.GetOperationContext(ctx), asked.Request)
+	op := graphql.GetOperationContext(ctx)
+	op.ResolverMiddleware = p.written(op.ResolverMiddleware)
+	cohorts := p.foresee(op, asked.Request)
 	return func(ctx context.Context) *graphql.Response {
+		p.answer(ctx, op, cohorts)
+		cohorts = nil // the handler is called until it has no more to say
 		return handle(context.WithValue(ctx, documentKey{}, asked))
 	}
 }
@@ -95,10 +100,11 @@ func (p planned) run(ctx context.Context, f *findings.Finding, name string) (_ a
 		RawQuery: f.Document, Doc: f.Query, Operation: &operation, Variables: map[string]any{},
 		RecoverFunc: outer.RecoverFunc, ResolverMiddleware: outer.ResolverMiddleware, RootResolverMiddleware: outer.RootResolverMiddleware,
 	}
-	p.resolver.foresee(inner, p.resolver.request(ctx))
+	cohorts := p.foresee(inner, p.resolver.request(ctx))
 	ctx = graphql.WithOperationContext(context.WithValue(ctx, findingKey{}, true), inner)
 	// Errors are read here, and shown by the field that asked.
 	ctx = graphql.WithResponseContext(ctx, graphql.DefaultErrorPresenter, outer.RecoverFunc)
+	p.answer(ctx, inner, cohorts)
 	response := p.ExecutableSchema.Exec(ctx)(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -142,7 +142,13 @@ func (c *Catalogue) HasDimension(table *contract.Table, d *contract.Dimension) b
 
 // HasIndicator reports whether the data set records every column the indicator needs.
 func (c *Catalogue) HasIndicator(table *contract.Table, i *contract.Indicator) bool {
-	return slices.Contains(i.Tables, table.Name) && !slices.ContainsFunc(i.Columns(), func(name string) bool { return !c.Columns[table.Name][name] })
+	return slices.Contains(i.Tables, table.Name) && c.records(table.Name, i.When) && c.records(table.Name, i.Among)
+}
+
+// records reports whether the data set has every column that the condition reads.
+func (c *Catalogue) records(table string, k *contract.Condition) bool {
+	missing := func(part *contract.Condition) bool { return !c.records(table, part) }
+	return k == nil || (k.Column == "" || c.Columns[table][k.Column]) && !slices.ContainsFunc(k.All, missing) && !slices.ContainsFunc(k.Any, missing)
 }
 
 // HasMeasure reports whether the data set records the measure for the table.
@@ -226,12 +232,10 @@ func (c *Catalogue) checkObservations(q Observations) error {
 	if err := c.Needs(q.Table.Name, q.Table.Cohort); err != nil {
 		return err
 	}
-	for i, d := range q.By {
-		if slices.Contains(q.By[:i], d) {
-			return fault.Invalidf("%s stands twice among the dimensions asked for; once was expected", d.Name)
-		}
+	if d := q.twice(); d != nil {
+		return fault.Invalidf("%s stands twice among the dimensions asked for; once was expected", d.Name)
 	}
-	for _, d := range slices.Concat(q.By, q.Where.Dimensions()) {
+	for _, d := range q.Reads() {
 		if !c.HasDimension(q.Table, d) {
 			return fault.NotRecordedf("%s are not recorded by %s; %s", q.Table.Cohort, d.Name,
 				listed("they are by", c.Contract.Dimensions, func(d *contract.Dimension) (string, bool) { return d.Name, c.HasDimension(q.Table, d) }))
@@ -297,21 +301,18 @@ func (c *Catalogue) checkCondition(table *contract.Table, k Condition) error {
 // others it can: the answer would count nobody for it, as if there were nobody. A code that the
 // column could hold and this data set has not is no error.
 func checkCodes(table *contract.Table, k Condition) error {
-	var possible []int
-	for _, s := range k.Dimension.Selections(table.Name) {
-		possible = append(possible, s.Position)
+	lacks := func(position int) bool { return !k.Dimension.Holds(table.Name, position) }
+	if !slices.ContainsFunc(k.Positions, lacks) {
+		return nil
 	}
 	var wrong, right []string
 	for _, p := range k.Positions {
 		name := k.Dimension.Codes[p].Code
-		if slices.Contains(possible, p) {
+		if !lacks(p) {
 			right = append(right, name)
 		} else {
 			wrong = append(wrong, name)
 		}
-	}
-	if len(wrong) == 0 {
-		return nil
 	}
 	is, others := "is", ""
 	if len(wrong) > 1 {
@@ -321,7 +322,7 @@ func checkCodes(table *contract.Table, k Condition) error {
 		others = ", unlike " + strings.Join(right, ", ")
 	}
 	return fault.NotRecordedf("%s: %s %s not recorded for %s%s; %s", k.Dimension.Filter, strings.Join(wrong, ", "), is, table.Cohort, others,
-		listed("recorded are", possible, func(p int) (string, bool) { return k.Dimension.Codes[p].Code, true }))
+		listed("recorded are", k.Dimension.Selections(table.Name), func(s contract.Selection) (string, bool) { return k.Dimension.Codes[s.Position].Code, true }))
 }
 
 func (c *Catalogue) checkFlows(q Flows) error {

@@ -132,6 +132,16 @@ func (EffectTypes) isQuery()  {}
 func (Responses) isQuery()    {}
 func (KeyFigures) isQuery()   {}
 
+// Reads returns the dimensions that q reads: those it is split by, then those that it is filtered by.
+func (q Observations) Reads() []*contract.Dimension {
+	out := make([]*contract.Dimension, 0, len(q.By)+len(q.Where.Conditions))
+	out = append(out, q.By...)
+	for _, c := range q.Where.Conditions {
+		out = append(out, c.Dimension)
+	}
+	return out
+}
+
 // Scope is the text of whom the query counts: tables of the same are coarsenings of one another.
 func (q Observations) Scope() string { return q.Table.Cohort + "?" + q.Where.String() }
 
@@ -289,15 +299,25 @@ func (s Sum) Of(c *Cell) *int64 {
 // SquareOf returns where a sum of squares stands in a cell.
 func (s Sum) SquareOf(c *Cell) *Square { return &c.Measures[s.at].SumSq }
 
+// twice returns a dimension that q is split by twice, which is an error, or nil.
+func (q Observations) twice() *contract.Dimension {
+	for i, d := range q.By {
+		if slices.Contains(q.By[:i], d) {
+			return d
+		}
+	}
+	return nil
+}
+
 // Covers reports whether a table of f, which counts the same people as g, holds all that g asks: then
 // g is f, coarsened.
 func (f Observations) Covers(g Observations) bool {
-	return (f.Largest || !g.Largest) && holdsAll(f.By, g.By) && holdsAll(f.Indicators, g.Indicators) && holdsAll(f.Measures, g.Measures)
+	return g.twice() == nil && (f.Largest || !g.Largest) && holdsAll(f.By, g.By) && holdsAll(f.Indicators, g.Indicators) && holdsAll(f.Measures, g.Measures)
 }
 
 // Union returns the elements of both lists, each once, those of a first.
 func Union[T comparable](a, b []T) []T {
-	out := slices.Clone(a)
+	out := slices.Clip(a) // what is appended stands elsewhere
 	for _, x := range b {
 		if !slices.Contains(out, x) {
 			out = append(out, x)

@@ -144,8 +144,9 @@ func (r *Rollup) kept(where Filter, areas []*Area) []int32 {
 	keeps := make([][]bool, len(where.Conditions)) // by condition and code
 	for i, c := range where.Conditions {
 		columns[i] = r.Keys[c.Dimension]
-		for _, key := range columns[i].Values {
-			keeps[i] = append(keeps[i], c.Holds(key, areas))
+		keeps[i] = make([]bool, len(columns[i].Values))
+		for code, key := range columns[i].Values {
+			keeps[i][code] = c.Holds(key, areas)
 		}
 	}
 	kept := make([]int32, 0, r.Rows)

@@ -205,23 +205,39 @@ func (d *Dimension) Selections(table string) []Selection {
 		return nil
 	}
 	var out []Selection
-	for i, c := range d.Codes {
-		s := Selection{Position: i}
-		switch {
-		case c.present != nil:
-			s.Present = c.present
-		case c.missing:
-			s.Missing = true
-		case column.Type == Int && c.ranges != nil && c.list == nil:
-			s.Range = c.ranges
-		case column.Codes != nil && len(c.from) > 0 && (c.list == nil || c.list == column.Codes):
-			s.In = c.from
-		default:
-			continue
+	for i := range d.Codes {
+		if s, ok := d.selection(column, i); ok {
+			out = append(out, s)
 		}
-		out = append(out, s)
 	}
 	return out
+}
+
+// Holds reports whether the table's column can hold the code at that place of Codes.
+func (d *Dimension) Holds(table string, position int) bool {
+	column := d.Columns[table]
+	if column == nil {
+		return false
+	}
+	_, ok := d.selection(column, position)
+	return ok
+}
+
+func (d *Dimension) selection(column *Column, position int) (Selection, bool) {
+	s, c := Selection{Position: position}, d.Codes[position]
+	switch {
+	case c.present != nil:
+		s.Present = c.present
+	case c.missing:
+		s.Missing = true
+	case column.Type == Int && c.ranges != nil && c.list == nil:
+		s.Range = c.ranges
+	case column.Codes != nil && len(c.from) > 0 && (c.list == nil || c.list == column.Codes):
+		s.In = c.from
+	default:
+		return s, false
+	}
+	return s, true
 }
 
 // Refines reports whether d tells at least as much as e where both are made from the same column

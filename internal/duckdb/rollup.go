@@ -48,8 +48,9 @@ func (s *Store) rollupFor(q cells.Observations) *rollup {
 	if len(q.Where.Indicators()) > 0 || q.Largest && len(q.Measures) > 0 {
 		return nil // roll-ups are not split by indicators, and hold no single contribution
 	}
+	reads := q.Reads()
 	i := slices.IndexFunc(s.rollups, func(r *rollup) bool {
-		return r.Table == q.Table && !slices.ContainsFunc(slices.Concat(q.By, q.Where.Dimensions()), func(d *contract.Dimension) bool {
+		return r.Table == q.Table && !slices.ContainsFunc(reads, func(d *contract.Dimension) bool {
 			return cells.Stored(r.By, d, r.Table.Name) == nil
 		})
 	})
@@ -72,7 +73,7 @@ func (r *rollup) answer(ctx context.Context, s *Store, queries []cells.Observati
 	all := cells.Observations{Table: r.Table}
 	for _, i := range places {
 		q := queries[i]
-		dimensions = cells.Union(dimensions, slices.Concat(q.By, q.Where.Dimensions()))
+		dimensions = cells.Union(dimensions, q.Reads())
 		all.Indicators, all.Measures = cells.Union(all.Indicators, q.Indicators), cells.Union(all.Measures, q.Measures)
 	}
 	held, err := r.load(ctx, s, dimensions, all.Sums())
@@ -112,7 +113,7 @@ func groups(held *cells.Rollup, queries []cells.Observations, places []int) []sh
 	var out []shared
 next:
 	for _, i := range places {
-		reads := cells.Union(nil, slices.Concat(queries[i].By, queries[i].Where.Dimensions()))
+		reads := cells.Union(nil, queries[i].Reads())
 		for k, g := range out {
 			if both := cells.Union(g.dimensions, reads); held.Combinations(both)*passSaves <= held.Rows {
 				out[k] = shared{append(g.places, i), both}

@@ -106,7 +106,9 @@ func (s *Store) Tables(ctx context.Context, queries []cells.Query) []cells.Answe
 		out[i] = cells.Answer{Table: table, Err: err}
 	}
 	s.observations(ctx, observed, func(k int, t *cells.Table, err error) {
-		fault.Wrap(&err, "%s", observed[k])
+		if err != nil {
+			fault.Wrap(&err, "%s", observed[k])
+		}
 		out[places[k]] = cells.Answer{Table: t, Err: err}
 	})
 	return out

@@ -17,6 +17,7 @@ type Cohort struct {
 	// within, if set, is the place of the area whose cohort it is, one of a list whose areas share
 	// their tables: Filter is then that of all areas.
 	within *int32
+	scope  string // cells.Observations.Scope of it
 }
 
 // Cohort returns the cohort of that name, e.g. children, whose filter is written as Filter.String
@@ -52,7 +53,7 @@ func (s *Study) CohortBy(table *contract.Table, f cells.Filter) (*Cohort, error)
 			return nil, err
 		}
 	}
-	return &Cohort{Table: table, Filter: f}, nil
+	return &Cohort{Table: table, Filter: f, scope: cells.Observations{Table: table, Where: f}.Scope()}, nil
 }
 
 // Of returns the part of the cohort that lives in the area. The parts of all areas share their tables.
@@ -67,7 +68,7 @@ func (s *Study) Of(area *Area, c *Cohort) (*Cohort, error) {
 		}
 	}
 	within := int32(place)
-	return &Cohort{Table: c.Table, Filter: c.Filter, within: &within}, nil
+	return &Cohort{Table: c.Table, Filter: c.Filter, within: &within, scope: c.scope}, nil
 }
 
 // where is the whole filter of the cohort, its area included.
@@ -86,7 +87,7 @@ func (c *Cohort) where(s *Study) cells.Filter {
 func (c *Cohort) need(s *Study, q cells.Observations) (need, error) {
 	q.Table, q.Where = c.Table, c.Filter
 	if c.within == nil {
-		return need{query: q}, nil
+		return need{query: q, scope: c.scope}, nil
 	}
 	d, err := s.Contract.Dimension("AREA")
 	if err != nil {
@@ -101,7 +102,7 @@ func (c *Cohort) need(s *Study, q cells.Observations) (need, error) {
 	alone.Where = c.where(s)
 	q.By = append([]*contract.Dimension{d}, q.By...)
 	q.MaxCells *= 1 + len(s.Catalogue.Areas) // those outside the areas are one more
-	return need{query: q, within: c.within, alone: &alone}, nil
+	return need{query: q, scope: c.scope, within: c.within, alone: &alone}, nil
 }
 
 // share is what a share of the cohort, split by the dimensions, is computed from.

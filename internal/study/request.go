@@ -35,31 +35,47 @@ type pending struct {
 // Foresee tells the request of a question that will be asked. One that is wrong is left out, so that it
 // fails alone when it is asked.
 func (r *Request) Foresee(q Foreseeable) {
-	needs, err := q.needs(r.Study)
-	if err != nil {
-		return
+	if needs, err := q.needs(r.Study); err == nil {
+		r.foresee(needs)
 	}
+}
+
+// Foresee tells the request of a question, like its method, and returns what asks it.
+func Foresee[A any](r *Request, q Question[A]) func(context.Context) (A, error) {
+	needs, err := q.needs(r.Study)
+	if err == nil {
+		r.foresee(needs)
+	}
+	return func(ctx context.Context) (A, error) { return answer(ctx, r, q, needs, err) }
+}
+
+func (r *Request) foresee(needs []need) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, n := range needs {
-		if r.Catalogue.Check(n.query) == nil {
-			r.want(n.query)
+		if n = n.scoped(); r.foreseen(n) == nil && r.Catalogue.Check(n.query) == nil {
+			r.want(n)
 		}
 	}
 }
 
-// scopeOf is the text of whom a query counts; of another than a cohort's, its own.
-func scopeOf(q cells.Query) string {
-	if o, ok := q.(cells.Observations); ok {
-		return o.Scope()
+// scoped is n with its scope.
+func (n need) scoped() need {
+	if n.scope != "" {
+		return n
 	}
-	return q.String()
+	if o, ok := n.query.(cells.Observations); ok {
+		n.scope = o.Scope()
+	} else {
+		n.scope = n.query.String()
+	}
+	return n
 }
 
-// foreseen returns the pending table that holds the query's answer, or nil.
-func (r *Request) foreseen(q cells.Query) *pending {
-	o, ok := q.(cells.Observations)
-	for _, p := range r.scopes[scopeOf(q)] {
+// foreseen returns the pending table that holds the need, or nil.
+func (r *Request) foreseen(n need) *pending {
+	o, ok := n.query.(cells.Observations)
+	for _, p := range r.scopes[n.scope] {
 		if !ok || p.query.(cells.Observations).Covers(o) {
 			return p
 		}
@@ -67,22 +83,21 @@ func (r *Request) foreseen(q cells.Query) *pending {
 	return nil
 }
 
-// want returns the pending table that will hold the query's answer, and makes one if there is none.
-func (r *Request) want(q cells.Query) *pending {
-	if p := r.foreseen(q); p != nil {
+// want returns the pending table that will hold the need, and makes one if there is none.
+func (r *Request) want(n need) *pending {
+	if p := r.foreseen(n); p != nil {
 		return p
 	}
-	scope := scopeOf(q)
-	if o, ok := q.(cells.Observations); ok {
-		for _, p := range r.scopes[scope] {
+	if o, ok := n.query.(cells.Observations); ok {
+		for _, p := range r.scopes[n.scope] {
 			if f := p.query.(cells.Observations); !p.started && f.MaxCells == o.MaxCells && slices.Equal(f.By, o.By) {
 				p.query = joined(f, o)
 				return p
 			}
 		}
 	}
-	p := &pending{query: q, scope: scope, done: make(chan struct{})}
-	r.scopes[scope] = append(r.scopes[scope], p)
+	p := &pending{query: n.query, scope: n.scope, done: make(chan struct{})}
+	r.scopes[n.scope] = append(r.scopes[n.scope], p)
 	r.waiting = append(r.waiting, p)
 	return p
 }
@@ -129,20 +144,22 @@ func (r *Request) tables(ctx context.Context, needs []need) ([]*cells.Table, err
 	from := make([]*pending, len(needs))
 	r.mu.Lock()
 	for i, n := range needs {
-		if from[i] = r.foreseen(n.query); from[i] != nil {
+		n = n.scoped()
+		needs[i] = n
+		if from[i] = r.foreseen(n); from[i] != nil {
 			continue
 		}
 		if err := r.Catalogue.Check(n.query); err != nil {
 			r.mu.Unlock()
 			return nil, err // before it is joined with others, which it would spoil
 		}
-		from[i] = r.want(n.query)
+		from[i] = r.want(n)
 	}
 	var fresh []*pending
 	if slices.ContainsFunc(from, func(p *pending) bool { return !p.started }) {
 		fresh = r.start()
 		for i, n := range needs {
-			from[i] = r.want(n.query) // the one that it was folded into
+			from[i] = r.want(n) // the one that it was folded into
 		}
 	}
 	r.mu.Unlock()

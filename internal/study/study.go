@@ -61,6 +61,7 @@ type Foreseeable interface {
 // need is a table that an answer is computed from.
 type need struct {
 	query cells.Query
+	scope string // by whom it counts; of another query than a cohort's, its text; "": not known yet
 	// within, if set, is the place of an area: the table is that area's part of one that is split by
 	// AREA first, which serves all areas of a list.
 	within *int32
@@ -72,8 +73,13 @@ type need struct {
 // Ask answers a question within a request. Cancelling ctx ends the counting, the wait for what others have
 // counted, and the computing.
 func Ask[A any](ctx context.Context, r *Request, q Question[A]) (A, error) {
-	var none A
 	needs, err := q.needs(r.Study)
+	return answer(ctx, r, q, needs, err)
+}
+
+// answer answers a question that has those needs, or is wrong.
+func answer[A any](ctx context.Context, r *Request, q Question[A], needs []need, err error) (A, error) {
+	var none A
 	if err != nil {
 		return none, err
 	}

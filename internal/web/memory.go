@@ -5,7 +5,7 @@ import "sync"
 const (
 	// A document takes some thirty times the bytes of its text.
 	documentBytes   = 512 << 10
-	longestDocument = 16 << 10
+	longestDocument = 128 << 10
 
 	answerBytes   = 32 << 20
 	longestAnswer = 1 << 20

@@ -19,6 +19,9 @@ func checkUTF8(what string, text []byte) *httpError {
 	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
 		return badRequest("%s starts with a byte order mark; leave it out", what)
 	}
+	if utf8.Valid(text) {
+		return nil
+	}
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		if r != utf8.RuneError || size > 1 {
@@ -62,9 +65,11 @@ func after(text []byte) string {
 // last. The text is valid JSON.
 func checkJSON(what string, text []byte) *httpError {
 	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' {
-			continue
+		next := bytes.IndexByte(text[i:], '\\')
+		if next < 0 {
+			break
 		}
+		i += next
 		first, isEscape := escaped(text[i:])
 		if !isEscape {
 			i++
@@ -97,40 +102,40 @@ func escaped(text []byte) (rune, bool) {
 }
 
 // repeated finds the first name that stands twice in one object, with the names of the objects around it.
+// The text is valid JSON.
 func repeated(text []byte) (path string, twice bool) {
 	type level struct {
 		names map[string]bool // nil in a list
 		name  string
-		named bool // the next token is a value
 	}
 	var levels []*level
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	for {
-		token, err := decoder.Token()
-		if err != nil {
-			return "", false
-		}
-		var in *level
-		if len(levels) > 0 {
-			in = levels[len(levels)-1]
-		}
-		switch token {
-		case json.Delim('{'):
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '{':
 			levels = append(levels, &level{names: map[string]bool{}})
-			continue
-		case json.Delim('['):
+		case '[':
 			levels = append(levels, &level{})
-			continue
-		case json.Delim('}'), json.Delim(']'):
-			if levels = levels[:len(levels)-1]; len(levels) > 0 {
-				levels[len(levels)-1].named = false
+		case '}', ']':
+			levels = levels[:len(levels)-1]
+		case '"':
+			end := i + 1
+			for text[end] != '"' {
+				if text[end] == '\\' {
+					end++
+				}
+				end++
 			}
-			continue
-		}
-		if name, isText := token.(string); isText && in != nil && in.names != nil && !in.named {
-			if in.names[name] {
-				in.name = name
+			quoted := text[i : end+1]
+			i = end
+			// A name is what a colon follows.
+			if rest := bytes.TrimLeft(text[end+1:], " \t\r\n"); len(rest) == 0 || rest[0] != ':' {
+				continue
+			}
+			in := levels[len(levels)-1]
+			if err := json.Unmarshal(quoted, &in.name); err != nil {
+				return "", false
+			}
+			if in.names[in.name] {
 				var names []string
 				for _, l := range levels {
 					if l.names != nil {
@@ -139,11 +144,8 @@ func repeated(text []byte) (path string, twice bool) {
 				}
 				return strings.Join(names, "."), true
 			}
-			in.names[name], in.name, in.named = true, name, true
-			continue
-		}
-		if in != nil {
-			in.named = false
+			in.names[in.name] = true
 		}
 	}
+	return "", false
 }
