@@ -169,18 +169,20 @@ const (
 // microseconds a unit; of many such the limit of time is met first. What is selected in a list costs as
 // often as the list is expected to be long: `first` or `last` of a connection, else pageLength; for
 // cells the product of the numbers of codes of the dimensions, at most `first` and the limit of cells;
-// else listLength. Introspection costs 1 in all. It stops counting at costTop. The operation must be
+// else listLength; work that is shared, such as the tables that the cohorts of all areas of a list are
+// answered from, counts once in a list. Introspection costs 1 in all. It stops counting at costTop. The operation must be
 // valid.
 func (l Limits) cost(schema *ast.Schema, op *ast.OperationDefinition, variables map[string]any) int {
-	c := costing{schema: schema, variables: variables, cells: l.Cells, fragments: map[fragmentPage]int{}}
-	return c.set(op.SelectionSet, 0)
+	c := costing{schema: schema, variables: variables, cells: l.Cells, fragments: map[fragmentPage]price{}}
+	all := c.set(op.SelectionSet, 0)
+	return min(all.each+all.shared, costTop)
 }
 
 type costing struct {
 	schema    *ast.Schema
 	variables map[string]any
 	cells     int
-	fragments map[fragmentPage]int
+	fragments map[fragmentPage]price
 }
 
 // fragmentPage is a fragment and the length of the page that it is spread in.
@@ -190,14 +192,14 @@ type fragmentPage struct {
 }
 
 // set returns the cost of a selection; page is the length of the connection it is made in.
-func (c *costing) set(set ast.SelectionSet, page int) int {
-	sum := 0
+func (c *costing) set(set ast.SelectionSet, page int) price {
+	var sum price
 	for _, selection := range set {
 		switch selection := selection.(type) {
 		case *ast.Field:
-			sum += c.field(selection, page)
+			sum = sum.plus(c.field(selection, page))
 		case *ast.InlineFragment:
-			sum += c.set(selection.SelectionSet, page)
+			sum = sum.plus(c.set(selection.SelectionSet, page))
 		case *ast.FragmentSpread:
 			key := fragmentPage{selection.Name, page}
 			known, ok := c.fragments[key]
@@ -205,40 +207,49 @@ func (c *costing) set(set ast.SelectionSet, page int) int {
 				known = c.set(selection.Definition.SelectionSet, page)
 				c.fragments[key] = known
 			}
-			sum += known
+			sum = sum.plus(known)
 		}
-		sum = min(sum, costTop)
 	}
 	return sum
 }
 
-func (c *costing) field(f *ast.Field, page int) int {
+// price is what a selection costs for each element of the lists around it, and what all of them share.
+type price struct{ each, shared int }
+
+func (p price) plus(o price) price {
+	return price{min(p.each+o.each, costTop), min(p.shared+o.shared, costTop)}
+}
+
+// times is the price of n elements.
+func (p price) times(n int) price { return price{min(n*p.each, costTop), p.shared} }
+
+func (c *costing) field(f *ast.Field, page int) price {
 	if strings.HasPrefix(f.Name, "__") || f.Definition == nil {
-		return 1
+		return price{each: 1}
 	}
-	own := 1 + c.work(f)
+	own := c.work(f).plus(price{each: 1})
 	isConnection := strings.HasSuffix(f.Definition.Type.Name(), "Connection")
 	isList := f.Definition.Type.Elem != nil
 	switch {
 	case isConnection:
-		return min(own+c.set(f.SelectionSet, c.length(f, pageLength)), costTop)
+		return own.plus(c.set(f.SelectionSet, c.length(f, pageLength)))
 	case isList && page > 0:
-		return min(own+page*c.set(f.SelectionSet, 0), costTop)
+		return own.plus(c.set(f.SelectionSet, 0).times(page))
 	case isList:
-		return min(own+c.length(f, listLength)*c.set(f.SelectionSet, 0), costTop)
+		return own.plus(c.set(f.SelectionSet, 0).times(c.length(f, listLength)))
 	}
-	return min(own+c.set(f.SelectionSet, 0), costTop)
+	return own.plus(c.set(f.SelectionSet, 0))
 }
 
 // work is what the schema prices the field at, and those of its arguments that are given.
-func (c *costing) work(f *ast.Field) int {
-	work, cells := priceOf(f.Definition.Directives)
-	if cells {
+func (c *costing) work(f *ast.Field) price {
+	work, flags := stated(f.Definition.Directives)
+	if flags["cells"] {
 		work += c.length(f, 1)
 	}
 	var given map[string]any
 	for _, a := range f.Definition.Arguments {
-		more, _ := priceOf(a.Directives)
+		more, _ := stated(a.Directives)
 		if more == 0 {
 			continue
 		}
@@ -249,20 +260,27 @@ func (c *costing) work(f *ast.Field) int {
 			work += more
 		}
 	}
-	return work
+	if flags["shared"] {
+		return price{shared: work}
+	}
+	return price{each: work}
 }
 
-// priceOf reads the directive cost, of which there may be none.
-func priceOf(list ast.DirectiveList) (work int, cells bool) {
+// stated reads the directive cost, of which there may be none.
+func stated(list ast.DirectiveList) (work int, flags map[string]bool) {
 	d := list.ForName("cost")
 	if d == nil {
-		return 0, false
+		return 0, nil
 	}
-	if a := d.Arguments.ForName("work"); a != nil {
-		work, _ = strconv.Atoi(a.Value.Raw)
+	flags = map[string]bool{}
+	for _, a := range d.Arguments {
+		if a.Name == "work" {
+			work, _ = strconv.Atoi(a.Value.Raw)
+		} else {
+			flags[a.Name] = a.Value.Raw == "true"
+		}
 	}
-	a := d.Arguments.ForName("cells")
-	return work, a != nil && a.Value.Raw == "true"
+	return work, flags
 }
 
 // length estimates how many elements the list or connection f has.

@@ -337,7 +337,8 @@ func TestLimits(t *testing.T) {
 		{"aliases", "{" + aliases.String() + "}", "complexity", 1100 * 303, "the operation costs 333,300; the limit is 300,000"},
 		{"long lists of long lists", "{ areas(first: 1000) { nodes { keyFigures { year residents children } plans { areas { name plans { name } } } } } }", "complexity", 1 + 1000*(1+10*3+1+10*(1+10*(1+1+10))) + 1, "with `first`"},
 		{"many cells", "{ children {" + cells.String() + "} }", "complexity", 1 + 3*(301+1+10_000*12), "the operation costs"},
-		{"persons followed in many areas", "{ areas(first: 200) { nodes { residents { turnover(of: CONVICTED, from: 2014, to: 2016) { gained } } } } }", "complexity", 2 + 200*(1+1+5000+1), "with `first`"},
+		{"clusters in many areas", `{ areas(first: 200) { nodes { children { compare(to: {}) {
+			adjusted(of: POOR, controls: [SEX], clusterBy: AREA) { observations } } } } } }`, "complexity", 2 + 200*(1+301+11_201+1), "with `first`"},
 		{"many cubes, which have no fields", "{ children {" + cubes.String() + "} }", "complexity", 1 + 500*(1+300+100*10), "the operation costs"},
 		{"doubling fragments", doubling, "complexity", 1_000_000_000, "the operation costs 1,000,000,000"},
 	} {
