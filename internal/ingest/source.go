@@ -28,6 +28,7 @@ type sources struct {
 	folder string // the recipe's
 	copies string // the folder of the copies; made when there is one
 	looked map[look]looked
+	lines  map[string]int64 // of each text looked at, by its file
 	issues []Issue
 }
 
@@ -147,6 +148,15 @@ func (s *sources) copyOf(r read, file string) string {
 	return filepath.Join(s.copies, encoding, strings.TrimPrefix(file, s.folder))
 }
 
+// readable returns the copy of a file, or the file itself where DuckDB reads it as it is.
+func (s *sources) readable(r read, file string) string {
+	copied := s.copyOf(r, file)
+	if _, err := os.Stat(copied); s.copies == "" || err != nil {
+		return file
+	}
+	return copied
+}
+
 // original returns the user's file of which a file is a copy, or the file itself.
 func (s *sources) original(file string) string {
 	rest, ok := strings.CutPrefix(file, s.copies+string(filepath.Separator))
@@ -209,6 +219,10 @@ func (s *sources) look(r read, file string) (found []Issue, copy bool, err error
 	if err != nil {
 		return nil, false, err
 	}
+	if s.lines == nil {
+		s.lines = map[string]int64{}
+	}
+	s.lines[file] = text.count
 	if problem != "" {
 		if format == csvFormat {
 			if found := checkCSV(r, text.head); len(found) > 0 && found[0].Severity == Error {

@@ -214,6 +214,7 @@ func (d *utf16Decoder) unit() (rune, error) {
 // scanned is what is known of a text after it was read to its end.
 type scanned struct {
 	head       []byte   // its beginning, in UTF-8
+	count      int64    // its lines
 	marked     bool     // it begins with the mark of UTF-8
 	composed   bool     // some letters with a sign, such as Å, are one character
 	decomposed oddLines // lines where some are two, as A and a ring
@@ -283,10 +284,15 @@ func (t *scanned) read(in io.Reader, r read) (problem string, err error) {
 				whole = cut // one line of a megabyte, as JSON may be
 			}
 		}
-		if problem := t.lines(text[:whole], line, r); problem != "" || end {
+		problem := t.lines(text[:whole], line, r)
+		line += bytes.Count(text[:whole], []byte{'\n'})
+		t.count = int64(line - 1)
+		if end && whole > 0 && text[whole-1] != '\n' {
+			t.count++
+		}
+		if problem != "" || end {
 			return problem, nil
 		}
-		line += bytes.Count(text[:whole], []byte{'\n'})
 		buffer = append(buffer[:0], text[whole:]...)
 	}
 }

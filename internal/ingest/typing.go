@@ -198,9 +198,11 @@ type sniffed struct{ delimiter, quote, escape string }
 func (p *preparer) sniff(table object, file string) (out sniffed, err error) {
 	node, sniffing := p.template("SELECT Delimiter, Quote, Escape FROM sniff_csv('x')"), clone(table)
 	from := child(node, "from_table")
-	arguments := child(sniffing, "function")["children"].([]any)
+	arguments := slices.DeleteFunc(child(sniffing, "function")["children"].([]any), func(a any) bool {
+		return strings.EqualFold(columnName(child(a.(object), "left")), "columns") // which is no argument of sniff_csv
+	})
 	arguments[0] = child(from, "function")["children"].([]any)[0]
-	child(arguments[0].(object), "value")["value"] = file
+	child(arguments[0].(object), "value")["value"] = literal(file, file)
 	child(from, "function")["children"] = arguments
 	text, err := p.write(node)
 	if err != nil {
@@ -217,7 +219,8 @@ func (p *preparer) sniff(table object, file string) (out sniffed, err error) {
 
 // settle states how a reading's files are written, so that it does not hang on which rows are in
 // a sample: the first line is the header, and quotes are quotes also where they come late.
-func (p *preparer) settle(table object, files []string) {
+func (p *preparer) settle(r *csvRead) {
+	table, files := r.table, r.files
 	if strings.EqualFold(constant(child(argument(table, "auto_detect"), "child")), "f") {
 		return
 	}
@@ -230,7 +233,7 @@ func (p *preparer) settle(table object, files []string) {
 	}
 	var found []sniffed
 	for _, file := range files {
-		s, err := p.sniff(table, file)
+		s, err := p.sniff(table, p.readable(r.how, file))
 		if err != nil {
 			return // reading it fails as well, and says why
 		}
@@ -260,13 +263,16 @@ func (p *preparer) settle(table object, files []string) {
 func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
 	p, names, computed := selected.preparer, usedNames(selected.node), computedNames(selected.node)
 	for _, r := range selected.csvs {
-		p.settle(r.table, r.files)
-		if len(argument(r.table, "all_varchar", "columns")) > 0 {
-			continue
-		}
+		p.settle(r)
 		stated := argument(r.table, typeArguments...)
-		if len(stated) > 0 && str(stated, "function_name") != "struct_pack" {
-			continue // a list has a type for each column
+		// A list has a type for each column.
+		if len(argument(r.table, "all_varchar", "columns")) > 0 || len(stated) > 0 && str(stated, "function_name") != "struct_pack" {
+			wrong, err := s.swallowedRows(p, r)
+			if err != nil {
+				return false, err
+			}
+			doubtful = doubtful || wrong
+			continue
 		}
 		known := map[string]bool{}
 		for _, entry := range list(stated, "children") {
@@ -290,11 +296,13 @@ func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
 		if err := s.lookAtForms(p, r, computed); err != nil {
 			return false, err
 		}
-		wrong, err := s.headerProblem(r)
-		if err != nil {
-			return false, err
+		for _, rule := range []func(*preparer, *csvRead) (bool, error){s.headerProblem, s.swallowedRows} {
+			wrong, err := rule(p, r)
+			if err != nil {
+				return false, err
+			}
+			doubtful = doubtful || wrong
 		}
-		doubtful = doubtful || wrong
 		for _, c := range r.columns {
 			wrong, err := s.doubtful(p, c)
 			if err != nil {
@@ -398,7 +406,7 @@ var typeArguments = []string{"types", "dtypes", "column_types"}
 
 // headerProblem reports a header that fits none of the lines below it, where none of them could
 // be read.
-func (s *staged) headerProblem(r *csvRead) (bool, error) {
+func (s *staged) headerProblem(_ *preparer, r *csvRead) (bool, error) {
 	var tables, lines int
 	if err := s.conn.QueryRowContext(s.ctx, "SELECT count(*) FROM duckdb_tables() WHERE table_name IN ('reject_errors', 'reject_scans')").Scan(&tables); err != nil || r.rows > 0 || tables < 2 {
 		return false, err
