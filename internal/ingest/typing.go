@@ -264,6 +264,12 @@ func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
 	p, names, computed := selected.preparer, usedNames(selected.node), computedNames(selected.node)
 	for _, r := range selected.csvs {
 		p.settle(r)
+		if wrong, err := s.statedNumbers(p, r); err != nil {
+			return false, err
+		} else if wrong {
+			doubtful = true
+			continue
+		}
 		stated := argument(r.table, typeArguments...)
 		// A list has a type for each column.
 		if len(argument(r.table, "all_varchar", "columns")) > 0 || len(stated) > 0 && str(stated, "function_name") != "struct_pack" {
@@ -314,6 +320,9 @@ func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
 	}
 	if p.err != nil || doubtful {
 		return doubtful, p.err
+	}
+	if err := s.roundedByCasts(selected); err != nil {
+		return false, err
 	}
 	return s.comparedAsText(selected)
 }
@@ -473,13 +482,18 @@ func (s *staged) firstOf(p *preparer, c *csvColumn, f forms, message func(value 
 
 // first returns the file, row and text of the first value of a column that has one of the forms.
 func (s *staged) first(p *preparer, c *csvColumn, f forms) (file, row, value string, err error) {
+	return s.firstWhere(p, c, fmt.Sprintf("(%s) & %d <> 0", c.read.dialect().form(c.name), f))
+}
+
+// firstWhere returns the file, row and text of the first value of a column that meets a condition.
+func (s *staged) firstWhere(p *preparer, c *csvColumn, condition string) (file, row, value string, err error) {
 	whole := &csvRead{table: clone(c.read.table)}
 	whole.dropTypes()
 	text := strings.Replace(p.relation(whole.table), "SELECT *", "SELECT filename AS file, "+duckdb.QuoteName(c.name), 1)
 	var at, before int64
-	err = s.conn.QueryRowContext(s.ctx, fmt.Sprintf("WITH numbered AS (SELECT *, row_number() OVER () AS row FROM %s) SELECT file, row, %s, (SELECT min(row) - 1 FROM numbered AS n WHERE n.file = f.file) FROM (FROM numbered WHERE (%s) & %d <> 0 ORDER BY row LIMIT 1) AS f",
-		text, duckdb.QuoteName(c.name), c.read.dialect().form(c.name), f)).Scan(&file, &at, &value, &before)
-	return nameWithin(s.recipe.folder, file), fmt.Sprint(at - before), value, err
+	err = s.conn.QueryRowContext(s.ctx, fmt.Sprintf("WITH numbered AS (SELECT *, row_number() OVER () AS row FROM %s) SELECT file, row, %s, (SELECT min(row) - 1 FROM numbered AS n WHERE n.file = f.file) FROM (FROM numbered WHERE %s ORDER BY row LIMIT 1) AS f",
+		text, duckdb.QuoteName(c.name), condition)).Scan(&file, &at, &value, &before)
+	return nameWithin(s.recipe.folder, s.sources.original(file)), fmt.Sprint(at - before), value, err
 }
 
 // mixed returns those columns that are text only because of some of their values, by the names
