@@ -173,6 +173,9 @@ func (s *staged) load(t recipeTable) error {
 	if s.sources.wrong(selected.reads) {
 		return nil
 	}
+	if found, err := s.narrowed(selected.reads); err != nil || found {
+		return err
+	}
 	if doubtful, err := s.typeColumns(selected); err != nil {
 		return s.wrongSelect(t, err)
 	} else if doubtful {

@@ -43,6 +43,7 @@ type read struct {
 	function string // e.g. read_csv
 	path     string // absolute
 	files    []string
+	one      int  // reads with the same number are of one table function
 	skips    bool // the recipe leaves out lines at the top, or says what to take for them
 	lenient  bool // the recipe wants unreadable lines ignored
 
@@ -304,6 +305,7 @@ func (p *preparer) prepare(o object) {
 			collects = true
 		}
 	}
+	r.one = before
 	constants := []object{arguments[0]}
 	if str(arguments[0], "function_name") == "list_value" {
 		constants = list(arguments[0], "children")
