@@ -39,7 +39,7 @@ func suggestYesOrNo(value string) string {
 }
 
 // folding is an expression of a SELECT that makes yes or no of a value: x = 'J', x IN ('J', 'j'), or
-// CASE WHEN x = 'J' THEN true ELSE false END. Of each value that it does not name it makes the same,
+// CASE WHEN x = 'J' THEN 1 ELSE 0 END. Of each value that it does not name it makes the same,
 // of an unknown code too.
 type folding struct {
 	column string   // of the SELECT
@@ -63,6 +63,9 @@ func (p *preparer) foldings(node object) (out []folding) {
 	whole["modifiers"] = []any{}
 	for _, item := range list(node, "select_list") {
 		f := folding{column: strings.ToLower(str(item, "alias"))}
+		for str(item, "class") == "CAST" { // (x = 'J')::INT
+			item = child(item, "child")
+		}
 		var operand object
 		switch str(item, "type") {
 		case "COMPARE_EQUAL", "COMPARE_IN":
@@ -123,10 +126,18 @@ func (f *folding) name(comparison object) object {
 	return operands[0]
 }
 
-// truth returns the value of the constant true or false.
+// truth returns what a constant means: true, or a number or text that is read as yes or no.
 func truth(o object) (value, ok bool) {
-	text := str(child(child(o, "child"), "value"), "value")
-	return text == "t", str(child(o, "cast_type"), "id") == "BOOLEAN" && (text == "t" || text == "f")
+	if str(o, "class") == "CAST" && str(child(o, "cast_type"), "id") == "BOOLEAN" {
+		o = child(o, "child")
+	}
+	constant := child(o, "value")["value"]
+	if str(o, "class") != "CONSTANT" || constant == nil {
+		return false, false
+	}
+	text := strings.ToLower(fmt.Sprint(constant))
+	yes := slices.Contains(yesWords, text)
+	return yes, yes || slices.Contains(noWords, text)
 }
 
 // shownValues is how many values of a column an issue shows.
