@@ -58,6 +58,7 @@ const (
 const (
 	fractionForms = decimalForm | pointedForm | zerosForm | powerForm
 	numberForms   = wholeForm | fractionForms
+	dayForms      = dashForm | dotForm | slashForm
 )
 
 // of reports whether there are values, and all have one of the forms.
@@ -132,7 +133,6 @@ func (d dialect) form(column string) string {
 
 // kind returns the DuckDB type that holds all values of a column, and the format of its dates.
 func (f forms) kind() (kind, dateFormat string) {
-	days := forms(dashForm | dotForm | slashForm)
 	switch {
 	case f.of(wholeForm):
 		return "BIGINT", ""
@@ -144,7 +144,7 @@ func (f forms) kind() (kind, dateFormat string) {
 		return "DATE", "%Y-%m-%d"
 	case f.of(dateForm | timeForm):
 		return "TIMESTAMP", ""
-	case f.of(days | dayFirstForm): // a day above 12 tells which number is the day
+	case f.of(dayForms | dayFirstForm): // a day above 12 tells which number is the day
 		for separator, form := range map[string]forms{"-": dashForm, ".": dotForm, "/": slashForm} {
 			if f == form|dayFirstForm {
 				return "DATE", "%d" + separator + "%m" + separator + "%Y"
@@ -512,6 +512,25 @@ func (r *csvRead) mixed() map[string]*csvColumn {
 	return out
 }
 
+// undated returns those columns whose values are dates, and text because day and month cannot be
+// told apart or are written in several ways, by the names that they have in the SELECT.
+func (s *selection) undated() map[string]*csvColumn {
+	out := map[string]*csvColumn{}
+	for _, r := range s.csvs {
+		for _, c := range r.columns {
+			if c.kind == "VARCHAR" && c.forms.of(dayForms|dayFirstForm|monthFirstForm|dateForm) {
+				out[strings.ToLower(c.name)] = c
+			}
+		}
+	}
+	for alias, name := range bareAliases(s.node) {
+		if c := out[name]; c != nil && out[alias] == nil {
+			out[alias] = c
+		}
+	}
+	return out
+}
+
 // comparedAsText reports a column that is text because of some of its values, where the SELECT
 // takes it for numbers and DuckDB would not object: = rounds the text to a whole number, and by
 // the order of texts 9 is above 10.
@@ -530,7 +549,8 @@ func (s *staged) comparedAsText(selected *selection) (found bool, err error) {
 			mixed[alias] = c
 		}
 	}
-	if len(mixed) == 0 {
+	undated := selected.undated()
+	if len(mixed) == 0 && len(undated) == 0 {
 		return false, nil
 	}
 	isNumber := func(o object) bool {
@@ -585,6 +605,12 @@ func (s *staged) comparedAsText(selected *selection) (found bool, err error) {
 					odd = otherForm
 				}
 				report(c, odd, orders)
+			}
+			if c := undated[lastName(side)]; ordered && c != nil && !told[c] && err == nil {
+				told[c], found = true, true
+				err = s.firstOf(selected.preparer, c, dayForms, func(value string) string {
+					return fmt.Sprintf("%q may be a date, of which the column does not tell the day from the month, and the SELECT puts it in order as a text; say how dates are written with read_csv('…', dateformat = '%%d-%%m-%%Y') or the like", value)
+				})
 			}
 		}
 	})
