@@ -140,5 +140,10 @@ func by(old, new float64) string {
 	if old == 0 {
 		return text
 	}
-	return fmt.Sprintf("%s (%+.2g%%)", text, 100*d/math.Abs(old))
+	percent := 100 * d / math.Abs(old)
+	format := "%s (%+.2g%%)"
+	if p := math.Abs(percent); p >= 99.5 && p < 1e6 {
+		format = "%s (%+.0f%%)" // two digits would be +1e+02%
+	}
+	return fmt.Sprintf(format, text, percent)
 }
