@@ -21,6 +21,11 @@ func (t Tolerance) same(a, b float64) bool {
 	return a == b || math.Abs(a-b) <= max(t.Absolute, t.Relative*max(math.Abs(a), math.Abs(b)))
 }
 
+// wide tells whether it lets pass more than DefaultTolerance does.
+func (t Tolerance) wide() bool {
+	return t.Relative > DefaultTolerance.Relative || t.Absolute > DefaultTolerance.Absolute
+}
+
 func (t Tolerance) String() string {
 	switch {
 	case t.Absolute == 0:
