@@ -445,7 +445,7 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 		if components == 3 {
 			out.Composition, out.Rate, out.Interaction = derived(o.Endowments), derived(o.Coefficients), derived(o.Interaction)
 		}
-		out.OutOfSupport = derived(stats.Exact(o.OutOfSupport, level))
+		out.OutOfSupport = derived(stats.OutOfSupport(o.OutOfSupport, o.Support))
 		for _, t := range slices.Concat(o.Dimensions, o.Terms) {
 			if t.Term.Dimension < 0 {
 				continue // the constant belongs to no dimension
@@ -466,7 +466,7 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 			return nil, err
 		}
 		out.Composition, out.Rate, out.CommonSupport = derived(f.Explained), derived(f.Unexplained), derived(f.Support)
-		out.OutOfSupport = derived(stats.Exact(f.OutOfSupport, level))
+		out.OutOfSupport = derived(stats.OutOfSupport(f.OutOfSupport, f.Support))
 		for _, t := range slices.Concat(f.Dimensions, f.Terms) {
 			if t.Term.Dimension >= 0 {
 				out.Contributions = append(out.Contributions, contribution(by, s.dimensions, t.Term.Dimension, t.Term.Category, t.Explained, t.Unexplained))
