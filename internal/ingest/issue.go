@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/snapshot"
 )
 
@@ -70,10 +71,14 @@ func Count(issues []Issue) (errors, warnings int64) {
 const shownOfARule = 10
 
 // Report prints issues to w, errors first: the first of each rule, and how many more there are.
-// Where not all are printed, all are in snapshot.ReportFile of the data folder dir.
+// Where not all are printed, all are in snapshot.ReportFile of the data folder dir; where that cannot be
+// written, as in a folder that may only be read, it says so.
 func Report(w io.Writer, dir string, issues []Issue) (err error) {
 	list := filepath.Join(dir, snapshot.ReportFile)
-	left := false
+	where, unlisted := ", in "+list, listIssues(dir, issues)
+	if unlisted != nil {
+		where = ""
+	}
 	for _, severity := range []Severity{Error, Warning} {
 		shown, more := map[string]int{}, map[string]int64{}
 		var rules []string
@@ -102,25 +107,37 @@ func Report(w io.Writer, dir string, issues []Issue) (err error) {
 				}
 			}
 			if more[rule] > 0 {
-				left = true
-				if _, err := fmt.Fprintf(w, "%s (%s): and %s, in %s\n", severity, rule, plural(more[rule], "more row"), list); err != nil {
+				if _, err := fmt.Fprintf(w, "%s (%s): and %s%s\n", severity, rule, plural(more[rule], "more row"), where); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	table := ""
-	if left {
-		if table, err = issueTable(issues); err != nil {
+	if unlisted != nil {
+		if _, err := fmt.Fprintf(w, "%s does not list these: %s\n", list, fault.Message(unlisted)); err != nil {
 			return err
 		}
-	}
-	if err := snapshot.WriteReport(dir, table); err != nil {
-		return err
 	}
 	e, o := Count(issues)
 	_, err = fmt.Fprintf(w, "%s, %s\n", plural(e, "error"), plural(o, "warning"))
 	return err
+}
+
+// listIssues writes the list if Report does not print all of the issues; else it takes an old one away,
+// which would be taken for this one.
+func listIssues(dir string, issues []Issue) error {
+	shown := map[Issue]int{}
+	for _, f := range issues {
+		rule := Issue{Severity: f.Severity, Rule: f.Rule}
+		if shown[rule]++; shown[rule] > shownOfARule {
+			table, err := issueTable(issues)
+			if err != nil {
+				return err
+			}
+			return snapshot.WriteReport(dir, table)
+		}
+	}
+	return snapshot.WriteReport(dir, "")
 }
 
 func plural(n int64, word string) string {

@@ -394,9 +394,10 @@ func (c *comparer) table(where string, old, new grid) {
 	}
 }
 
-// chart compares two specifications of a chart, its data first. What else a specification
-// holds, such as the ends of the axes, follows from the data and counts only where the data
-// is the same. In a row of the data, texts that say its numbers again count only likewise.
+// chart compares two specifications of a chart, its data first. Of what else a specification holds,
+// numbers such as the ends of the axes follow from the data and count only where the data is the
+// same; texts such as the title always count. In a row of the data, texts that say its numbers again
+// count only where these are the same.
 func (c *comparer) chart(where string, old, new any) {
 	a, b := rows(old), rows(new)
 	before := len(c.found)
@@ -434,11 +435,36 @@ func (c *comparer) chart(where string, old, new any) {
 			c.seen.figures += numbers.seen.figures
 		}
 	}
+	rest := comparer{tolerance: c.tolerance}
 	if len(c.found) == before {
-		rest := comparer{tolerance: c.tolerance}
 		rest.tree(where, old, new)
-		c.found = append(c.found, rest.found...)
+	} else {
+		rest.tree(where, textsOf(old), textsOf(new))
 	}
+	c.found = append(c.found, rest.found...)
+}
+
+// textsOf is a specification without its inline data and without the value of any number.
+func textsOf(value any) any {
+	switch value := value.(type) {
+	case object:
+		out := object{}
+		for key, v := range value {
+			if key != "values" {
+				out[key] = textsOf(v)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(value))
+		for i, v := range value {
+			out[i] = textsOf(v)
+		}
+		return out
+	case json.Number:
+		return nil
+	}
+	return value
 }
 
 // rows is the inline data of a chart.

@@ -110,6 +110,10 @@ func TestCompare(t *testing.T) {
 			chart(`{"by":"Danish","series":"Rest","value":0.5,"end":0.5,"label":"50%"}`, `"layer":[{"domain":[0,0.5]}]`),
 			chart(`{"by":"Danish","series":"Rest","value":0.6,"end":0.6,"label":"60%"}`, `"layer":[{"domain":[0,0.6]}]`),
 			[]string{"chart (output 1), point 1 (Danish, Rest), value: was 0.5, is 0.6, by +0.1 (+20%)"}},
+		"a value of a chart and its title": {
+			chart(`{"by":"a","value":1}`, `"title":{"text":["More of 5"]},"layer":[{"axis":{"title":"percent"},"domain":[0,1]}]`),
+			chart(`{"by":"a","value":2}`, `"title":{"text":["Less of 6"]},"layer":[{"axis":{"title":"children"},"domain":[0,2]}]`),
+			[]string{"point 1 (a), value: was 1, is 2, by +1 (+100%)", "layer 1, axis, title: was percent, is children", "title, text 1: was More of 5, is Less of 6"}},
 		"a point of a chart":        {chart(`{"by":"a","value":1},{"by":"b","value":2}`, `"width":1`), chart(`{"by":"a","value":1}`, `"width":1`), []string{`point 2 (b): missing; committed is {"by":"b","value":2}`}},
 		"a name in a chart":         {chart(`{"by":"a","value":1}`, `"width":1`), chart(`{"by":"b","value":1}`, `"width":1`), []string{"point 1 (a), by: was a, is b"}},
 		"the title of a chart":      {chart(`{"by":"a","value":1}`, `"title":{"text":["More"]}`), chart(`{"by":"a","value":1}`, `"title":{"text":["Less"]}`), []string{"title, text 1: was More, is Less"}},

@@ -297,7 +297,7 @@ func (n *Notebook) tolerance(c *Cell) (Tolerance, error) {
 			continue
 		case json.Number:
 			relative, err := value.Float64()
-			return Tolerance{Relative: relative}, errors.Join(err, checkTolerance(relative))
+			return Tolerance{Relative: relative}, errors.Join(err, checkTolerance(relative), checkRelative(relative))
 		case object:
 			var t Tolerance
 			for key, value := range value {
@@ -308,6 +308,9 @@ func (n *Notebook) tolerance(c *Cell) (Tolerance, error) {
 				}
 				switch key {
 				case "relative":
+					if err := checkRelative(x); err != nil {
+						return t, err
+					}
 					t.Relative = x
 				case "absolute":
 					t.Absolute = x
@@ -321,6 +324,14 @@ func (n *Notebook) tolerance(c *Cell) (Tolerance, error) {
 		}
 	}
 	return DefaultTolerance, nil
+}
+
+// checkRelative refuses a tolerance by which any two numbers of the same sign are the same.
+func checkRelative(x float64) error {
+	if x >= 1 {
+		return fault.Invalidf("kvarter.tolerance is relative %v, by which any figure is the same as any other; it should be below 1", x)
+	}
+	return nil
 }
 
 func checkTolerance(x float64) error {

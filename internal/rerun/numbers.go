@@ -21,6 +21,11 @@ func (t Tolerance) same(a, b float64) bool {
 	return a == b || math.Abs(a-b) <= max(t.Absolute, t.Relative*max(math.Abs(a), math.Abs(b)))
 }
 
+// wide tells whether it lets pass more than DefaultTolerance does.
+func (t Tolerance) wide() bool {
+	return t.Relative > DefaultTolerance.Relative || t.Absolute > DefaultTolerance.Absolute
+}
+
 func (t Tolerance) String() string {
 	switch {
 	case t.Absolute == 0:
@@ -140,5 +145,10 @@ func by(old, new float64) string {
 	if old == 0 {
 		return text
 	}
-	return fmt.Sprintf("%s (%+.2g%%)", text, 100*d/math.Abs(old))
+	percent := 100 * d / math.Abs(old)
+	format := "%s (%+.2g%%)"
+	if p := math.Abs(percent); p >= 99.5 && p < 1e6 {
+		format = "%s (%+.0f%%)" // two digits would be +1e+02%
+	}
+	return fmt.Sprintf(format, text, percent)
 }

@@ -10,11 +10,15 @@ import (
 // print writes what is the same and what differs, cell by cell.
 func (r Result) print(w io.Writer) {
 	for _, c := range r.Cells {
+		compared := c.Compared
+		if c.Tolerance.wide() {
+			compared += "; tolerance " + c.Tolerance.String()
+		}
 		if len(c.Differences) == 0 {
-			fmt.Fprintf(w, "  cell %-3d same     %s\n", c.Number, c.Compared)
+			fmt.Fprintf(w, "  cell %-3d same     %s\n", c.Number, compared)
 			continue
 		}
-		fmt.Fprintf(w, "  cell %-3d DIFFERS  %s\n", c.Number, c.Compared)
+		fmt.Fprintf(w, "  cell %-3d DIFFERS  %s\n", c.Number, compared)
 		for _, d := range c.Differences {
 			fmt.Fprintf(w, "      %s\n", strings.ReplaceAll(d.String(), "\n", "\n        "))
 		}
@@ -55,16 +59,25 @@ func (v Verdict) print(w io.Writer) { fmt.Fprintf(w, "\nVerdict: %s\n", v) }
 // String is the verdict in one sentence.
 func (v Verdict) String() string {
 	var differ []string
-	cells := 0
+	cells, wide := 0, 0
 	for _, n := range v.Notebooks {
 		cells += len(n.Cells)
+		for _, c := range n.Cells {
+			if c.Tolerance.wide() {
+				wide++
+			}
+		}
 		if !n.Same() {
 			differ = append(differ, n.Path)
 		}
 	}
 	elapsed := v.Elapsed.Round(100 * time.Millisecond)
 	if len(differ) == 0 {
-		return fmt.Sprintf("all the same: %s with %s, in %s", plural(len(v.Notebooks), "notebook"), plural(cells, "cell"), elapsed)
+		by := ""
+		if wide > 0 {
+			by = fmt.Sprintf(", of which %s by a tolerance of its own", plural(wide, "cell"))
+		}
+		return fmt.Sprintf("all the same: %s with %s%s, in %s", plural(len(v.Notebooks), "notebook"), plural(cells, "cell"), by, elapsed)
 	}
 	return fmt.Sprintf("%d of %s: %s, in %s", len(differ), differs(len(v.Notebooks)), strings.Join(differ, ", "), elapsed)
 }

@@ -229,8 +229,15 @@ func TestTheToleranceIsThatOfTheMetadata(t *testing.T) {
 	if err := n.WriteFile(path); err != nil {
 		t.Fatal(err)
 	}
-	v, _ := verify(t, Options{Notebooks: []string{path}})
+	v, out := verify(t, Options{Notebooks: []string{path}})
 	expect(t, v.Notebooks[0], []string{"by +0.0001 (+0.01%)"}, nil)
+	if !strings.Contains(out, "cell 2   same     1 text, 1 figure; tolerance absolute 0.001\n") {
+		t.Errorf("a tolerance of its own is not told:\n%s", out)
+	}
+	v.Notebooks[0].Cells[0].Differences = nil
+	if !strings.HasPrefix(v.String(), "all the same: 1 notebook with 2 cells, of which 1 cell by a tolerance of its own, in ") {
+		t.Errorf("the verdict does not tell a tolerance of its own: %s", v)
+	}
 }
 
 func TestAKernelThatDiesIsNamed(t *testing.T) {
@@ -311,14 +318,16 @@ func TestWrongUseIsSaidBeforeAnythingRuns(t *testing.T) {
 		"its nbformat is 3; it should be 4":           {Notebooks: []string{file("old.ipynb", `{"nbformat": 3, "cells": []}`)}},
 		"it has no code cell to run":                  {Notebooks: []string{file("blank.ipynb", `{"nbformat": 4, "cells": []}`)}},
 		`it is a notebook in python (kernel "python3"), and verify runs notebooks in Go`: {Notebooks: []string{python}},
-		"is named twice":                             {Notebooks: []string{good, "./" + good}},
-		"there is no folder nowhere":                 {Notebooks: []string{good}, Report: "nowhere/report.html"},
-		"that is a folder; name a file in it":        {Notebooks: []string{good}, Report: "testdata"},
-		"would be written over the notebook":         {Notebooks: []string{good}, Report: good},
-		"names a notebook; call it e.g. report.html": {Notebooks: []string{good}, Report: filepath.Join(t.TempDir(), "report.ipynb")},
-		"there is no notebook in " + os.TempDir():    {Repo: os.TempDir()},
-		"kvarter.tolerance is -1; it should be zero": {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"tolerance": -1}, "language_info": {`)}},
-		"kvarter.cells in its metadata is not a":     {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"cells": 1}, "language_info": {`)}},
+		"is named twice":                                                     {Notebooks: []string{good, "./" + good}},
+		"there is no folder nowhere":                                         {Notebooks: []string{good}, Report: "nowhere/report.html"},
+		"that is a folder; name a file in it":                                {Notebooks: []string{good}, Report: "testdata"},
+		"would be written over the notebook":                                 {Notebooks: []string{good}, Report: good},
+		"names a notebook; call it e.g. report.html":                         {Notebooks: []string{good}, Report: filepath.Join(t.TempDir(), "report.ipynb")},
+		"there is no notebook in " + os.TempDir():                            {Repo: os.TempDir()},
+		"kvarter.tolerance is -1; it should be zero":                         {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"tolerance": -1}, "language_info": {`)}},
+		"kvarter.tolerance is relative 100, by which any figure is the same": {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"tolerance": {"relative": 100}}, "language_info": {`)}},
+		"kvarter.tolerance is relative 1, by which any figure is the same":   {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"tolerance": 1}, "language_info": {`)}},
+		"kvarter.cells in its metadata is not a":                             {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"cells": 1}, "language_info": {`)}},
 	} {
 		if o.Repo == "" {
 			o.Repo = "../.."

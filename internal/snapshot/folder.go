@@ -270,6 +270,10 @@ func ReadInfo(folder string) (info Info, err error) {
 		return Info{}, fault.Invalidf("%s has no %s, so that nothing says whether %s is as it was written", folder,
 			sumFile, InfoFile)
 	}
+	if info.Generator != nil && !info.Synthetic {
+		return Info{}, fault.Invalidf("%s has a generator that drew the data set, and says that it is not synthetic",
+			filepath.Join(folder, InfoFile))
+	}
 	return info, nil
 }
 

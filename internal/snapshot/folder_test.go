@@ -22,7 +22,7 @@ import (
 func drawn(t testing.TB, dir string, seed uint64, plan string) string {
 	t.Helper()
 	m := meta
-	m.Name, m.Generator = "drawn", &snapshot.Generator{Seed: seed, Scale: 1, World: "no-area-effect"}
+	m.Name, m.Synthetic, m.Generator = "drawn", true, &snapshot.Generator{Seed: seed, Scale: 1, World: "no-area-effect"}
 	_, err := snapshot.Create(context.Background(), dir, theContract(t), m, func(w *snapshot.Writer) error {
 		return w.Write(context.Background(), "plan", each(plans(plan)), nil)
 	}, nil)
@@ -414,7 +414,7 @@ func TestWhoMayRead(t *testing.T) {
 		file, directory fs.FileMode
 	}{
 		{meta, 0o600, 0o700},
-		{snapshot.Meta{Name: "drawn", Generator: &snapshot.Generator{Seed: 1}}, 0o644, 0o755},
+		{snapshot.Meta{Name: "drawn", Synthetic: true, Generator: &snapshot.Generator{Seed: 1}}, 0o644, 0o755},
 	} {
 		if _, err := snapshot.Create(context.Background(), dir, theContract(t), test.meta, write, cells); err != nil {
 			t.Fatal(err)
@@ -451,6 +451,28 @@ func TestReportIsReplaced(t *testing.T) {
 		if _, err := os.Stat(former); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("with %q, %s: %v", report, former, err)
 		}
+	}
+}
+
+// What was drawn cannot be passed off as what was observed, though the hash says so too.
+func TestDrawnIsSynthetic(t *testing.T) {
+	dir := t.TempDir()
+	drawn(t, dir, 1, "drawn")
+	about := filepath.Join(currentFolder(t, dir), "snapshot.json")
+	text, err := os.ReadFile(about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.Replace(string(text), `"synthetic": true`, `"synthetic": false`, 1)
+	if edited == string(text) {
+		t.Fatalf("%s does not say that it is synthetic", text)
+	}
+	sum := fmt.Sprintf("%x  snapshot.json\n", sha256.Sum256([]byte(edited)))
+	if err := errors.Join(os.WriteFile(about, []byte(edited), 0o600), os.WriteFile(about+".sha256", []byte(sum), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := snapshot.Current(dir); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "says that it is not synthetic") {
+		t.Errorf("got %v", err)
 	}
 }
 

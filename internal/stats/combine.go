@@ -5,10 +5,26 @@ import (
 	"slices"
 )
 
-// Exact is a value without uncertainty of its own: Lower, Upper and SE are NaN.
-func Exact(value, level float64) Estimate {
-	nan := math.NaN()
-	return Estimate{Value: value, Lower: nan, Upper: nan, SE: nan, Numerator: nan, Denominator: nan, Level: level, Method: "no interval"}
+// untold is a value whose uncertainty cannot be told: Lower, Upper and SE are NaN, and a warning says why.
+func untold(value, level float64, reason string) Estimate {
+	e := Estimate{Value: value, Level: level, Numerator: math.NaN(), Denominator: math.NaN(), Method: "no interval"}
+	e.withoutInterval(reason)
+	return e
+}
+
+// allInSupport is what observations out of the common support add where there are none: 0 by
+// construction, with an interval without width.
+func allInSupport(level float64) Estimate {
+	return Estimate{Level: level, Numerator: math.NaN(), Denominator: math.NaN(), Method: "no observations out of support"}
+}
+
+// OutOfSupport is what observations out of the common support add to a gap in a decomposition that has
+// no standard error for it.
+func OutOfSupport(value float64, support Estimate) Estimate {
+	if support.Value == 1 {
+		return allInSupport(support.Level)
+	}
+	return untold(value, support.Level, "this method has no standard error and no interval of what is out of support")
 }
 
 // Sum adds two independent estimates of the same level: variances add up, and the interval is

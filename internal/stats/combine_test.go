@@ -1,7 +1,9 @@
 package stats
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -15,7 +17,21 @@ func TestSum(t *testing.T) {
 			t.Errorf("sum: got %v, want %v", c.got, c.want)
 		}
 	}
-	if e := Sum(a, Exact(1, 0.95)); !math.IsNaN(e.SE) || e.Value != 1.3 {
+	if e := Sum(a, untold(1, 0.95, "unknown")); !math.IsNaN(e.SE) || e.Value != 1.3 || !slices.Contains(e.Warnings, "unknown") {
 		t.Errorf("a sum with a part of unknown uncertainty = %+v", e)
+	}
+}
+
+// Every method gives what is out of support alike where nothing is, and says why where it has no interval.
+func TestOutOfSupport(t *testing.T) {
+	d, err := Kitagawa([]Cell{{Key: []int{0}, N: 9, Sum: 3, SumSq: 3}}, []Cell{{Key: []int{0}, N: 8, Sum: 4, SumSq: 4}}, KitagawaOptions{Level: 0.95})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole := OutOfSupport(0, Wilson(17, 17, 0.95)); fmt.Sprint(whole) != fmt.Sprint(d.OutOfSupportA) || whole.SE != 0 {
+		t.Errorf("nothing is out of support: %+v, of Kitagawa %+v", whole, d.OutOfSupportA)
+	}
+	if e := OutOfSupport(-0.01, Wilson(16, 17, 0.95)); e.Value != -0.01 || !math.IsNaN(e.SE) || len(e.Warnings) != 1 {
+		t.Errorf("out of support: %+v", e)
 	}
 }

@@ -428,7 +428,7 @@ func (d *Decomposition) outOfSupport(e estimator) {
 	d.SupportA, d.SupportB = Wilson(inA, na, e.level), Wilson(inB, nb, e.level)
 	d.CommonSupport = Wilson(inA+inB, na+nb, e.level)
 
-	d.OutOfSupportA = Estimate{Level: e.level, Numerator: math.NaN(), Denominator: math.NaN(), Method: "no observations out of support"}
+	d.OutOfSupportA = allInSupport(e.level)
 	d.OutOfSupportB = d.OutOfSupportA
 	if s.nA == na && s.nB == nb {
 		return

@@ -29,8 +29,8 @@ type Segregation struct {
 // Segregate measures the segregation of a from b over the units that the keys of their cells name
 // (Massey, Denton 1988, Social Forces 67:281). N are persons; Sum and SumSq are not read. The
 // groups must not share persons: pass those that they do as shared, and they are taken out of b,
-// so that a group against "the population" becomes the group against the rest. Units without
-// anybody count nothing.
+// so that a group against "the population" becomes the group against the rest; out of a where a
+// contains b. The same persons on both sides are an error. Units without anybody count nothing.
 //
 // Intervals are the delta method's for both groups as samples over units. D is biased upwards: with
 // small units its interval lies too high and covers far less than its level, and a warning says
@@ -42,7 +42,16 @@ func Segregate(a, b, shared []Cell, level float64) (*Segregation, error) {
 	}
 	s := &Segregation{}
 	var err error
-	if n := Total(shared).N; n > 0 {
+	switch n := Total(shared).N; {
+	case n == 0:
+	case n == Total(b).N && n == Total(a).N:
+		return nil, fault.Invalidf("the two cohorts are the same %s observations: there is nothing to compare", formatCount(n))
+	case n == Total(b).N:
+		if a, err = subtractCounts(a, shared); err != nil {
+			return nil, err
+		}
+		s.Warnings = append(s.Warnings, formatCount(n)+" persons are in both groups, all of the second; the rest of the first is compared with it")
+	default:
 		if b, err = subtractCounts(b, shared); err != nil {
 			return nil, err
 		}

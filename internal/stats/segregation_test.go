@@ -98,10 +98,18 @@ func TestSegregateByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	near(t, "against the rest", over.Dissimilarity.Value, .6, 1e-15)
+	// and a population beside a group that it contains
+	over, err = Segregate(units(100, 100), units(80, 20), units(80, 20), .95)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "the rest against the group", over.Dissimilarity.Value, .6, 1e-15)
+	near(t, "isolation of the rest", over.Isolation.Value, .68, 1e-15)
 	for name, try := range map[string]func() error{
 		"empty":     func() error { _, err := Segregate(nil, units(4), nil, .95); return err },
 		"level":     func() error { _, err := Segregate(units(4), units(4), nil, 2); return err },
 		"shared":    func() error { _, err := Segregate(units(4), units(4), units(9), .95); return err },
+		"the same":  func() error { _, err := Segregate(units(4, 2), units(4, 2), units(4, 2), .95); return err },
 		"one group": func() error { _, err := SegregateGroups([][]Cell{units(4)}, 0); return err },
 		"no group":  func() error { _, err := SegregateGroups([][]Cell{units(4), units(0)}, 0); return err },
 		"larger":    func() error { _, err := SegregateGroups([][]Cell{units(4), units(3)}, 5); return err },

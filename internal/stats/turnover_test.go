@@ -58,7 +58,7 @@ func TestTurnoverByHand(t *testing.T) {
 	if len(few.Stayers.Warnings) != 1 || len(d.Stayers.Warnings) != 0 {
 		t.Errorf("few changes: %q, enough: %q", few.Stayers.Warnings, d.Stayers.Warnings)
 	}
-	if none := fixed.Part(nil, nil); none.Value != 0 || !math.IsNaN(none.SE) {
+	if none := fixed.Part(nil, nil); none.Value != 0 || !math.IsNaN(none.SE) || len(none.Warnings) != 1 {
 		t.Errorf("no groups add %+v", none)
 	}
 	if e := (must(t)(TurnoverOf([2][2]float64{}, []Cell{indicatorCell(5, 1)}, nil, .95))).Change; !math.IsNaN(e.Value) {

@@ -219,11 +219,22 @@ type TrendOf struct {
 }
 
 func (q TrendOf) needs(s *Study) ([]need, error) {
+	if err := notHeld("by", q.By, "YEAR", "by which every trend is split"); err != nil {
+		return nil, err
+	}
 	return q.Cohort.share(s, q.Indicator, append(slices.Clone(q.By), "YEAR"), q.Level)
 }
 
 func (q TrendOf) answer(_ context.Context, r *Request, tables []*cells.Table) ([]*Cell, error) {
 	return r.shares(tables[0], q.Level), nil
+}
+
+// notHeld reports a dimension that a question splits by anyhow, where the list of an argument holds it too.
+func notHeld(argument string, list []string, dimension, why string) error {
+	if slices.Contains(list, dimension) {
+		return fault.Invalidf("`%s` holds %s, %s; leave it out", argument, dimension, why)
+	}
+	return nil
 }
 
 // DistributionOf asks how a cohort is spread over a dimension, within others.
@@ -236,6 +247,9 @@ type DistributionOf struct {
 
 func (q DistributionOf) needs(s *Study) ([]need, error) {
 	if err := stats.CheckLevel(q.Level); err != nil {
+		return nil, err
+	}
+	if err := notHeld("by", q.By, q.Dimension, "over which the cohort is to be spread"); err != nil {
 		return nil, err
 	}
 	by, err := s.dimensions(append(slices.Clone(q.By), q.Dimension)...)

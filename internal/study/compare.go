@@ -232,7 +232,14 @@ func (q AdjustedOf) comparing() comparing {
 	return c
 }
 
-func (q AdjustedOf) needs(s *Study) ([]need, error) { return q.comparing().needs(s) }
+func (q AdjustedOf) needs(s *Study) ([]need, error) {
+	if q.ClusterBy != nil {
+		if err := notHeld("controls", q.Controls, *q.ClusterBy, "which `clusterBy` names"); err != nil {
+			return nil, err
+		}
+	}
+	return q.comparing().needs(s)
+}
 
 func (q AdjustedOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*AdjustedGap, error) {
 	s, err := q.comparing().sides(ctx, r.Study, tables)
@@ -438,7 +445,7 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 		if components == 3 {
 			out.Composition, out.Rate, out.Interaction = derived(o.Endowments), derived(o.Coefficients), derived(o.Interaction)
 		}
-		out.OutOfSupport = derived(stats.Exact(o.OutOfSupport, level))
+		out.OutOfSupport = derived(stats.OutOfSupport(o.OutOfSupport, o.Support))
 		for _, t := range slices.Concat(o.Dimensions, o.Terms) {
 			if t.Term.Dimension < 0 {
 				continue // the constant belongs to no dimension
@@ -459,7 +466,7 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 			return nil, err
 		}
 		out.Composition, out.Rate, out.CommonSupport = derived(f.Explained), derived(f.Unexplained), derived(f.Support)
-		out.OutOfSupport = derived(stats.Exact(f.OutOfSupport, level))
+		out.OutOfSupport = derived(stats.OutOfSupport(f.OutOfSupport, f.Support))
 		for _, t := range slices.Concat(f.Dimensions, f.Terms) {
 			if t.Term.Dimension >= 0 {
 				out.Contributions = append(out.Contributions, contribution(by, s.dimensions, t.Term.Dimension, t.Term.Category, t.Explained, t.Unexplained))
@@ -597,6 +604,9 @@ type SegregationOf struct {
 }
 
 func (q SegregationOf) needs(s *Study) ([]need, error) {
+	if err := stats.CheckLevel(q.Level); err != nil {
+		return nil, err
+	}
 	by, err := s.dimensions(q.Over)
 	if err != nil {
 		return nil, err
@@ -618,6 +628,9 @@ func (q SegregationOf) answer(_ context.Context, _ *Request, tables []*cells.Tab
 		}
 	}
 	s, err := stats.Segregate(spread[0], spread[1], spread[2], q.Level)
+	if err != nil && without > 0 {
+		err = fault.Invalidf("%w; the %d observations of the two that have no %s are left out", err, without, q.Over)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -644,6 +657,9 @@ func (q BetweenAreasOf) needs(s *Study) ([]need, error) {
 	}
 	indicator, err := s.Contract.Indicator(q.Indicator)
 	if err != nil {
+		return nil, err
+	}
+	if err := notHeld("controls", q.Controls, "AREA", "and areas held equal do not differ"); err != nil {
 		return nil, err
 	}
 	dimensions, err := s.dimensions(append(slices.Clone(q.Controls), "AREA")...)

@@ -57,14 +57,17 @@ func (s *Study) Describe(c *Cohort, in func(contract.Text) string) string {
 		case c.Dimension.IsArea():
 			var names []string
 			for _, id := range c.Areas {
-				if a := s.Catalogue.Area(id); a != nil {
+				if a := s.Catalogue.Area(id); a != nil && !slices.Contains(names, a.Name) {
 					names = append(names, a.Name)
 				}
 			}
 			parts = append(parts, strings.Join(names, in(contract.Text{DA: " eller ", EN: " or "})))
 		default:
 			var labels []string
-			for _, p := range c.Positions {
+			for i, p := range c.Positions {
+				if slices.Contains(c.Positions[:i], p) {
+					continue // a list may name a code twice
+				}
 				labels = append(labels, lowerFirst(in(c.Dimension.Codes[p].Label), c.Dimension.Type))
 			}
 			what := ""
@@ -78,14 +81,19 @@ func (s *Study) Describe(c *Cohort, in func(contract.Text) string) string {
 		word       contract.Text
 		indicators []*contract.Indicator
 	}{{contract.Text{DA: "med: ", EN: "with: "}, f.With}, {contract.Text{DA: "uden: ", EN: "without: "}, f.Without}} {
-		for _, i := range list.indicators {
+		for at, i := range list.indicators {
+			if slices.Contains(list.indicators[:at], i) {
+				continue
+			}
 			parts = append(parts, in(list.word)+lowerFirst(in(i.Label), ""))
 		}
 	}
 	for _, list := range f.WithAny {
 		var labels []string
-		for _, i := range list {
-			labels = append(labels, lowerFirst(in(i.Label), ""))
+		for at, i := range list {
+			if !slices.Contains(list[:at], i) {
+				labels = append(labels, lowerFirst(in(i.Label), ""))
+			}
 		}
 		parts = append(parts, in(contract.Text{DA: "med mindst én af: ", EN: "with at least one of: "})+strings.Join(labels, in(contract.Text{DA: " eller ", EN: " or "})))
 	}

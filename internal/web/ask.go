@@ -1,9 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +45,27 @@ func (s *server) ask(ctx context.Context, p params, isGet bool) (_ answer, execu
 	if len(response.Data) == 0 {
 		response.Data = json.RawMessage("null")
 	}
+	slices.SortStableFunc(response.Errors, inDocument)
 	return answer{Errors: response.Errors, Data: response.Data, Extensions: response.Extensions}, true
+}
+
+// inDocument orders errors as the document and its lists have their fields, which are worked on at
+// once, so that the same document gives the same answer.
+func inDocument(a, b *gqlerror.Error) int {
+	if len(a.Locations) > 0 && len(b.Locations) > 0 {
+		x, y := a.Locations[0], b.Locations[0]
+		if c := cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column)); c != 0 {
+			return c
+		}
+	}
+	return slices.CompareFunc(a.Path, b.Path, func(p, q ast.PathElement) int {
+		i, isIndex := p.(ast.PathIndex)
+		j, alike := q.(ast.PathIndex)
+		if isIndex && alike {
+			return cmp.Compare(i, j)
+		}
+		return cmp.Compare(fmt.Sprint(p), fmt.Sprint(q))
+	})
 }
 
 // prepare reads the document, chooses its operation, reads its variables and holds it to the

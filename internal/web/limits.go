@@ -167,11 +167,11 @@ const (
 // schema prices with its directive cost, at 10 to 50 microseconds a unit: work is priced low, so that
 // fields do not crowd it out. Only a question that no roll-up covers takes longer, up to 200
 // microseconds a unit; of many such the limit of time is met first. What is selected in a list costs as
-// often as the list is expected to be long: `first` or `last` of a connection, else pageLength; for
-// cells the product of the numbers of codes of the dimensions, at most `first` and the limit of cells;
-// else listLength; work that is shared, such as the tables that the cohorts of all areas of a list are
-// answered from, counts once in a list. Introspection costs 1 in all. It stops counting at costTop. The operation must be
-// valid.
+// often as the list is expected to be long: `first` or `last` of a connection, else pageLength, at most
+// the ids that its filter names; for cells the product of the numbers of codes of the dimensions, at most
+// `first` and the limit of cells; else listLength; work that is shared, such as the tables that the
+// cohorts of all areas of a list are answered from, counts once in a list. Introspection costs 1 in all.
+// It stops counting at costTop. The operation must be valid.
 func (l Limits) cost(schema *ast.Schema, op *ast.OperationDefinition, variables map[string]any) int {
 	c := costing{schema: schema, variables: variables, cells: l.Cells, fragments: map[fragmentPage]price{}}
 	all := c.set(op.SelectionSet, 0)
@@ -294,12 +294,18 @@ func (c *costing) length(f *ast.Field, standard int) int {
 			length = min(length*listLength, c.cells)
 		}
 	}
+	bound := costTop
+	if args["by"] != nil {
+		bound = length
+	}
+	if where, ok := args["where"].(map[string]any); ok {
+		if ids, ok := where["ids"].([]any); ok {
+			length, bound = min(length, len(ids)), min(bound, len(ids))
+		}
+	}
 	for _, name := range []string{"first", "last"} {
 		if n, ok := integer(args[name]); ok && n >= 0 {
-			if args["by"] != nil {
-				n = min(n, length)
-			}
-			return min(n, costTop)
+			return min(n, bound)
 		}
 	}
 	return length

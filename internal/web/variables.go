@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -18,7 +19,8 @@ import (
 // 2021, sections 3.5, 3.9 to 3.11 and 6.1.2): an Int takes no text, a code stands as the enum has
 // it, one value will do for a list of one, and an input object has no other fields than its own.
 // Numbers come as json.Number; a whole one such as 2016.0 will do for an Int. Variables that the
-// operation does not declare are left out.
+// operation does not declare are left out, unless one is a variable misspelt that would then have its
+// default, or none.
 //
 // In what is returned an Int is an int64, a Float a float64, an ID, a String and a code a string.
 // The error names the variable and the place in it, and says what would be right.
@@ -27,6 +29,9 @@ func (s *server) coerce(op *ast.OperationDefinition, given map[string]any) (map[
 	for _, v := range op.VariableDefinitions {
 		place := "variable $" + v.Variable
 		value, ok := given[v.Variable]
+		if name := misspelt(op, v.Variable, given); !ok && name != "" && (v.DefaultValue != nil || !v.Type.NonNull) {
+			return nil, refused(fault.Invalid, "variable $%s: the operation declares no such variable; did you mean %s?", shorten(name, 50), v.Variable)
+		}
 		if !ok && v.DefaultValue != nil {
 			var err error
 			if value, err = v.DefaultValue.Value(nil); err != nil {
@@ -47,6 +52,29 @@ func (s *server) coerce(op *ast.OperationDefinition, given map[string]any) (map[
 		out[v.Variable] = coerced
 	}
 	return out, nil
+}
+
+// misspelt finds a name among those given that no variable of the operation is called and that is
+// likely to be meant for one: the same but for case, one letter, or two letters that changed places.
+func misspelt(op *ast.OperationDefinition, variable string, given map[string]any) string {
+	var found []string
+	for name := range given {
+		if op.VariableDefinitions.ForName(name) != nil || len(name) > len(variable)+1 {
+			continue
+		}
+		a, b := strings.ToLower(name), strings.ToLower(variable)
+		swapped := false
+		for i := range len(a) - 1 {
+			swapped = swapped || a[:i]+a[i+1:i+2]+a[i:i+1]+a[i+2:] == b
+		}
+		if a == b || len(b) > 3 && (swapped || levenshtein.ComputeDistance(a, b) == 1) {
+			found = append(found, name)
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return slices.Min(found)
 }
 
 // undeclared ends a message about a variable that is missing with those given that no variable of

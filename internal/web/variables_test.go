@@ -121,3 +121,23 @@ func TestDefaultsOfVariables(t *testing.T) {
 		t.Errorf("got %s %s", r.Data, r.message())
 	}
 }
+
+// A variable that is misspelt is not the same as one that is left out.
+func TestMisspeltVariables(t *testing.T) {
+	server := world(t)
+	const document = `query ($year: Int, $years: Int, $sex: [Sex!] = [MALE, FEMALE], $n: Int) {
+		children(where: {years: {from: $year, to: $years}, sex: $sex}) { size { value } } areas(first: $n) { totalCount } }`
+	for given, want := range map[string]string{
+		`{"yaer": 2016}`:                               "variable $yaer: the operation declares no such variable; did you mean year?",
+		`{"YEAR": 2016}`:                               "variable $YEAR: the operation declares no such variable; did you mean year?",
+		`{"year": 2014, "yers": 2016}`:                 "variable $yers: the operation declares no such variable; did you mean years?",
+		`{"Sex": "MALE"}`:                              "variable $Sex: the operation declares no such variable; did you mean sex?",
+		`{"year": 2014, "six": 1, "first": 2, "m": 1}`: "", // sent for other operations
+		`{"years": 2016}`:                              "",
+	} {
+		r := ask(t, server, document, json.RawMessage(given))
+		if want == "" && r.Errors != nil || want != "" && (r.code() != "INVALID" || r.message() != want) {
+			t.Errorf("%s: got %s %q, want %q", given, r.code(), r.message(), want)
+		}
+	}
+}

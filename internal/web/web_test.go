@@ -745,6 +745,29 @@ func TestCostsOfActivities(t *testing.T) {
 	}
 }
 
+// A list whose filter names its items is no longer than these.
+func TestCostsOfNamedAreas(t *testing.T) {
+	costs := serve(t, func(c *web.Config) { c.Limits = web.Limits{Complexity: 1} })
+	told := func(document string, variables any) any {
+		return ask(t, costs, document, variables).Errors[0].Extensions["cost"]
+	}
+	const selection = "nodes { children { size { value } } } }"
+	two := told("{ areas(first: 2) {"+selection+"}", nil)
+	if all := told("{ areas {"+selection+"}", nil); two == nil || two == all {
+		t.Fatalf("two areas cost %v, all of them %v", two, all)
+	}
+	for name, got := range map[string]any{
+		"in the document": told(`{ areas(where: {ids: ["A1", "A2"]}) {`+selection+"}", nil),
+		"in a variable":   told("query ($where: AreaFilter) { areas(where: $where) {"+selection+"}", map[string]any{"where": map[string]any{"ids": []string{"A1", "A2"}}}),
+		"of fewer":        told(`{ areas(where: {ids: ["A1", "A2"]}, first: 9) {`+selection+"}", nil),
+		"of more":         told(`{ areas(where: {ids: ["A1", "A2", "A3"]}, first: 2) {`+selection+"}", nil),
+	} {
+		if got != two {
+			t.Errorf("%s: two areas by their ids cost %v, the first two %v", name, got, two)
+		}
+	}
+}
+
 // What one request may cost at most does not bring the server down: documents as large as the limits
 // let through are answered, or stopped by the time limit.
 func TestLargestWithinLimits(t *testing.T) {
