@@ -97,11 +97,18 @@ func (c Cell) meanVariance() float64 {
 
 // CheckLevel reports a confidence level that is not strictly between 0 and 1.
 func CheckLevel(level float64) error {
-	if level > 0 && level < 1 {
-		return nil
+	switch {
+	case !(level > 0 && level < 1):
+		return fault.Invalidf("confidence level %g is not between 0 and 1; 0.95 is usual", level)
+	case level < smallestLevel:
+		return fault.Invalidf("confidence level %g is so small that an interval of it has no width; 0.95 is usual", level)
 	}
-	return fault.Invalidf("confidence level %g is not between 0 and 1; 0.95 is usual", level)
+	return nil
 }
+
+// smallestLevel is the least for which the ends of an interval differ from its middle in every digit
+// that is read.
+const smallestLevel = 1e-6
 
 // undefined is an estimate that cannot be given, with the reason.
 func undefined(method string, level float64, format string, args ...any) Estimate {
