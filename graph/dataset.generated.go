@@ -798,6 +798,29 @@ func (ec *executionContext) fieldContext_TableRows_rows(_ context.Context, field
 	return graphql.NewScalarFieldContext("TableRows", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _TableRows_fingerprint(ctx context.Context, field graphql.CollectedField, obj *study.TableRows) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TableRows_fingerprint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fingerprint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TableRows_fingerprint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TableRows", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Variable_name(ctx context.Context, field graphql.CollectedField, obj *study.Variable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1444,6 +1467,11 @@ func (ec *executionContext) _TableRows(ctx context.Context, sel ast.SelectionSet
 		case "rows":
 			out.Values[i] = ec._TableRows_rows(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "fingerprint":
+			out.Values[i] = ec._TableRows_fingerprint(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:

@@ -1220,6 +1220,8 @@ func (ec *executionContext) childFields_TableRows(ctx context.Context, field gra
 		return ec.fieldContext_TableRows_table(ctx, field)
 	case "rows":
 		return ec.fieldContext_TableRows_rows(ctx, field)
+	case "fingerprint":
+		return ec.fieldContext_TableRows_fingerprint(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TableRows", field.Name)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/findings"
+	"github.com/kvarter/kvarter/internal/ingest"
 	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/snapshot"
 	"github.com/kvarter/kvarter/internal/study"
@@ -48,7 +49,8 @@ func (d *opened) close() error {
 
 // open opens the data set in use in the data folder dir. If the folder holds nothing of ours it
 // first makes the default one, or that of the world if one is given; the data set then has to be
-// of it. making is called before a data set is made, with what is being done.
+// of it. A synthetic one that would be drawn otherwise today is drawn again. making is called before
+// anything is made that takes a while, with what is being done.
 func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, out io.Writer,
 	making func(doing string)) (*opened, error) {
 	c, err := parseContract()
@@ -68,13 +70,15 @@ func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, 
 		return nil, err
 	case world != "" && (info.Generator == nil || info.Generator.World != string(world)):
 		return nil, fault.Invalidf("the data set %s in %s is not of the world %q; `go run . generate --data %s --world %s` makes it", info.Name, dir, world, dir, world)
-	case usable(info, c) == nil:
+	case info.Generator == nil || drawnAsNow(info, c):
+		if _, ok, err := snapshot.FindCells(folder, info, c); err == nil && !ok && usable(info) == nil {
+			fmt.Fprintf(out, "The data contract has changed since %s was made: building its cells again from its facts (some seconds, once).\n", info.Name)
+			making("The cells are being built again, which takes some seconds")
+		}
 		return openFolder(ctx, folder, info, c, limits)
-	case info.Generator == nil:
-		return nil, usable(info, c)
 	default:
 		fmt.Fprintln(out,
-			"The data contract has changed, or the data set is of an earlier version: making the synthetic data set again.")
+			"The tables of the data contract have changed, or the data set is of an earlier version: making the synthetic data set again.")
 		o = synth.Options{Seed: info.Generator.Seed, Scale: info.Generator.Scale,
 			World: synth.Kind(info.Generator.World)}
 	}
@@ -91,19 +95,28 @@ func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, 
 }
 
 // usable returns an Invalid fault if this program cannot read the data set as it was meant.
-func usable(info snapshot.Info, c *contract.Contract) error {
+func usable(info snapshot.Info) error {
+	if info.Files != nil {
+		return nil
+	}
 	again := "import its recipe again"
 	if info.Generator != nil {
 		again = "`go run . generate` draws it again"
 	}
-	switch {
-	case info.ContractHash != c.Hash:
-		return fault.Invalidf("the data set %s was made under another data contract; %s", info.Name, again)
-	case info.Files == nil:
-		return fault.Invalidf("the data set %s is of an earlier version, which kept no hashes of its files; %s",
-			info.Name, again)
+	return fault.Invalidf("the data set %s is of an earlier version, which kept no hashes of its files; %s", info.Name,
+		again)
+}
+
+// drawnAsNow reports whether a synthetic data set has the tables, columns and structure that it would be
+// drawn with today.
+func drawnAsNow(info snapshot.Info, c *contract.Contract) bool {
+	tables := (&synth.World{}).TableNames()
+	if usable(info) != nil || len(info.Tables) != len(tables) || len(snapshot.Restructured(info, c)) > 0 {
+		return false
 	}
-	return nil
+	return !slices.ContainsFunc(info.Tables, func(t snapshot.Table) bool {
+		return !slices.Equal(slices.Sorted(slices.Values(t.Columns)), slices.Sorted(slices.Values(synth.Columns(t.Name))))
+	})
 }
 
 // tell says which data set of the data folder dir is in use now, and what becomes of a server that
@@ -123,7 +136,7 @@ func tell(out io.Writer, info snapshot.Info, dir, before, hint string) {
 // openFolder opens the snapshot in a folder, and keeps it from being removed until it is closed.
 func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contract.Contract,
 	limits web.Limits) (_ *opened, err error) {
-	if err := usable(info, c); err != nil {
+	if err := usable(info); err != nil {
 		return nil, err
 	}
 	d := &opened{folder: folder, info: info}
@@ -142,7 +155,12 @@ func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contr
 		return nil, err
 	}
 	d.ends = append(d.ends, remove)
-	d.store, err = duckdb.Open(ctx, folder, c, duckdb.Options{Spill: scratch, Files: info.Files})
+	cells, err := ingest.Fit(ctx, folder, scratch, info, c)
+	if err != nil {
+		return nil, err
+	}
+	d.store, err = duckdb.Open(ctx, folder, c, duckdb.Options{Spill: scratch, Files: info.Facts(), Cells: cells.Folder,
+		CellFiles: cells.Files})
 	if err != nil {
 		return nil, err
 	}
@@ -173,14 +191,14 @@ func dataset(info snapshot.Info, limits web.Limits) study.Dataset {
 		Disclosure: &study.DisclosurePolicy{Method: study.DisclosureMethodNone},
 		Limits: &study.Limits{Complexity: limits.Complexity, Depth: limits.Depth, Cells: limits.Cells,
 			TimeoutMs: limits.TimeoutMS, Tokens: limits.Tokens, Bytes: limits.Bytes}}
-	for _, t := range info.Tables {
-		out.Rows = append(out.Rows, &study.TableRows{Table: t.Name, Rows: int(t.Rows)})
-	}
 	optional := func(text string) *string {
 		if text == "" {
 			return nil
 		}
 		return &text
+	}
+	for _, t := range info.Tables {
+		out.Rows = append(out.Rows, &study.TableRows{Table: t.Name, Rows: int(t.Rows), Fingerprint: optional(t.Fingerprint)})
 	}
 	for _, s := range info.Sources {
 		out.Sources = append(out.Sources, &study.Source{Title: s.Title, Publisher: s.Publisher,

@@ -12,7 +12,6 @@ import (
 
 // Contract is a checked data contract. It is read-only after Parse.
 type Contract struct {
-	Hash       string // SHA-256 of the text, in hex
 	Sources    []*Source
 	Codelists  []*Codelist
 	Tables     []*Table

@@ -1,8 +1,6 @@
 package contract
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"math"
 	"regexp"
@@ -23,8 +21,7 @@ func Parse(name string, text []byte) (*Contract, error) {
 	if err := Read(name, text, &raw); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(text)
-	p := &parser{file: name, out: &Contract{Hash: hex.EncodeToString(sum[:])}}
+	p := &parser{file: name, out: &Contract{}}
 	p.build(&raw)
 	if len(p.mistakes) > 0 {
 		return nil, fault.Invalidf("%s", strings.Join(p.mistakes, "\n"))

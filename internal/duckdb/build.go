@@ -17,8 +17,26 @@ import (
 // cellsFolder is the folder within a snapshot that holds the stored roll-ups.
 const cellsFolder = "cells"
 
-// BuildCells writes the stored roll-ups of the contract beside the facts of the snapshot in
-// folder: one scan of the facts for each that no finer one covers. A roll-up over columns that
+// Rollups is the text of all that decides what the stored roll-ups of the contract hold of a data set
+// with these columns, by table: the statement that makes each of them of the facts. Roll-ups of the
+// same facts and the same text are the same.
+func Rollups(c *contract.Contract, columns map[string]map[string]bool) (_ string, err error) {
+	defer fault.Wrap(&err, "duckdb.Rollups")
+	s := newStore(nil, c)
+	s.catalogue.Columns = columns
+	var b strings.Builder
+	for _, r := range s.recordedRollups() {
+		text, err := s.rollupStatement(r, nil)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "%s\n%s\n", r.Name, text)
+	}
+	return b.String(), nil
+}
+
+// BuildCells writes the stored roll-ups of the contract, of the facts of the snapshot in folder,
+// which must be o.Files if those are given, into o.Cells: one scan of the facts for each that no finer one covers. A roll-up over columns that
 // the data set does not have is left out: nothing could be asked of it.
 func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Options) (err error) {
 	defer fault.Wrap(&err, "duckdb.BuildCells(%s)", folder)
@@ -28,13 +46,14 @@ func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Opti
 	}
 	s := newStore(db, c)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := s.see(folder, nil); err != nil {
+	if err := s.see(folder, o.Files); err != nil {
 		return err
 	}
 	if err := s.openFacts(ctx, folder); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(folder, cellsFolder), 0o755); err != nil {
+	into := o.cells(folder)
+	if err := os.MkdirAll(into, 0o755); err != nil {
 		return err
 	}
 	rollups := s.recordedRollups()
@@ -47,7 +66,7 @@ func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Opti
 		}
 		for _, text := range []string{
 			fmt.Sprintf("CREATE TABLE %s AS %s", QuoteName(r.Name), text),
-			fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd)", QuoteName(r.Name), QuoteText(filepath.Join(folder, cellsFolder, r.Name+".parquet"))),
+			fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd)", QuoteName(r.Name), QuoteText(filepath.Join(into, r.Name+".parquet"))),
 		} {
 			if _, err := db.ExecContext(ctx, text); err != nil {
 				return fmt.Errorf("roll-up %s: %w", r.Name, stopped(ctx, err))

@@ -75,22 +75,20 @@ type seen struct {
 // as, all that was made is compared with it first, byte by byte, and no other file is seen.
 func (s *Store) see(folder string, made []File) error {
 	if made == nil {
-		for _, sub := range []string{folder, filepath.Join(folder, cellsFolder)} {
-			entries, err := os.ReadDir(sub)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		entries, err := os.ReadDir(folder)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, e := range entries {
+			path := filepath.Join(folder, e.Name())
+			if !strings.HasSuffix(path, ".parquet") {
+				continue
+			}
+			info, err := os.Stat(path)
+			if err != nil {
 				return err
 			}
-			for _, e := range entries {
-				path := filepath.Join(sub, e.Name())
-				if !strings.HasSuffix(path, ".parquet") {
-					continue
-				}
-				info, err := os.Stat(path)
-				if err != nil {
-					return err
-				}
-				s.seen = append(s.seen, seen{path, info})
-			}
+			s.seen = append(s.seen, seen{path, info})
 		}
 		return nil
 	}

@@ -26,10 +26,10 @@ type rollup struct {
 	held cells.Rollup
 }
 
-// openRollups finds the stored roll-ups.
+// openRollups finds the stored roll-ups in folder.
 func (s *Store) openRollups(ctx context.Context, folder string) error {
 	for _, recorded := range s.recordedRollups() {
-		r := &rollup{Rollup: recorded, file: filepath.Join(folder, cellsFolder, recorded.Name+".parquet")}
+		r := &rollup{Rollup: recorded, file: filepath.Join(folder, recorded.Name+".parquet")}
 		if !s.sees(r.file) {
 			return fault.Invalidf("%s is missing; make the snapshot again", r.file)
 		}

@@ -3,11 +3,13 @@
 package duckdb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	driver "github.com/duckdb/duckdb-go/v2"
 
@@ -32,16 +34,26 @@ type Options struct {
 	Threads     int
 	MemoryLimit string // as DuckDB writes it, e.g. "4GB"
 	Spill       string // the folder for what memory does not hold
-	Files       []File // what Open finds must be these; nil where it is not known what was made
+	Files       []File // what is found must be these; nil where it is not known what was made
+
+	Cells     string // the folder of the stored roll-ups; if empty, cells beside the facts
+	CellFiles []File // as Files, of Cells; nil where it is not known, or Files has them
 }
 
-// Open opens the snapshot in folder. Afterwards DuckDB reads nothing outside the folder and no
+// cells returns the folder of the roll-ups of the snapshot in folder.
+func (o Options) cells(folder string) string {
+	return cmp.Or(o.Cells, filepath.Join(folder, cellsFolder))
+}
+
+// Open opens the snapshot in folder. Afterwards DuckDB reads nothing outside it and o.Cells, and no
 // statement can change its settings. It is an Invalid fault if a file is not as it was made; one
 // that changes while the store is open is not read: what needs it is an Unavailable fault.
 func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (_ *Store, err error) {
 	defer fault.Wrap(&err, "duckdb.Open(%s)", folder)
-	folder, err = filepath.Abs(folder)
-	if err != nil {
+	if folder, err = filepath.Abs(folder); err != nil {
+		return nil, err
+	}
+	if o.Cells, err = filepath.Abs(o.cells(folder)); err != nil {
 		return nil, err
 	}
 	db, err := database(ctx, o)
@@ -57,16 +69,21 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 	if err := s.see(folder, o.Files); err != nil {
 		return nil, err
 	}
+	if o.Files == nil || o.CellFiles != nil {
+		if err := s.see(o.Cells, o.CellFiles); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.openFacts(ctx, folder); err != nil {
 		return nil, err
 	}
-	if err := s.openRollups(ctx, folder); err != nil {
+	if err := s.openRollups(ctx, o.Cells); err != nil {
 		return nil, err
 	}
 	if err := s.openPlaces(ctx); err != nil {
 		return nil, err
 	}
-	if err := lock(ctx, db, folder); err != nil {
+	if err := lock(ctx, db, folder, o.Cells); err != nil {
 		return nil, err
 	}
 	if err := s.unchanged(); err != nil {
@@ -183,10 +200,14 @@ func EngineVersion(ctx context.Context) (_ string, err error) {
 	return version, err
 }
 
-// lock leaves DuckDB with the folder as the one place it reads.
-func lock(ctx context.Context, db *sql.DB, folder string) error {
+// lock leaves DuckDB with the folders as the only places it reads.
+func lock(ctx context.Context, db *sql.DB, folders ...string) error {
+	var allowed []string
+	for _, folder := range folders {
+		allowed = append(allowed, QuoteText(folder+string(filepath.Separator)))
+	}
 	for _, text := range []string{
-		"SET allowed_directories=[" + QuoteText(folder+string(filepath.Separator)) + "]",
+		"SET allowed_directories=[" + strings.Join(allowed, ", ") + "]",
 		"SET enable_external_access=false",
 		"SET lock_configuration=true",
 	} {

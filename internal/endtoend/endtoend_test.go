@@ -190,15 +190,15 @@ func TestServeWhileTheDataSetIsMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A synthetic data set of another contract is made anew.
+	// A synthetic data set of tables with another structure is made anew.
 	about := filepath.Join(folder, "snapshots", strings.TrimSpace(string(current)), "snapshot.json")
 	text, err := os.ReadFile(about)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := regexp.MustCompile(`"contractHash": "[0-9a-f]+"`).ReplaceAll(text, []byte(`"contractHash": "00"`))
+	other := regexp.MustCompile(`"structure": "[0-9a-f]+"`).ReplaceAll(text, []byte(`"structure": "00"`))
 	if bytes.Equal(text, other) {
-		t.Fatalf("no contract hash in %s", text)
+		t.Fatalf("no structure in %s", text)
 	}
 	rewrite(t, about, other)
 	base, _ := start(t, "--data", folder)

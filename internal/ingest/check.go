@@ -42,35 +42,14 @@ func Check(ctx context.Context, dir string, c *contract.Contract, report io.Writ
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	db, err := sql.Open("duckdb", "")
+	s, err := openStored(ctx, folder, scratch, c)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	for _, text := range []string{
-		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false",
-		"SET memory_limit=" + duckdb.QuoteText(memoryLimit), "SET temp_directory=" + duckdb.QuoteText(filepath.Join(scratch, "spill")),
-	} {
-		if _, err := conn.ExecContext(ctx, text); err != nil {
-			return nil, err
-		}
-	}
+	defer func() { err = errors.Join(err, s.close()) }()
 	var steps *progress.Reporter
 	if report != nil {
 		steps = progress.New(report)
-	}
-	s := &stored{folder: folder, scratch: scratch, damaged: map[string]bool{}, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
-	s.whole = snapshot.InfoFile
-	s.place = func(f *facts, at int64, _, _ string) (string, string, error) {
-		return f.Name + ".parquet", fmt.Sprint(at), nil
-	}
-	if info.ContractHash != c.Hash {
-		s.add(Issue{Severity: Warning, File: snapshot.InfoFile, Rule: "contract", Rows: 1, Message: "the snapshot was made with another data contract than the one in force; make it again if its tables have changed"})
 	}
 	steps.Start("Reading the files", 0)
 	if err := s.files(info); err != nil {
@@ -100,7 +79,7 @@ func Check(ctx context.Context, dir string, c *contract.Contract, report io.Writ
 		}
 		steps.Done()
 		steps.Start("Building the cells again", 0)
-		if err := s.cells(again); err != nil {
+		if err := s.cells(again, info); err != nil {
 			return nil, err
 		}
 		steps.Done()
@@ -121,6 +100,44 @@ type stored struct {
 	folder  string
 	scratch string          // a folder of this check's own
 	damaged map[string]bool // by file: whether it is not as it was written
+	close   func() error
+}
+
+// openStored begins a check of the snapshot in folder, with scratch for what memory does not hold.
+func openStored(ctx context.Context, folder, scratch string, c *contract.Contract) (_ *stored, err error) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range []string{
+		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false",
+		"SET memory_limit=" + duckdb.QuoteText(memoryLimit), "SET temp_directory=" + duckdb.QuoteText(filepath.Join(scratch, "spill")),
+	} {
+		if _, err := conn.ExecContext(ctx, text); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	s := &stored{folder: folder, scratch: scratch, damaged: map[string]bool{}, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
+	s.close = func() error { return errors.Join(conn.Close(), db.Close()) }
+	s.whole = snapshot.InfoFile
+	s.place = func(f *facts, at int64, _, _ string) (string, string, error) {
+		return f.Name + ".parquet", fmt.Sprint(at), nil
+	}
+	return s, nil
+}
+
+// unused tells of what the contract has not.
+func (s *stored) unused(file, format string, args ...any) {
+	s.add(Issue{Severity: Warning, File: file, Rule: "column", Rows: 1, Message: fmt.Sprintf(format, args...)})
 }
 
 func (s *stored) wrong(file, rule, format string, args ...any) {
@@ -163,7 +180,7 @@ func (s *stored) open(t snapshot.Table) error {
 	file := t.Name + ".parquet"
 	table := s.contract.Table(t.Name)
 	if table == nil {
-		s.wrong(snapshot.InfoFile, "column", "it lists a table %s, which the contract has not", t.Name)
+		s.unused(snapshot.InfoFile, "it lists a table %s, which the contract has not: nothing can be asked of it", t.Name)
 		return nil
 	}
 	s.broken[t.Name] = true
@@ -212,7 +229,7 @@ func (s *stored) open(t snapshot.Table) error {
 	}
 	delete(types, "file_row_number")
 	for _, name := range slices.Sorted(maps.Keys(types)) {
-		s.wrong(file, "column", "it has a column %s, which the contract has not", name)
+		s.unused(file, "it has a column %s, which the contract has not: nothing can be asked of it", name)
 	}
 	if _, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT %s FROM %s", f.view, strings.Join(list, ", "), relation)); err != nil {
 		return err
@@ -236,33 +253,63 @@ func (s *stored) facts() (again string, err error) {
 	return again, nil
 }
 
-// fingerprint compares the facts, in the folder again, with what the snapshot says they are.
+// fingerprint compares the facts, in the folder again, with what the snapshot says they are. The text of
+// a row, and so its part of a fingerprint, is that of the structure under which it was written; of a
+// table that the contract has restructured since, the hash of its file alone can tell.
 func (s *stored) fingerprint(again string, info snapshot.Info) error {
-	got, err := snapshot.Fingerprint(s.ctx, again, s.contract)
+	now, err := snapshot.Describe(s.ctx, again, s.contract)
 	if err != nil {
 		return err
 	}
-	if got != info.Fingerprint {
-		s.wrong(snapshot.InfoFile, "fingerprint", "the facts have the fingerprint %s, and it says %s; a table was changed after the snapshot was made", got, info.Fingerprint)
+	told := false
+	for _, was := range info.Tables {
+		i := slices.IndexFunc(now.Tables, func(t snapshot.Table) bool { return t.Name == was.Name })
+		if i < 0 || was.Structure != now.Tables[i].Structure || was.Fingerprint == now.Tables[i].Fingerprint {
+			continue
+		}
+		told = true
+		s.wrong(snapshot.InfoFile, "fingerprint", "table %s has the fingerprint %s, and it says %s; the table was changed after the snapshot was made", was.Name, now.Tables[i].Fingerprint, was.Fingerprint)
+	}
+	if !told && len(snapshot.Restructured(info, s.contract)) == 0 && now.Fingerprint != info.Fingerprint {
+		s.wrong(snapshot.InfoFile, "fingerprint", "the facts have the fingerprint %s, and it says %s", now.Fingerprint, info.Fingerprint)
 	}
 	return nil
 }
 
-// cellsFolder is where a snapshot keeps its stored roll-ups.
-const cellsFolder = "cells"
-
 // cells builds the stored roll-ups anew from the facts, in the folder again, and compares them, cell
-// by cell.
-func (s *stored) cells(again string) error {
+// by cell, with those in use. If the contract has changed and none were built since, there is nothing to
+// compare: the next start builds them.
+func (s *stored) cells(again string, info snapshot.Info) error {
+	inUse, ok, err := snapshot.FindCells(s.folder, info, s.contract)
+	if err != nil {
+		s.wrong(snapshot.InfoFile, "cells", "%s", fault.Message(err))
+		return nil
+	}
+	if !ok {
+		return nil
+	}
+	for _, f := range inUse.Files {
+		if inUse.Folder == filepath.Join(s.folder, snapshot.CellsFolder) {
+			break // they were among the snapshot's files
+		}
+		difference, err := f.Differs(inUse.Folder)
+		if err != nil {
+			return err
+		}
+		if difference != "" {
+			s.wrong(filepath.Base(inUse.Folder)+"/"+f.Name, "file", "%s; take the folder away, and it is built again from the facts", difference)
+			s.damaged[filepath.Base(inUse.Folder)+"/"+f.Name] = true
+		}
+	}
 	if err := duckdb.BuildCells(s.ctx, again, s.contract, duckdb.Options{MemoryLimit: memoryLimit}); err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(again, cellsFolder, "*.parquet"))
+	files, err := filepath.Glob(filepath.Join(again, snapshot.CellsFolder, "*.parquet"))
 	if err != nil {
 		return err
 	}
 	for _, file := range files {
-		name := filepath.Join(cellsFolder, filepath.Base(file))
+		name := filepath.Join(filepath.Base(inUse.Folder), filepath.Base(file))
 		if s.damaged[filepath.ToSlash(name)] {
 			continue
 		}

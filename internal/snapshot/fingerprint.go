@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,7 +21,8 @@ import (
 // The fingerprint is the SHA-256 of, for each table in the contract's order: its name, the names
 // of the columns it has, its number of rows, and the sums over the rows of the two halves of the
 // MD5 of a row's text. Sums know no order, and the text is made of values alone: the fingerprint
-// is the same whatever wrote the Parquet, on any number of threads and with any DuckDB.
+// is the same whatever wrote the Parquet, on any number of threads and with any DuckDB. That of a
+// table is the SHA-256 of its part alone.
 func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contract, info *Info) error {
 	print := sha256.New()
 	years := map[int]bool{}
@@ -33,10 +33,11 @@ func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contra
 		} else if err != nil {
 			return err
 		}
-		table, err := describeTable(ctx, db, path, t, print)
+		table, part, err := describeTable(ctx, db, path, t)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
+		print.Write(part)
 		info.Tables = append(info.Tables, table)
 		if slices.Contains(table.Columns, "year") {
 			if err := addYears(ctx, db, path, years); err != nil {
@@ -52,35 +53,32 @@ func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contra
 	return nil
 }
 
-// Fingerprint computes the fingerprint of a snapshot's facts anew.
-func Fingerprint(ctx context.Context, folder string, c *contract.Contract) (_ string, err error) {
+// Describe computes the fingerprints and the rest of what describes a snapshot's facts anew.
+func Describe(ctx context.Context, folder string, c *contract.Contract) (info Info, err error) {
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
-		return "", err
+		return Info{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	var info Info
-	if err := describe(ctx, db, folder, c, &info); err != nil {
-		return "", err
-	}
-	return info.Fingerprint, nil
+	return info, describe(ctx, db, folder, c, &info)
 }
 
-func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Table, print hash.Hash) (Table, error) {
+// describeTable describes a table, and returns its part of what the fingerprint of all is made of.
+func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Table) (_ Table, part []byte, err error) {
 	present := map[string]bool{}
 	rows, err := db.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE SELECT * FROM "+duckdb.Parquet(path)+")")
 	if err != nil {
-		return Table{}, err
+		return Table{}, nil, err
 	}
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
-			return Table{}, errors.Join(err, rows.Close())
+			return Table{}, nil, errors.Join(err, rows.Close())
 		}
 		present[name] = true
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return Table{}, err
+		return Table{}, nil, err
 	}
 	table := Table{Name: t.Name}
 	var texts []string
@@ -99,10 +97,11 @@ func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Tab
 		FROM (SELECT md5_number(concat_ws(chr(31), %s)) AS m FROM %s)`,
 		strings.Join(texts, ", "), duckdb.Parquet(path))).Scan(&table.Rows, &lower, &upper)
 	if err != nil {
-		return Table{}, err
+		return Table{}, nil, err
 	}
-	fmt.Fprintf(print, "%s\n%s\n%d %s %s\n", t.Name, strings.Join(table.Columns, " "), table.Rows, lower, upper)
-	return table, nil
+	part = fmt.Appendf(nil, "%s\n%s\n%d %s %s\n", t.Name, strings.Join(table.Columns, " "), table.Rows, lower, upper)
+	table.Fingerprint, table.Structure = hashOf(string(part)), hashOf(t.Structure(table.Columns))
+	return table, part, nil
 }
 
 // canonical is the SQL of a column's text in a row: null is one control character, which no
@@ -119,6 +118,11 @@ func canonical(c *contract.Column) string {
 		text = "length(" + name + ") || ':' || " + name
 	}
 	return "coalesce(" + text + ", chr(0))"
+}
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 func addYears(ctx context.Context, db *sql.DB, path string, years map[int]bool) error {

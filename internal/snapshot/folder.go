@@ -17,7 +17,8 @@ import (
 const (
 	snapshotsFolder = "snapshots"
 	currentFile     = "current"
-	sumFile         = InfoFile + ".sha256"
+	sumSuffix       = ".sha256"
+	sumFile         = InfoFile + sumSuffix
 	lockFile        = "lock"
 	buildingPrefix  = ".building-"
 	removedPrefix   = ".removed-"
@@ -246,25 +247,9 @@ func instead(dir, broken string) string {
 // is wrong if it is not as it was written. Info.Files is nil if the snapshot is of before they were
 // kept.
 func ReadInfo(folder string) (info Info, err error) {
-	text, err := os.ReadFile(filepath.Join(folder, InfoFile))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Info{}, fault.Invalidf("%s has no %s", folder, InfoFile)
-	case err != nil:
-		return Info{}, fault.Invalidf("%w", err)
-	}
-	sum, err := os.ReadFile(filepath.Join(folder, sumFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Info{}, fault.Invalidf("%w", err)
-	}
-	sealed := err == nil
-	if sealed && string(sum) != sumOf(text) {
-		return Info{}, fault.Invalidf("%s is not as it was written, by the hash in %s", filepath.Join(folder,
-			InfoFile), sumFile)
-	}
-	if err := json.Unmarshal(text, &info); err != nil {
-		return Info{}, fault.Invalidf("%s is no description of a data set: %w", filepath.Join(folder, InfoFile),
-			err)
+	sealed, err := readSealed(folder, InfoFile, &info)
+	if err != nil {
+		return Info{}, err
 	}
 	if !sealed && info.Files != nil {
 		return Info{}, fault.Invalidf("%s has no %s, so that nothing says whether %s is as it was written", folder,
@@ -275,6 +260,31 @@ func ReadInfo(folder string) (info Info, err error) {
 			filepath.Join(folder, InfoFile))
 	}
 	return info, nil
+}
+
+// readSealed reads a description; it is an Invalid fault that says what is wrong if it is not as it was
+// written. sealed is false if there is no hash of it to tell.
+func readSealed(folder, name string, into any) (sealed bool, err error) {
+	text, err := os.ReadFile(filepath.Join(folder, name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, fault.Invalidf("%s has no %s", folder, name)
+	case err != nil:
+		return false, fault.Invalidf("%w", err)
+	}
+	sum, err := os.ReadFile(filepath.Join(folder, name+sumSuffix))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fault.Invalidf("%w", err)
+	}
+	sealed = err == nil
+	if sealed && string(sum) != sumOf(name, text) {
+		return false, fault.Invalidf("%s is not as it was written, by the hash in %s", filepath.Join(folder, name),
+			name+sumSuffix)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return false, fault.Invalidf("%s is no description of a data set: %w", filepath.Join(folder, name), err)
+	}
+	return sealed, nil
 }
 
 // Hold keeps the snapshot in a folder from being removed until release is called or the process
@@ -437,10 +447,25 @@ func Sweep(dir string) (err error) {
 // removeLeftovers removes what builds left that did not end.
 func removeLeftovers(all string) error {
 	dir := filepath.Dir(all)
-	for in, prefixes := range map[string][]string{
+	leftovers := map[string][]string{
 		all: {buildingPrefix, removedPrefix},
 		dir: {"." + currentFile + "-", "." + ReportFile + "-", "." + formerReport + "-", KeyFile + ".new"},
-	} {
+	}
+	snapshots, err := names(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range snapshots {
+		folder := filepath.Join(all, name)
+		leftovers[folder] = []string{buildingPrefix}
+		err := removeOldCells(folder)
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+			delete(leftovers, folder) // another user's, or broken: whoever opens it says so
+		} else if err != nil {
+			return err
+		}
+	}
+	for in, prefixes := range leftovers {
 		entries, err := os.ReadDir(in)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -2,7 +2,8 @@
 //
 // A data folder holds snapshots/<name>-<first 12 digits of the fingerprint>/ with the Parquet of
 // each table, the stored cells, snapshot.json with a hash of each of them, and the hash of that; and
-// a file named current with that folder's name. A snapshot is written beside the others and
+// a file named current with that folder's name. It is tied to the data contract by the structure of
+// its tables; cells built since, of roll-ups that have changed, lie beside in a folder of their own. A snapshot is written beside the others and
 // switched to by one atomic rename, so a crash at any moment leaves the old one current. Imported
 // ones are readable by their owner only, and nothing but Remove ever deletes one.
 package snapshot
@@ -56,21 +57,23 @@ type Generator struct {
 // Info describes a snapshot: what snapshot.json holds.
 type Info struct {
 	Meta
-	Fingerprint  string  `json:"fingerprint"` // SHA-256 in hex, over logical content
-	ContractHash string  `json:"contractHash"`
-	Created      string  `json:"created"` // UTC, RFC 3339
-	CreatedBy    string  `json:"createdBy"`
-	Years        []int   `json:"years"` // in order
-	Tables       []Table `json:"tables"`
+	Fingerprint string  `json:"fingerprint"` // SHA-256 in hex, over logical content
+	Rollups     string  `json:"rollups"`     // hash of duckdb.Rollups of the stored cells; "" without
+	Created     string  `json:"created"`     // UTC, RFC 3339
+	CreatedBy   string  `json:"createdBy"`
+	Years       []int   `json:"years"` // in order
+	Tables      []Table `json:"tables"`
 
 	Files []duckdb.File `json:"files"` // all but snapshot.json; nil in a snapshot of before they were kept
 }
 
 // Table describes a table of a snapshot.
 type Table struct {
-	Name    string   `json:"name"`
-	Rows    int64    `json:"rows"`
-	Columns []string `json:"columns"` // present, in the contract's order
+	Name        string   `json:"name"`
+	Rows        int64    `json:"rows"`
+	Columns     []string `json:"columns"`     // present, in the contract's order
+	Fingerprint string   `json:"fingerprint"` // SHA-256 in hex, over logical content
+	Structure   string   `json:"structure"`   // hash of contract.Table.Structure when its rows were written
 }
 
 // Create makes a snapshot of what write writes and switches to it. cells is called with the
@@ -116,6 +119,9 @@ func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta, wr
 		if err := cells(ctx, building); err != nil {
 			return Info{}, err
 		}
+		if info.Rollups, err = rollupsOf(info, c); err != nil {
+			return Info{}, err
+		}
 	}
 	if err := seal(building, &info); err != nil {
 		return Info{}, err
@@ -158,7 +164,7 @@ func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta, w
 	if err := write(&Writer{folder: folder, contract: c, db: db}); err != nil {
 		return Info{}, err
 	}
-	info := Info{Meta: meta, ContractHash: c.Hash, Created: time.Now().UTC().Format(time.RFC3339), CreatedBy: createdBy(), Years: []int{}, Tables: []Table{}}
+	info := Info{Meta: meta, Created: time.Now().UTC().Format(time.RFC3339), CreatedBy: createdBy(), Years: []int{}, Tables: []Table{}}
 	if info.Sources == nil {
 		info.Sources = []Source{}
 	}
@@ -178,25 +184,43 @@ func seal(folder string, info *Info) error {
 	if err != nil {
 		return err
 	}
-	info.Files = []duckdb.File{}
+	if info.Files, err = filesIn(folder, names); err != nil {
+		return err
+	}
+	if err := writeSealed(folder, InfoFile, info); err != nil {
+		return err
+	}
+	return permit(folder, info)
+}
+
+// filesIn says what the files of those names in the folder are.
+func filesIn(folder string, names []string) ([]duckdb.File, error) {
+	out := []duckdb.File{}
 	for _, name := range names {
 		f, err := duckdb.ReadFile(folder, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		info.Files = append(info.Files, f)
+		out = append(out, f)
 	}
-	text, err := json.MarshalIndent(info, "", "  ")
+	return out, nil
+}
+
+// writeSealed writes a description as JSON, and the hash of that beside it.
+func writeSealed(folder, name string, description any) error {
+	text, err := json.MarshalIndent(description, "", "  ")
 	if err != nil {
 		return err
 	}
 	text = append(text, '\n')
-	if err := os.WriteFile(filepath.Join(folder, InfoFile), text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, sumFile), []byte(sumOf(text)), 0o600); err != nil {
-		return err
-	}
+	return os.WriteFile(filepath.Join(folder, name+sumSuffix), []byte(sumOf(name, text)), 0o600)
+}
+
+// permit lets others than the owner read what is in the folder if no one's data are in it.
+func permit(folder string, info *Info) error {
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -213,14 +237,23 @@ func seal(folder string, info *Info) error {
 	})
 }
 
-// sumOf is the content of sumFile for that of InfoFile, as sha256sum writes and checks it.
-func sumOf(text []byte) string { return fmt.Sprintf("%x  %s\n", sha256.Sum256(text), InfoFile) }
+// sumOf is the hash of the text of a description of that name, as sha256sum writes and checks it.
+func sumOf(name string, text []byte) string {
+	return fmt.Sprintf("%x  %s\n", sha256.Sum256(text), name)
+}
 
-// FilesOf returns the files of a snapshot but its description, in the order of their names.
+// FilesOf returns the files of a snapshot but its description and what was built beside it since, in
+// the order of their names.
 func FilesOf(folder string) (names []string, err error) {
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil {
 			return err
+		}
+		if entry.IsDir() {
+			if isBeside(entry.Name()) && filepath.Dir(path) == folder {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		name, err := filepath.Rel(folder, path)
 		if name != InfoFile && name != sumFile {

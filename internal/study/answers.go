@@ -142,7 +142,7 @@ type Dataset struct {
 	Fingerprint string
 	// The years that any table has, in order.
 	Years []int
-	// The tables that are there, with their number of rows.
+	// The tables that are there, with their number of rows and their fingerprints.
 	Rows []*TableRows
 	// Where the data come from.
 	Sources []*Source
@@ -188,6 +188,8 @@ type TableRows struct {
 	Table string
 	// Rows of the table; a row of a cross-tab counts once.
 	Rows int
+	// SHA-256 over the logical content of the table; null of a data set made before it was kept.
+	Fingerprint *string
 }
 
 // A publication or register that figures come from.

@@ -42,6 +42,17 @@ func (w *World) TableNames() []string {
 	return []string{"plan", "area", "area_year", "child_year", "resident_year", "activity", "participant", "actor_survey"}
 }
 
+// Columns returns the columns that a table of any world has.
+func Columns(table string) (names []string) {
+	for b := range (&World{w: &world{}}).Batches(table) {
+		for _, c := range b.Columns {
+			names = append(names, c.Name)
+		}
+		break
+	}
+	return names
+}
+
 // Rows is the number of rows of a table; it is 0 for a table that the world does not have.
 func (w *World) Rows(table string) int {
 	switch table {
