@@ -396,3 +396,56 @@ func BenchmarkGenerate(b *testing.B) {
 		})
 	}
 }
+
+// The fingerprint of a table is of its content alone: another table beside it, the order of its rows
+// and how its file is laid out change nothing, a value does.
+func TestFingerprintsOfTables(t *testing.T) {
+	make := func(area string, plans *synth.Batch, split bool) map[string]string {
+		info, err := snapshot.Create(context.Background(), t.TempDir(), theContract(t), meta, func(w *snapshot.Writer) error {
+			areas := &synth.Batch{Table: "area", Rows: 1, Columns: []synth.Column{{Name: "area_id", Text: []string{area}},
+				{Name: "name", Text: []string{"Et"}}, {Name: "source", Text: []string{"invented"}}}}
+			if err := w.Write(context.Background(), "area", each(areas), nil); err != nil {
+				return err
+			}
+			batches := []*synth.Batch{plans}
+			if split {
+				batches = nil
+				for i := range plans.Rows {
+					b := &synth.Batch{Table: "plan", Rows: 1}
+					for _, c := range plans.Columns {
+						one := synth.Column{Name: c.Name}
+						if c.Text != nil {
+							one.Text = c.Text[i : i+1]
+						} else {
+							one.Date = c.Date[i : i+1]
+						}
+						b.Columns = append(b.Columns, one)
+					}
+					batches = append([]*synth.Batch{b}, batches...)
+				}
+			}
+			return w.Write(context.Background(), "plan", each(batches...), nil)
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]string{"": info.Fingerprint}
+		for _, table := range info.Tables {
+			out[table.Name] = table.Fingerprint
+		}
+		return out
+	}
+	one := make("A1", plans("a", "b", ""), false)
+	if len(one) != 3 || one["plan"] == one["area"] || len(one["plan"]) != 64 {
+		t.Fatalf("fingerprints %v", one)
+	}
+	if again := make("A1", plans("a", "b", ""), true); fmt.Sprint(again) != fmt.Sprint(one) {
+		t.Errorf("other batches and another order give %v, want %v", again, one)
+	}
+	if other := make("A2", plans("a", "b", ""), false); other["plan"] != one["plan"] || other["area"] == one["area"] || other[""] == one[""] {
+		t.Errorf("another area gives %v, was %v", other, one)
+	}
+	if other := make("A1", plans("a", "b", "c"), false); other["plan"] == one["plan"] || other["area"] != one["area"] || other[""] == one[""] {
+		t.Errorf("another plan gives %v, was %v", other, one)
+	}
+}
