@@ -589,6 +589,7 @@ func withoutFingerprint(value any) object {
 	if ours, ok := out["kvarter"].(object); ok {
 		ours = maps.Clone(ours)
 		delete(ours, "fingerprint")
+		delete(ours, "tables")
 		out["kvarter"] = ours
 	}
 	return out
@@ -596,13 +597,21 @@ func withoutFingerprint(value any) object {
 
 var fingerprintLine = regexp.MustCompile(`Fingerprint: (\S+)`)
 
-// fingerprint is that of the data set which the outputs name, "" if they name none.
+// fingerprint is that of the data set which the outputs name, or those of the tables, each after its
+// name; "" if they name none.
 func fingerprint(outputs []object) string {
 	for _, o := range displays(outputs) {
 		metadata, _ := o["metadata"].(object)
 		about, _ := metadata["kvarter"].(object)
 		if f, ok := about["fingerprint"].(string); ok {
 			return f
+		}
+		if tables, ok := about["tables"].(object); ok {
+			var parts []string
+			for _, name := range slices.Sorted(maps.Keys(tables)) {
+				parts = append(parts, fmt.Sprintf("%s %v", name, tables[name]))
+			}
+			return strings.Join(parts, ", ")
 		}
 		text, _ := data(o)["text/plain"].(string)
 		if m := fingerprintLine.FindStringSubmatch(text); m != nil {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -356,8 +357,9 @@ func (r *CellResult) compare(cell *Cell, e execution, counter int, withoutPaths 
 		}
 	}
 	if old, new := fingerprint(cell.Outputs), fingerprint(e.outputs); old != "" && new != "" && old != new {
-		r.Differences = append(r.Differences, Difference{Kind: OtherData, Old: old, New: new})
-		c.found = withoutMention(c.found, old)
+		was, is := changed(old, new)
+		r.Differences = append(r.Differences, Difference{Kind: OtherData, Old: was, New: is})
+		c.found = withoutMention(c.found, was)
 	}
 	if counter == 0 {
 		counter = r.Number
@@ -385,15 +387,22 @@ func (r Result) ran() bool {
 	return true
 }
 
-// withoutMention drops the differences that only show another fingerprint.
-func withoutMention(found []Difference, fingerprint string) []Difference {
-	var out []Difference
-	for _, d := range found {
-		if !strings.Contains(d.Old, fingerprint) {
-			out = append(out, d)
-		}
+// changed returns the fingerprints of the one that are not among those of the other, and the reverse.
+func changed(old, new string) (was, is string) {
+	before, after := strings.Split(old, ", "), strings.Split(new, ", ")
+	without := func(list, other []string) string {
+		return strings.Join(slices.DeleteFunc(slices.Clone(list), func(p string) bool { return slices.Contains(other, p) }), ", ")
 	}
-	return out
+	return without(before, after), without(after, before)
+}
+
+// withoutMention drops the differences that only show another of the fingerprints.
+func withoutMention(found []Difference, fingerprints string) []Difference {
+	return slices.DeleteFunc(slices.Clone(found), func(d Difference) bool {
+		return slices.ContainsFunc(strings.Split(fingerprints, ", "), func(p string) bool {
+			return strings.Contains(d.Old, p[strings.LastIndex(p, " ")+1:]) && p != ""
+		})
+	})
 }
 
 // unfit says why the outputs should not be committed, "" if they may.

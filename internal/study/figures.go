@@ -16,6 +16,7 @@ type yearFigures struct {
 
 // keyFigures returns the key figures of the areas, by year. They are read once.
 func (s *Study) keyFigures(ctx context.Context) (map[*cells.Area][]yearFigures, error) {
+	cells.Note(ctx, cells.KeyFigures{}) // also where they were read before
 	s.figures.Lock()
 	defer s.figures.Unlock()
 	if s.figures.of != nil {

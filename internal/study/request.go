@@ -263,6 +263,7 @@ func (r *Request) count(ctx context.Context, list []*pending) {
 			close(p.done)
 		}
 	}()
+	cells.Note(ctx, queries...)
 	answers = r.Source.Tables(ctx, queries)
 }
 

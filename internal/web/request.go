@@ -19,6 +19,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
@@ -96,7 +97,8 @@ func (s *server) graphql(w http.ResponseWriter, r *http.Request) {
 	if known, rec.again = s.answers.get(etag); rec.again {
 		rec.operation, rec.cost = known.operation, known.cost
 	} else {
-		result, executed := s.ask(r.Context(), p, isGet)
+		ctx, read := cells.WithRead(r.Context())
+		result, executed := s.ask(ctx, p, isGet)
 		if rec.errors = result.Errors; len(rec.errors) > 0 {
 			status := http.StatusOK
 			if !executed && media == graphqlJSON {
@@ -106,7 +108,7 @@ func (s *server) graphql(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		// A request given up, or too late, has an error; what has none is complete.
-		known = remembered{result.body(), rec.operation, rec.cost}
+		known = remembered{result.body(), rec.operation, rec.cost, strings.Join(read.Tables(), " ")}
 		if rec.isQuery {
 			s.answers.put(etag, known, len(etag)+len(known.body))
 		}
@@ -114,6 +116,7 @@ func (s *server) graphql(w http.ResponseWriter, r *http.Request) {
 	if isGet {
 		keep(w, etag)
 	}
+	w.Header().Set(tablesHeader, known.tables)
 	send(w, http.StatusOK, media, known.body)
 }
 
@@ -122,7 +125,12 @@ type remembered struct {
 	body      []byte
 	operation string
 	cost      int
+	tables    string // that it was computed from
 }
+
+// tablesHeader names the tables of the data set that an answer was computed from, with blanks between:
+// the answer is the same as long as their fingerprints are.
+const tablesHeader = "Kvarter-Tables"
 
 // readURL reads the parameters of a GET.
 func (s *server) readURL(r *http.Request) (params, *httpError) {
@@ -404,7 +412,7 @@ func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) {
 		origin = "*"
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", "ETag, X-Request-Id")
+	h.Set("Access-Control-Expose-Headers", "ETag, Kvarter-Tables, X-Request-Id")
 	if r.Method == http.MethodOptions {
 		h.Set("Access-Control-Allow-Methods", "GET, POST")
 		h.Set("Access-Control-Allow-Headers", "Accept, Content-Type, If-None-Match, X-Request-Id")

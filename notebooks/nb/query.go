@@ -104,6 +104,11 @@ func query[T any](w World, doc string, vars map[string]any) (answer T, err error
 	if err != nil {
 		return answer, err
 	}
+	if w == DefaultWorld {
+		if err := checkStated(response.Header.Get("Kvarter-Tables")); err != nil {
+			return answer, err
+		}
+	}
 	return answer, decode(data, &answer)
 }
 

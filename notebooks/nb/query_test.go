@@ -215,7 +215,7 @@ func TestAFailureStopsTheCell(t *testing.T) {
 }
 
 func TestHeaderNamesTheDataSet(t *testing.T) {
-	answering(t, 200, `{"data":{"dataset":{"title":"Children of <Ærø>","synthetic":true,"fingerprint":"3f2a91","years":[2010,2011,2012]}}}`)
+	answering(t, 200, `{"data":{"dataset":{"title":"Children of <Ærø>","synthetic":true,"fingerprint":"3f2a91","years":[2010,2011,2012],"rows":[]}}}`)
 	stdout, stderr, code := cell(t, "header")
 	want := "Data set: Children of <Ærø>, 2010 to 2012\nFingerprint: 3f2a91\n" + syntheticNotice + "\n"
 	if code != 0 || stdout != want {
