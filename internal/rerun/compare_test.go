@@ -235,3 +235,23 @@ func FuzzCompareJSON(f *testing.F) {
 		}
 	})
 }
+
+// Of fingerprints by table those are named that differ; the lines that show them are no news.
+func TestFingerprintsOfTables(t *testing.T) {
+	header := func(child, plan string) []object {
+		return []object{{"output_type": "display_data", "metadata": object{"kvarter": object{"tables": object{"child_year": child, "plan": plan}}},
+			"data": object{"text/plain": "Fingerprints of the tables it reads:\n  child_year: " + child + "\n  plan: " + plan}}}
+	}
+	old, new := fingerprint(header("aaaa", "bbbb")), fingerprint(header("cccc", "bbbb"))
+	if old != "child_year aaaa, plan bbbb" {
+		t.Errorf("fingerprints %q", old)
+	}
+	if was, is := changed(old, new); was != "child_year aaaa" || is != "child_year cccc" {
+		t.Errorf("changed %q to %q", was, is)
+	}
+	result := CellResult{Number: 1}
+	result.compare(&Cell{Outputs: header("aaaa", "bbbb"), Count: 1}, execution{outputs: header("cccc", "bbbb")}, 1, func(s string) string { return s })
+	if len(result.Differences) != 1 || result.Differences[0] != (Difference{Kind: OtherData, Old: "child_year aaaa", New: "child_year cccc"}) {
+		t.Errorf("differences %+v", result.Differences)
+	}
+}

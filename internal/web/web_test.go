@@ -705,6 +705,27 @@ func world(t testing.TB) *httptest.Server {
 	return server
 }
 
+// An answer says which tables it was computed from, also where it is remembered or part of it was.
+func TestTablesOfAnAnswer(t *testing.T) {
+	server := world(t)
+	for range 2 {
+		for document, want := range map[string]string{
+			`{ children { size { value } } }`:                                                               "activity area child_year plan",
+			`{ children { size { value } } residents { size { value } } }`:                                  "activity area child_year plan resident_year",
+			`{ areas { nodes { keyFigures { residents } } } }`:                                              "activity area area_year plan",
+			`{ areas { nodes { children { size { value } } } } }`:                                           "activity area area_year child_year plan",
+			`{ targetGroup(type: LEISURE_JOB) { participants { value } } }`:                                 "activity area participant plan",
+			`{ dataset { title } }`:                                                                         "activity area plan",
+			`query($n: Boolean = false) { dataset { title } children @include(if: $n) { size { value } } }`: "activity area plan",
+		} {
+			got := get(t, server.URL+"/graphql?query="+url.QueryEscape(document))
+			if got.status != 200 || got.Get("Kvarter-Tables") != want {
+				t.Errorf("%s: status %d, tables %q, want %q", document, got.status, got.Get("Kvarter-Tables"), want)
+			}
+		}
+	}
+}
+
 // Every example of the console is answered without an error, and has something to show.
 func TestExamples(t *testing.T) {
 	server := world(t)

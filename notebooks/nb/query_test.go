@@ -176,6 +176,12 @@ func TestMain(m *testing.M) {
 		Chart{Kind: Bars, Title: "No points", Data: &Dataset{}}.Show()
 	case "header":
 		Header()
+	case "reads":
+		Reads("child_year")
+		Header()
+	case "reads none":
+		Reads("club")
+		Header()
 	case "":
 		os.Exit(m.Run())
 	}
@@ -220,5 +226,40 @@ func TestHeaderNamesTheDataSet(t *testing.T) {
 	want := "Data set: Children of <Ærø>, 2010 to 2012\nFingerprint: 3f2a91\n" + syntheticNotice + "\n"
 	if code != 0 || stdout != want {
 		t.Errorf("code %d, stderr %q, stdout %q, want %q", code, stderr, stdout, want)
+	}
+}
+
+// A notebook that states what it reads shows the fingerprints of that, of no other table.
+func TestHeaderNamesTheTables(t *testing.T) {
+	answering(t, 200, `{"data":{"dataset":{"title":"Children","synthetic":false,"fingerprint":"3f2a91","years":[2010],"rows":[
+		{"table":"plan","fingerprint":"aa"},{"table":"child_year","fingerprint":"bb"},{"table":"resident_year","fingerprint":"cc"},{"table":"old","fingerprint":null}]}}}`)
+	stdout, stderr, code := cell(t, "reads")
+	want := "Data set: Children, 2010\nFingerprints of the tables it reads:\n  child_year: bb\n  plan: aa\n"
+	if code != 0 || stdout != want {
+		t.Errorf("code %d, stderr %q, stdout %q, want %q", code, stderr, stdout, want)
+	}
+	stdout, stderr, code = cell(t, "reads none")
+	if code == 0 || !strings.Contains(stderr, `no table "club"`) || !strings.Contains(stderr, "child_year, plan, resident_year") {
+		t.Errorf("code %d, stderr %q, stdout %q", code, stderr, stdout)
+	}
+}
+
+func TestReadingWhatIsNotStated(t *testing.T) {
+	defer func() { stated = nil }()
+	for _, test := range []struct {
+		stated []string
+		read   string
+		want   string
+	}{
+		{nil, "area child_year", ""},
+		{[]string{"child_year"}, "activity area child_year plan", ""},
+		{[]string{"child_year"}, "", ""},
+		{[]string{"child_year"}, "area child_year resident_year", "resident_year"},
+		{[]string{}, "area child_year", "child_year"},
+	} {
+		stated = test.stated
+		if err := checkStated(test.read); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), "the table "+test.want+",") {
+			t.Errorf("%q reading %q: %v", test.stated, test.read, err)
+		}
 	}
 }

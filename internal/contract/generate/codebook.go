@@ -18,7 +18,8 @@ and Danish, with where the definition comes from. The same is asked of the API w
 **A** marks what was assumed because nothing published settles it.
 
 The folder ` + "`snapshots`" + ` (made by ` + "`go run .`" + ` and by ` + "`import`" + `, not in git) holds one folder per
-snapshot: a Parquet file per table below, the stored cells, and ` + "`snapshot.json`" + ` with a hash of each; the file
+snapshot: a Parquet file per table below, the stored cells, and ` + "`snapshot.json`" + ` with a hash of each and the
+fingerprint of each table; cells built since, of roll-ups that changed, lie in ` + "`cells-…`" + ` beside; the file
 ` + "`current`" + ` names the one that is served.
 How to bring your own data is told in [example/README.md](example/README.md).
 
