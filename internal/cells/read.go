@@ -6,23 +6,24 @@ import (
 	"sync"
 )
 
-// Read gathers which tables of the data set the answers to a request were computed from.
-type Read struct {
+// read gathers which tables of the data set the answers to a request were computed from.
+type read struct {
 	mu     sync.Mutex
 	tables []string
 }
 
 type readKey struct{}
 
-// WithRead returns a context whose questions are gathered.
-func WithRead(ctx context.Context) (context.Context, *Read) {
-	r := &Read{}
-	return context.WithValue(ctx, readKey{}, r), r
+// Reading returns a context under which it is gathered which tables are asked of, and what names them,
+// in order, with those of places.
+func Reading(ctx context.Context) (_ context.Context, tables func() []string) {
+	r := &read{}
+	return context.WithValue(ctx, readKey{}, r), r.names
 }
 
 // Note gathers the tables of the queries.
 func Note(ctx context.Context, queries ...Query) {
-	r, ok := ctx.Value(readKey{}).(*Read)
+	r, ok := ctx.Value(readKey{}).(*read)
 	if !ok {
 		return
 	}
@@ -39,8 +40,7 @@ func Note(ctx context.Context, queries ...Query) {
 // which every question may go by.
 var placeTables = []string{"activity", "area", "plan"}
 
-// Tables returns the names of the tables, in order: those that were asked of, and those of places.
-func (r *Read) Tables() []string {
+func (r *read) names() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := slices.Concat(placeTables, r.tables)

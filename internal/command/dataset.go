@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/kvarter/kvarter/data"
 	"github.com/kvarter/kvarter/graph"
+	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
@@ -155,12 +157,12 @@ func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contr
 		return nil, err
 	}
 	d.ends = append(d.ends, remove)
-	cells, err := ingest.Fit(ctx, folder, scratch, info, c)
+	stored, err := ingest.Fit(ctx, folder, scratch, info, c)
 	if err != nil {
 		return nil, err
 	}
-	d.store, err = duckdb.Open(ctx, folder, c, duckdb.Options{Spill: scratch, Files: info.Facts(), Cells: cells.Folder,
-		CellFiles: cells.Files})
+	d.store, err = duckdb.Open(ctx, folder, c, duckdb.Options{Spill: scratch, Files: info.Facts(), Cells: stored.Folder,
+		CellFiles: stored.Files})
 	if err != nil {
 		return nil, err
 	}
@@ -221,6 +223,9 @@ func examples() ([]web.Example, error) {
 // handler answers from the data set, as c says for the rest.
 func (d *opened) handler(c web.Config) http.Handler {
 	c.Examples, c.Schema, c.Ready = d.examples, d.schema, d.store.Ready
+	c.Reading = cells.Reading
 	c.Title, c.Fingerprint, c.Synthetic = d.info.Title, d.info.Fingerprint, d.info.Synthetic
+	// A data set outlives an edit of these, and may be asked of by another definition then.
+	c.Definitions = fmt.Sprintf("%x", sha256.Sum256(slices.Concat(data.Contract, data.Law, data.Findings)))
 	return web.New(c)
 }

@@ -19,7 +19,6 @@ import (
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
@@ -97,7 +96,7 @@ func (s *server) graphql(w http.ResponseWriter, r *http.Request) {
 	if known, rec.again = s.answers.get(etag); rec.again {
 		rec.operation, rec.cost = known.operation, known.cost
 	} else {
-		ctx, read := cells.WithRead(r.Context())
+		ctx, tables := s.Reading(r.Context())
 		result, executed := s.ask(ctx, p, isGet)
 		if rec.errors = result.Errors; len(rec.errors) > 0 {
 			status := http.StatusOK
@@ -108,7 +107,7 @@ func (s *server) graphql(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		// A request given up, or too late, has an error; what has none is complete.
-		known = remembered{result.body(), rec.operation, rec.cost, strings.Join(read.Tables(), " ")}
+		known = remembered{result.body(), rec.operation, rec.cost, strings.Join(tables(), " ")}
 		if rec.isQuery {
 			s.answers.put(etag, known, len(etag)+len(known.body))
 		}
@@ -116,7 +115,9 @@ func (s *server) graphql(w http.ResponseWriter, r *http.Request) {
 	if isGet {
 		keep(w, etag)
 	}
-	w.Header().Set(tablesHeader, known.tables)
+	if known.tables != "" {
+		w.Header().Set(tablesHeader, known.tables)
+	}
 	send(w, http.StatusOK, media, known.body)
 }
 

@@ -43,11 +43,15 @@ type Config struct {
 	// Limits bound one request; a field that is 0 takes its default.
 	Limits Limits
 
+	// Reading returns a context under which it is gathered which tables of the data set an answer is
+	// computed from, and what names them; nil if that is not known.
+	Reading func(context.Context) (context.Context, func() []string)
 	// Title, Fingerprint and Synthetic describe the data set on the console page. Answers with
-	// equal fingerprints are equal: the ETag of GET /graphql is made from it.
+	// equal fingerprints by equal definitions are equal: the ETag of GET /graphql is made from both.
 	Title       string
 	Fingerprint string
 	Synthetic   bool
+	Definitions string // a hash of the contract, the law and whatever else says what an answer means
 
 	// Examples are offered on the console page; nil means DefaultExamples.
 	Examples []Example
@@ -98,7 +102,12 @@ func New(c Config) http.Handler {
 	s.exec.SetRecoverFunc(s.recovered)
 
 	sdl := []byte(SDL(s.schema))
-	s.etagSalt = fmt.Sprintf("%s %s %+v %x", s.Fingerprint, revision(), s.Limits, sha256.Sum256(sdl))
+	if s.Reading == nil {
+		s.Reading = func(ctx context.Context) (context.Context, func() []string) {
+			return ctx, func() []string { return nil }
+		}
+	}
+	s.etagSalt = fmt.Sprintf("%s %s %s %+v %x", s.Fingerprint, s.Definitions, revision(), s.Limits, sha256.Sum256(sdl))
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page())

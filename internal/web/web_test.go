@@ -534,6 +534,7 @@ func TestETag(t *testing.T) {
 		"document":    get(t, address("query($id: ID!) { area(id: $id) { id } }", `{"id": "x"}`), "If-None-Match", etag),
 		"media type":  get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`), "If-None-Match", etag, "Accept", graphqlJSON),
 		"fingerprint": get(t, strings.Replace(address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`), server.URL, serve(t, func(c *web.Config) { c.Fingerprint = "fedcba" }).URL, 1), "If-None-Match", etag),
+		"definition":  get(t, strings.Replace(address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`), server.URL, serve(t, func(c *web.Config) { c.Definitions = "other" }).URL, 1), "If-None-Match", etag),
 	} {
 		if other.status != 200 || other.Get("ETag") == etag {
 			t.Errorf("another %s: got %d %q", name, other.status, other.Get("ETag"))
@@ -700,7 +701,7 @@ func world(t testing.TB) *httptest.Server {
 		Name: "test", Title: "A small world", Synthetic: true, Years: []int{2014, 2015, 2016}, Rows: []*study.TableRows{}, Sources: []*study.Source{},
 		Limits: &study.Limits{Complexity: l.Complexity, Depth: l.Depth, Cells: l.Cells, TimeoutMs: l.TimeoutMS, Tokens: l.Tokens, Bytes: l.Bytes},
 	}})}
-	server := httptest.NewServer(web.New(web.Config{Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r), Log: slog.New(slog.DiscardHandler)}))
+	server := httptest.NewServer(web.New(web.Config{Reading: cells.Reading, Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r), Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(server.Close)
 	return server
 }
