@@ -2,7 +2,9 @@ package ingest_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -365,5 +367,45 @@ func TestCellsOfChangedFiles(t *testing.T) {
 	append(filepath.Join(folder, "child_year.parquet"))
 	if _, _, err := opened(t, dir, c); err == nil {
 		t.Error("cells were built of changed facts")
+	}
+}
+
+// A data set imported before its structure was kept is checked and rolled up once, and served.
+func TestADataSetOfAnEarlierVersion(t *testing.T) {
+	dir := invented(t)
+	folder, _, _ := snapshot.Current(dir)
+	about := filepath.Join(folder, "snapshot.json")
+	text, err := os.ReadFile(about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info map[string]any
+	if err := json.Unmarshal(text, &info); err != nil {
+		t.Fatal(err)
+	}
+	delete(info, "rollups")
+	info["contractHash"] = "00"
+	for _, table := range info["tables"].([]any) {
+		delete(table.(map[string]any), "structure")
+		delete(table.(map[string]any), "fingerprint")
+	}
+	if text, err = json.Marshal(info); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{about: string(text), about + ".sha256": fmt.Sprintf("%x  snapshot.json\n", sha256.Sum256(text))} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, fit, err := opened(t, dir, theContract(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Base(fit.Folder) == snapshot.CellsFolder {
+		t.Error("cells of which it is not known what they hold are served")
+	}
+	agrees(t, dir, s)
+	if issues, err := ingest.Check(context.Background(), dir, theContract(t), nil); err != nil || len(issues) > 0 {
+		t.Errorf("checked: %v, %v", err, issues)
 	}
 }
