@@ -257,20 +257,20 @@ func (s *stored) facts() (again string, err error) {
 // a row, and so its part of a fingerprint, is that of the structure under which it was written; of a
 // table that the contract has restructured since, the hash of its file alone can tell.
 func (s *stored) fingerprint(again string, info snapshot.Info) error {
-	now, err := snapshot.Describe(s.ctx, again, s.contract)
+	now, err := snapshot.Describe(s.ctx, again, info.Tables, s.contract)
 	if err != nil {
 		return err
 	}
-	told := false
+	restructured, told := snapshot.Restructured(info, s.contract), false
 	for _, was := range info.Tables {
 		i := slices.IndexFunc(now.Tables, func(t snapshot.Table) bool { return t.Name == was.Name })
-		if i < 0 || was.Structure != now.Tables[i].Structure || was.Fingerprint == now.Tables[i].Fingerprint {
+		if i < 0 || slices.ContainsFunc(restructured, func(t snapshot.Table) bool { return t.Name == was.Name }) || was.Fingerprint == now.Tables[i].Fingerprint {
 			continue
 		}
 		told = true
 		s.wrong(snapshot.InfoFile, "fingerprint", "table %s has the fingerprint %s, and it says %s; the table was changed after the snapshot was made", was.Name, now.Tables[i].Fingerprint, was.Fingerprint)
 	}
-	if !told && len(snapshot.Restructured(info, s.contract)) == 0 && now.Fingerprint != info.Fingerprint {
+	if !told && len(restructured) == 0 && now.Fingerprint != info.Fingerprint {
 		s.wrong(snapshot.InfoFile, "fingerprint", "the facts have the fingerprint %s, and it says %s", now.Fingerprint, info.Fingerprint)
 	}
 	return nil

@@ -68,5 +68,6 @@ func fits(ctx context.Context, folder, scratch string, info snapshot.Info, c *co
 	case n > listedMisfits:
 		misfits = append(misfits, fmt.Sprintf("and %d more like these", n-listedMisfits))
 	}
-	return fault.Invalidf("the data set %s no longer fits the data contract: %s; take that change of the contract back, or import the data anew as it now asks for them", info.Name, strings.Join(misfits, "; "))
+	return fault.Invalidf("the data set %s no longer fits the data contract: %s; take that change of the contract "+
+		"back, or import the data anew as it now asks for them", info.Name, strings.Join(misfits, "; "))
 }

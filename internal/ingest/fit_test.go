@@ -121,6 +121,7 @@ func TestEditsThatDecideNothing(t *testing.T) {
 		"a source":                edited(t, "publisher: Landsbyggefonden", "publisher: The fund"),
 		"an optional column":      edited(t, aColumn, "      hobby: {type: text, optional: true, "+labels+"source: kvarter}\n"+aColumn),
 		"a table":                 edited(t, "tables:\n  area:\n", "tables:\n  club:\n    label: {da: Klub, en: Club}\n    definition: {da: En klub., en: A club.}\n    key: [club_id]\n    columns:\n      club_id: {type: text, "+labels+"source: kvarter}\n  area:\n"),
+		"the order of columns":    edited(t, "    columns:\n      child_id:", "    columns:\n      sex: {type: text, optional: true, codes: sex, label: {da: Køn, en: Sex}, source: statistics}\n      child_id:", "unit: years, label: {da: Alder, en: Age}, source: statistics}\n      sex: {type: text, optional: true, codes: sex, label: {da: Køn, en: Sex}, source: statistics}\n", "unit: years, label: {da: Alder, en: Age}, source: statistics}\n"),
 		"a column not held":       edited(t, aColumn, strings.Replace(aColumn, "int", "decimal", 1)),
 		"a table not held":        edited(t, "      residents: {type: int, optional: true, min: 0,", "      residents: {type: int, min: 1,"),
 		"the order of municipals": edited(t, "      - {code: \"849\", group: NORDJYLLAND, label: {da: \"Jammerbugt\", en: \"Jammerbugt\"}}\n", "", "      - {code: \"851\"", "      - {code: \"849\", group: NORDJYLLAND, label: {da: \"Jammerbugt\", en: \"Jammerbugt\"}}\n      - {code: \"851\""),
@@ -134,6 +135,10 @@ func TestEditsThatDecideNothing(t *testing.T) {
 				t.Errorf("its cells are in %s", got)
 			}
 			agrees(t, dir, s)
+			issues, err := ingest.Check(context.Background(), dir, c, nil)
+			if errors, _ := ingest.Count(issues); err != nil || errors > 0 {
+				t.Errorf("checked: %v, %v", err, issues)
+			}
 		})
 	}
 }

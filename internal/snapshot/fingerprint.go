@@ -53,14 +53,31 @@ func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contra
 	return nil
 }
 
-// Describe computes the fingerprints and the rest of what describes a snapshot's facts anew.
-func Describe(ctx context.Context, folder string, c *contract.Contract) (info Info, err error) {
+// Describe computes the fingerprints and the rest of what describes a snapshot's facts anew. The tables
+// are those that it had when it was made, and they and their columns are in the order of then, which
+// the contract may have changed since.
+func Describe(ctx context.Context, folder string, made []Table, c *contract.Contract) (info Info, err error) {
+	asMade := &contract.Contract{}
+	for _, m := range made {
+		now := c.Table(m.Name)
+		if now == nil {
+			continue
+		}
+		t := *now
+		t.Columns = nil
+		for _, name := range m.Columns {
+			if column := now.Column(name); column != nil {
+				t.Columns = append(t.Columns, column)
+			}
+		}
+		asMade.Tables = append(asMade.Tables, &t)
+	}
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		return Info{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return info, describe(ctx, db, folder, c, &info)
+	return info, describe(ctx, db, folder, asMade, &info)
 }
 
 // describeTable describes a table, and returns its part of what the fingerprint of all is made of.

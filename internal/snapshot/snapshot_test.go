@@ -121,7 +121,7 @@ func TestFingerprintIsOfContentAlone(t *testing.T) {
 		}
 	}
 	folder := currentFolder(t, func() string { d := t.TempDir(); mustCreate(t, d, plans("a", "b", "", "d")); return d }())
-	again, err := snapshot.Describe(context.Background(), folder, theContract(t))
+	again, err := snapshot.Describe(context.Background(), folder, mustCreate(t, t.TempDir(), plans("a", "b", "", "d")).Tables, theContract(t))
 	if err != nil || again.Fingerprint != one {
 		t.Errorf("computed anew it is %s (%v), want %s", again.Fingerprint, err, one)
 	}
