@@ -27,17 +27,17 @@ import (
 func invented(t testing.TB) (dir string) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(3, 4))
-	any := func(values ...string) string { return values[random.IntN(len(values))] }
+	pick := func(values ...string) string { return values[random.IntN(len(values))] }
 	year, origin := []string{"2014", "2015", "2016"}, []string{"DANISH", "IMMIGRANT_NON_WESTERN", "DESCENDANT_NON_WESTERN", ""}
 	work, place := []string{"EMPLOYED", "IN_EDUCATION", "NEITHER", "UNKNOWN"}, []string{"101,A2", "101,", "751,A3", "851,", "851,A1"}
 	areas := "area_id,name,municipality,supported,source\nA1,Et,851,true,invented\nA2,To,101,true,invented\nA3,Tre,751,true,invented\n"
 	children := "year,age,sex,origin,municipality,area_id,income_group,mother_status,poor,equivalised_income\n"
 	residents := "year,age_group,sex,origin,municipality,area_id,work_status,convicted\n"
 	for i := range 400 {
-		children += strings.Join([]string{any(year...), any("0", "1", "2", "3", "4", "5", "6"), any("FEMALE", "MALE"), any(origin...),
-			any(place...), any("Q1", "Q2", "Q5"), any(work...), any("true", "false", ""), fmt.Sprint(100_000 + 731*i)}, ",") + "\n"
-		residents += strings.Join([]string{any(year...), any("AGE_18_24", "AGE_30_59"), any("FEMALE", "MALE"), any(origin...),
-			any(place...), any(work...), any("true", "false")}, ",") + "\n"
+		children += strings.Join([]string{pick(year...), pick("0", "1", "2", "3", "4", "5", "6"), pick("FEMALE", "MALE"), pick(origin...),
+			pick(place...), pick("Q1", "Q2", "Q5"), pick(work...), pick("true", "false", ""), fmt.Sprint(100_000 + 731*i)}, ",") + "\n"
+		residents += strings.Join([]string{pick(year...), pick("AGE_18_24", "AGE_30_59"), pick("FEMALE", "MALE"), pick(origin...),
+			pick(place...), pick(work...), pick("true", "false")}, ",") + "\n"
 	}
 	folder := t.TempDir()
 	recipe := head + "tables:\n  area:\n    select: SELECT * FROM read_csv('areas.csv')\n  child_year:\n    select: SELECT * FROM read_csv('children.csv')\n  resident_year:\n    select: SELECT * FROM read_csv('residents.csv')\n"
@@ -342,7 +342,7 @@ func TestCellsOfChangedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	append := func(path string) {
+	spoil := func(path string) {
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -351,7 +351,7 @@ func TestCellsOfChangedFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	append(filepath.Join(fit.Folder, "another.parquet"))
+	spoil(filepath.Join(fit.Folder, "another.parquet"))
 	if _, _, err := opened(t, dir, c); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "another.parquet") {
 		t.Errorf("with changed cells: %v", err)
 	}
@@ -369,7 +369,7 @@ func TestCellsOfChangedFiles(t *testing.T) {
 	if err := os.RemoveAll(fit.Folder); err != nil {
 		t.Fatal(err)
 	}
-	append(filepath.Join(folder, "child_year.parquet"))
+	spoil(filepath.Join(folder, "child_year.parquet"))
 	if _, _, err := opened(t, dir, c); err == nil {
 		t.Error("cells were built of changed facts")
 	}

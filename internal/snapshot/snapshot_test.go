@@ -400,7 +400,7 @@ func BenchmarkGenerate(b *testing.B) {
 // The fingerprint of a table is of its content alone: another table beside it, the order of its rows
 // and how its file is laid out change nothing, a value does.
 func TestFingerprintsOfTables(t *testing.T) {
-	make := func(area string, plans *synth.Batch, split bool) map[string]string {
+	prints := func(area string, plans *synth.Batch, split bool) map[string]string {
 		info, err := snapshot.Create(context.Background(), t.TempDir(), theContract(t), meta, func(w *snapshot.Writer) error {
 			areas := &synth.Batch{Table: "area", Rows: 1, Columns: []synth.Column{{Name: "area_id", Text: []string{area}},
 				{Name: "name", Text: []string{"Et"}}, {Name: "source", Text: []string{"invented"}}}}
@@ -435,17 +435,17 @@ func TestFingerprintsOfTables(t *testing.T) {
 		}
 		return out
 	}
-	one := make("A1", plans("a", "b", ""), false)
+	one := prints("A1", plans("a", "b", ""), false)
 	if len(one) != 3 || one["plan"] == one["area"] || len(one["plan"]) != 64 {
 		t.Fatalf("fingerprints %v", one)
 	}
-	if again := make("A1", plans("a", "b", ""), true); fmt.Sprint(again) != fmt.Sprint(one) {
+	if again := prints("A1", plans("a", "b", ""), true); fmt.Sprint(again) != fmt.Sprint(one) {
 		t.Errorf("other batches and another order give %v, want %v", again, one)
 	}
-	if other := make("A2", plans("a", "b", ""), false); other["plan"] != one["plan"] || other["area"] == one["area"] || other[""] == one[""] {
+	if other := prints("A2", plans("a", "b", ""), false); other["plan"] != one["plan"] || other["area"] == one["area"] || other[""] == one[""] {
 		t.Errorf("another area gives %v, was %v", other, one)
 	}
-	if other := make("A1", plans("a", "b", "c"), false); other["plan"] == one["plan"] || other["area"] != one["area"] || other[""] == one[""] {
+	if other := prints("A1", plans("a", "b", "c"), false); other["plan"] == one["plan"] || other["area"] != one["area"] || other[""] == one[""] {
 		t.Errorf("another plan gives %v, was %v", other, one)
 	}
 }
