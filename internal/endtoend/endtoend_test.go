@@ -368,7 +368,7 @@ func TestWrongUse(t *testing.T) {
 
 // Two worlds from one seed differ, and the same seed gives the same fingerprint.
 func TestGenerateIsReproducible(t *testing.T) {
-	print := func(args ...string) string {
+	fingerprint := func(args ...string) string {
 		out, errs, code := command(t, append([]string{"generate", "--data", t.TempDir(), "--scale", "0.01"}, args...)...)
 		match := regexp.MustCompile(`fingerprint ([0-9a-f]{12})`).FindStringSubmatch(out)
 		if code != 0 || match == nil {
@@ -376,14 +376,14 @@ func TestGenerateIsReproducible(t *testing.T) {
 		}
 		return match[1]
 	}
-	first := print("--seed", "3")
-	if again := print("--seed", "3"); again != first {
+	first := fingerprint("--seed", "3")
+	if again := fingerprint("--seed", "3"); again != first {
 		t.Errorf("the same seed gave %s and %s", first, again)
 	}
-	if other := print("--seed", "4"); other == first {
+	if other := fingerprint("--seed", "4"); other == first {
 		t.Errorf("seeds 3 and 4 gave the same %s", first)
 	}
-	if other := print("--seed", "3", "--world", "area-effect"); other == first {
+	if other := fingerprint("--seed", "3", "--world", "area-effect"); other == first {
 		t.Errorf("both worlds gave %s", first)
 	}
 }

@@ -355,8 +355,8 @@ func (r *CellResult) compare(cell *Cell, e execution, counter int, withoutPaths 
 			r.Differences = append(r.Differences, Difference{Kind: Missing, Where: "error", Old: fmt.Sprint(o["evalue"])})
 		}
 	}
-	if old, new := fingerprint(cell.Outputs), fingerprint(e.outputs); old != "" && new != "" && old != new {
-		r.Differences = append(r.Differences, Difference{Kind: OtherData, Old: old, New: new})
+	if old, fresh := fingerprint(cell.Outputs), fingerprint(e.outputs); old != "" && fresh != "" && old != fresh {
+		r.Differences = append(r.Differences, Difference{Kind: OtherData, Old: old, New: fresh})
 		c.found = withoutMention(c.found, old)
 	}
 	if counter == 0 {

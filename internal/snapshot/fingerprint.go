@@ -24,7 +24,7 @@ import (
 // MD5 of a row's text. Sums know no order, and the text is made of values alone: the fingerprint
 // is the same whatever wrote the Parquet, on any number of threads and with any DuckDB.
 func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contract, info *Info) error {
-	print := sha256.New()
+	sum := sha256.New()
 	years := map[int]bool{}
 	for _, t := range c.Tables {
 		path := filepath.Join(folder, t.Name+".parquet")
@@ -33,7 +33,7 @@ func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contra
 		} else if err != nil {
 			return err
 		}
-		table, err := describeTable(ctx, db, path, t, print)
+		table, err := describeTable(ctx, db, path, t, sum)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
@@ -48,7 +48,7 @@ func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contra
 		info.Years = append(info.Years, year)
 	}
 	slices.Sort(info.Years)
-	info.Fingerprint = hex.EncodeToString(print.Sum(nil))
+	info.Fingerprint = hex.EncodeToString(sum.Sum(nil))
 	return nil
 }
 
@@ -66,7 +66,7 @@ func Fingerprint(ctx context.Context, folder string, c *contract.Contract) (_ st
 	return info.Fingerprint, nil
 }
 
-func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Table, print hash.Hash) (Table, error) {
+func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Table, sum hash.Hash) (Table, error) {
 	present := map[string]bool{}
 	rows, err := db.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE SELECT * FROM "+duckdb.Parquet(path)+")")
 	if err != nil {
@@ -101,7 +101,7 @@ func describeTable(ctx context.Context, db *sql.DB, path string, t *contract.Tab
 	if err != nil {
 		return Table{}, err
 	}
-	fmt.Fprintf(print, "%s\n%s\n%d %s %s\n", t.Name, strings.Join(table.Columns, " "), table.Rows, lower, upper)
+	fmt.Fprintf(sum, "%s\n%s\n%d %s %s\n", t.Name, strings.Join(table.Columns, " "), table.Rows, lower, upper)
 	return table, nil
 }
 

@@ -882,7 +882,7 @@ func TestConsole(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if real := get(t, serve(t, func(c *web.Config) { c.Synthetic = false }).URL+"/"); strings.Contains(string(real.body), "Synthetic") {
+	if actual := get(t, serve(t, func(c *web.Config) { c.Synthetic = false }).URL+"/"); strings.Contains(string(actual.body), "Synthetic") {
 		t.Error("a real data set is called synthetic")
 	}
 	// Whatever the page loads is here, and nothing of it is elsewhere.
@@ -978,7 +978,7 @@ func FuzzBody(f *testing.F) {
 }
 
 func TestHosts(t *testing.T) {
-	any := serve(t, nil)
+	open := serve(t, nil)
 	own := serve(t, func(c *web.Config) { c.AllowedHosts = []string{"localhost", "127.0.0.1", "::1", "Kvarter.example.org"} })
 	star := serve(t, func(c *web.Config) { c.AllowedHosts = []string{"localhost", "*"} })
 	for _, test := range []struct {
@@ -990,7 +990,7 @@ func TestHosts(t *testing.T) {
 		{own, "kvarter.example.org", true}, {own, "kvarter.example.org:443", true},
 		{own, "evil.example.org", false}, {own, "evil.example.org:8080", false}, {own, "localhost.evil.example.org", false}, {own, "127.0.0.1.evil.example.org:80", false},
 		{own, "0.0.0.0:8080", false}, {own, "evil.kvarter.example.org", false}, {own, "[::2]:8080", false},
-		{any, "evil.example.org", true}, {star, "evil.example.org", true},
+		{open, "evil.example.org", true}, {star, "evil.example.org", true},
 	} {
 		for _, path := range []string{"/", "/graphql?query={__typename}", "/schema.graphqls", "/healthz", "/readyz", "/console/main.js"} {
 			request, _ := http.NewRequest(http.MethodGet, test.server.URL+path, nil)
