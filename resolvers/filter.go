@@ -34,23 +34,23 @@ func (r *Resolver) filter(table *contract.Table, where map[string]any) (cells.Fi
 	if f.Without, err = r.indicators("without", where); err != nil {
 		return f, err
 	}
-	any, err := r.indicators("withAny", where)
-	if any != nil {
-		f.WithAny = [][]*contract.Indicator{any}
+	either, err := r.indicators("withAny", where)
+	if either != nil {
+		f.WithAny = [][]*contract.Indicator{either}
 	}
 	if err != nil {
 		return f, err
 	}
-	return f, contradicted(f, any)
+	return f, contradicted(f, either)
 }
 
 // contradicted returns an error for indicators that are asked for and excluded at once, which nobody can be.
-func contradicted(f cells.Filter, any []*contract.Indicator) error {
+func contradicted(f cells.Filter, either []*contract.Indicator) error {
 	excluded := func(i *contract.Indicator) bool { return slices.Contains(f.Without, i) }
 	if i := slices.IndexFunc(f.With, excluded); i >= 0 {
 		return fault.Invalidf("%s stands in both with and without, and nobody is both; leave it out of one", f.With[i].Name)
 	}
-	if len(any) > 0 && !slices.ContainsFunc(any, func(i *contract.Indicator) bool { return !excluded(i) }) {
+	if len(either) > 0 && !slices.ContainsFunc(either, func(i *contract.Indicator) bool { return !excluded(i) }) {
 		return fault.Invalidf("all of withAny stands in without too, and nobody is both; leave it out of one")
 	}
 	return nil

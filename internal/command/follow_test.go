@@ -12,23 +12,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/kvarter/kvarter/internal/deadline"
 )
 
 // residents asks the total of the areas' residents, which tells the data sets of these tests apart.
 const residents = `{ dataset { fingerprint } areas { nodes { keyFigures { residents } } } }`
-
-// until waits for what the server does by itself, and fails the test if it does not in minutes.
-func until(t *testing.T, what string, reached func() bool) {
-	t.Helper()
-	end := time.Now().Add(2 * time.Minute)
-	for !reached() {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-		time.Sleep(20 * time.Millisecond) // the import beside it wants the processor
-	}
-}
 
 // get asks by GET, where answers have an ETag.
 func (s *server) get(document string) (status int, etag, text string, err error) {
@@ -84,18 +73,18 @@ func TestTheServerFollowsTheDataSetInUse(t *testing.T) {
 	answers := func(part string) func() bool {
 		return func() bool { text, _ := last.Load().(string); return strings.Contains(text, part) || t.Failed() }
 	}
-	until(t, "the first data set answers", answers(`"residents":200`))
+	deadline.Until(t, "the first data set answers", answers(`"residents":200`))
 
 	out := mustRun(t, "import", recipe(t, 2016, 100, 300), "--data", dir)
 	if !strings.Contains(out, "The server that is running switches to it by itself") {
 		t.Errorf("the import says %s", out)
 	}
-	until(t, "the imported data set answers", answers(`"residents":300`))
+	deadline.Until(t, "the imported data set answers", answers(`"residents":300`))
 	if out := mustRun(t, "snapshots", "use", first, "--data", dir); !strings.Contains(out,
 		"switches to it by itself") {
 		t.Errorf("use says %s", out)
 	}
-	until(t, "the first data set answers again", answers(`"residents":200`))
+	deadline.Until(t, "the first data set answers again", answers(`"residents":200`))
 	close(stop)
 	clients.Wait()
 	if len(etags) != 2 {
@@ -130,7 +119,7 @@ func TestTheServerFollowsTheDataSetInUse(t *testing.T) {
 			}
 			continue
 		}
-		until(t, e.Name()+" is let go", func() bool {
+		deadline.Until(t, e.Name()+" is let go", func() bool {
 			_, _, code := run(t, "snapshots", "remove", e.Name(), "--data", dir)
 			return code == 0
 		})
@@ -189,7 +178,7 @@ func TestTheServerKeepsWhatItHas(t *testing.T) {
 		for _, at := range []string{second, "gone", ""} {
 			told := s.log.count("level=ERROR")
 			point(at)
-			until(t, "the log says why it is not served", func() bool { return s.log.count("level=ERROR") > told })
+			deadline.Until(t, "the log says why it is not served", func() bool { return s.log.count("level=ERROR") > told })
 			still(fmt.Sprintf("current is %q", at))
 		}
 	}
@@ -201,7 +190,7 @@ func TestTheServerKeepsWhatItHas(t *testing.T) {
 		t.Errorf("the log says %d times why, of 6 changes:\n%s", told, s.log)
 	}
 	mustRun(t, "snapshots", "use", second, "--data", dir)
-	until(t, "the one put right answers", func() bool {
+	deadline.Until(t, "the one put right answers", func() bool {
 		a, err := s.ask(residents, "")
 		return err == nil && strings.Contains(a.text, `"residents":200`)
 	})

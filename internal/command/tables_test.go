@@ -52,6 +52,7 @@ func TestEachTableAlone(t *testing.T) {
 	for _, table := range c.Tables {
 		for _, all := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/all=%t", table.Name, all), func(t *testing.T) {
+				t.Parallel()
 				selects := map[string]string{}
 				alone(c, table, all, selects)
 				text := "name: alone\ntitle: Alone\nsynthetic: true\nlicence: CC0-1.0\ncitation: none\nsources: [{title: Invented, publisher: Kvarter}]\ntables:\n"

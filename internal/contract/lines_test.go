@@ -20,6 +20,7 @@ var below = []string{"internal/cells", "internal/contract", "internal/export", "
 var may = map[string][]string{
 	"internal/fault":             {},
 	"internal/golden":            {},
+	"internal/deadline":          {},
 	"internal/contract":          {"internal/fault"},
 	"internal/contract/generate": {"internal/contract", "internal/fault"},
 	"internal/stats":             {"internal/fault"},

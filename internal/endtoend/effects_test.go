@@ -16,6 +16,7 @@ func TestEffectsOfTheDefaultDataSetAreThoseThatWerePlanted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes the data set at full scale if it is not there; run without -short")
 	}
+	t.Parallel()
 	base := world(t, "data", synth.NoAreaEffect)
 	w, err := synth.Generate(synth.Options{Seed: 1, Scale: 1, World: synth.NoAreaEffect})
 	if err != nil {

@@ -20,7 +20,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/kvarter/kvarter/internal/deadline"
+	"github.com/kvarter/kvarter/internal/synth"
 )
 
 // root is the repository's root.
@@ -37,6 +39,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(folder)
+		defer stopWorlds()
 		scratch = folder
 		program = filepath.Join(folder, "kvarter")
 		build := exec.Command("go", "build", "-o", program, ".")
@@ -94,36 +97,45 @@ func shared(t testing.TB) string {
 // start serves a data set and returns the server's address; the process is stopped with the test.
 func start(t testing.TB, args ...string) (string, *exec.Cmd) {
 	t.Helper()
-	c := exec.Command(program, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...)
-	c.Dir = root
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	c.Stderr = &log
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
+	base, c, log := launch(t, args...)
 	t.Cleanup(func() {
 		if c.ProcessState == nil {
 			_ = c.Process.Kill()
 			_ = c.Wait()
 		}
 		if t.Failed() {
-			t.Logf("the server's log:\n%s", &log)
+			t.Logf("the server's log:\n%s", log)
 		}
 	})
+	return base, c
+}
+
+// launch starts a server and returns its address, the process, and what it logs, which may be read
+// when the process has been waited for.
+func launch(t testing.TB, args ...string) (base string, c *exec.Cmd, log *bytes.Buffer) {
+	t.Helper()
+	c = exec.Command(program, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...)
+	c.Dir = root
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log = new(bytes.Buffer)
+	c.Stderr = log
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
 	lines := bufio.NewScanner(out)
 	address := regexp.MustCompile(`http://[0-9.:]+`)
 	for lines.Scan() {
 		if base := address.FindString(lines.Text()); base != "" {
 			go func() { _, _ = io.Copy(io.Discard, out) }()
-			return base, c
+			return base, c, log
 		}
 	}
-	t.Fatalf("the server named no address: %v\n%s", lines.Err(), &log)
-	return "", nil
+	_ = c.Wait()
+	t.Fatalf("the server named no address: %v\n%s", lines.Err(), log)
+	return "", nil, nil
 }
 
 type answer struct {
@@ -223,12 +235,10 @@ func TestServeWhileTheDataSetIsMade(t *testing.T) {
 			t.Errorf("%s gave %d %v %.200s, want %d and …%s…", path, status, header, text, want.status, want.text)
 		}
 	}
-	for status := 0; status != 200; {
-		status, _, _ = get("/readyz")
-		if end := time.Now(); end.After(deadline(t)) {
-			t.Fatal("it is never ready")
-		}
-	}
+	deadline.Until(t, "it is ready", func() bool {
+		status, _, _ := get("/readyz")
+		return status == 200
+	})
 	if size := ask(t, base, `{ children { size { value } } }`)["children"]; size == nil {
 		t.Error("ready, it does not answer")
 	}
@@ -246,14 +256,6 @@ func rewrite(t testing.TB, about string, text []byte) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// deadline is shortly before the tests are given up.
-func deadline(t testing.TB) time.Time {
-	if d, ok := t.(*testing.T).Deadline(); ok {
-		return d.Add(-10 * time.Second)
-	}
-	return time.Now().Add(time.Hour)
 }
 
 // Told to stop while it makes the data set, the server leaves nothing of it.
@@ -368,7 +370,8 @@ func TestWrongUse(t *testing.T) {
 
 // Two worlds from one seed differ, and the same seed gives the same fingerprint.
 func TestGenerateIsReproducible(t *testing.T) {
-	print := func(args ...string) string {
+	t.Parallel()
+	fingerprint := func(args ...string) string {
 		out, errs, code := command(t, append([]string{"generate", "--data", t.TempDir(), "--scale", "0.01"}, args...)...)
 		match := regexp.MustCompile(`fingerprint ([0-9a-f]{12})`).FindStringSubmatch(out)
 		if code != 0 || match == nil {
@@ -376,14 +379,14 @@ func TestGenerateIsReproducible(t *testing.T) {
 		}
 		return match[1]
 	}
-	first := print("--seed", "3")
-	if again := print("--seed", "3"); again != first {
+	first := fingerprint("--seed", "3")
+	if again := fingerprint("--seed", "3"); again != first {
 		t.Errorf("the same seed gave %s and %s", first, again)
 	}
-	if other := print("--seed", "4"); other == first {
+	if other := fingerprint("--seed", "4"); other == first {
 		t.Errorf("seeds 3 and 4 gave the same %s", first)
 	}
-	if other := print("--seed", "3", "--world", "area-effect"); other == first {
+	if other := fingerprint("--seed", "3", "--world", "area-effect"); other == first {
 		t.Errorf("both worlds gave %s", first)
 	}
 }
@@ -394,32 +397,38 @@ func TestNotebooksRerun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reruns every notebook, and makes the default data set if it is not there; run without -short")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
-	defer cancel()
-	changed := filepath.Join(t.TempDir(), "01-changed.ipynb")
-	text, err := os.ReadFile(filepath.Join(root, "notebooks", "01-poor-children.ipynb"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	wrong := bytes.Replace(text, []byte("<td style=\"text-align: right\">5,860<"), []byte("<td style=\"text-align: right\">5,861<"), 1)
-	if bytes.Equal(wrong, text) {
-		wrong = bytes.Replace(text, []byte("5,860<"), []byte("5,861<"), 1)
-	}
-	if bytes.Equal(wrong, text) {
-		t.Fatal("the first notebook shows no 5,860 any more")
-	}
-	if err := os.WriteFile(changed, wrong, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.CommandContext(ctx, program, "verify", "--report", filepath.Join(t.TempDir(), "report.html"))
-	c.Dir = root
-	out, err := c.CombinedOutput()
-	t.Logf("go run . verify\n%s", out)
-	if err != nil {
-		t.Errorf("verify: %v", err)
-	}
-	stdout, _, code := command(t, "verify", changed)
-	if code != 1 || !strings.Contains(stdout, "was 5,861, is 5,860") || !strings.Contains(stdout, "01-changed.ipynb") || !strings.Contains(stdout, "cell 3") {
-		t.Errorf("a changed digit: exit %d\n%s", code, stdout)
-	}
+	t.Parallel()
+	world(t, "data", synth.NoAreaEffect)
+	world(t, filepath.Join("data", "area-effect"), synth.WithAreaEffect)
+	t.Run("all", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithDeadline(context.Background(), deadline.Of(t))
+		defer cancel()
+		c := exec.CommandContext(ctx, program, "verify", "--report", filepath.Join(t.TempDir(), "report.html"))
+		c.Dir = root
+		out, err := c.CombinedOutput()
+		t.Logf("go run . verify\n%s", out)
+		if err != nil {
+			t.Errorf("verify: %v", err)
+		}
+	})
+	t.Run("one digit changed", func(t *testing.T) {
+		t.Parallel()
+		changed := filepath.Join(t.TempDir(), "01-changed.ipynb")
+		text, err := os.ReadFile(filepath.Join(root, "notebooks", "01-poor-children.ipynb"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := bytes.Replace(text, []byte("5,860<"), []byte("5,861<"), 1)
+		if bytes.Equal(wrong, text) {
+			t.Fatal("the first notebook shows no 5,860 any more")
+		}
+		if err := os.WriteFile(changed, wrong, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		stdout, _, code := command(t, "verify", changed)
+		if code != 1 || !strings.Contains(stdout, "was 5,861, is 5,860") || !strings.Contains(stdout, "01-changed.ipynb") || !strings.Contains(stdout, "cell 3") {
+			t.Errorf("exit %d\n%s", code, stdout)
+		}
+	})
 }

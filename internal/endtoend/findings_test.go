@@ -85,6 +85,7 @@ func TestFindingsOfTheDefaultDataSet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes the default data set at full scale if it is not there; run without -short")
 	}
+	t.Parallel()
 	base := world(t, "data", synth.NoAreaEffect)
 	list := findingsOf(t, base)
 	var slides []int
@@ -156,6 +157,7 @@ func TestFindingsOfTheWorldWithAnAreaEffect(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes the data set at full scale if it is not there; run without -short")
 	}
+	t.Parallel()
 	var disagree []string
 	for _, f := range findingsOf(t, world(t, filepath.Join("data", "area-effect"), synth.WithAreaEffect)) {
 		for _, g := range f.Figures {
@@ -171,6 +173,7 @@ func TestFindingsOfTheWorldWithAnAreaEffect(t *testing.T) {
 
 // On imported data the findings are computed anew, and what these do not record is a reason.
 func TestFindingsOfImportedData(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	if out, errs, code := command(t, "import", filepath.Join("data", "example", "recipe.yaml"), "--data", folder); code != 0 {
 		t.Fatalf("import: exit %d\n%s%s", code, out, errs)

@@ -6,11 +6,13 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
+	"github.com/kvarter/kvarter/internal/deadline"
 	"github.com/kvarter/kvarter/internal/synth"
 )
 
@@ -37,6 +39,7 @@ func TestMethodsTellTheTwoWorldsApart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes the data sets of both worlds at full scale if they are not there; run without -short")
 	}
+	t.Parallel()
 	for _, test := range []struct {
 		world   synth.Kind
 		data    string
@@ -88,45 +91,66 @@ func TestMethodsTellTheTwoWorldsApart(t *testing.T) {
 	}
 }
 
+// worlds are the servers of the data sets at full scale, by folder: what is dear to make and to open
+// all tests share.
+var worlds sync.Map
+
+// opened is a server that is started once, and stopped when all tests have ended.
+type opened struct {
+	once    sync.Once
+	base    string
+	process *exec.Cmd
+}
+
+func stopWorlds() {
+	worlds.Range(func(_, w any) bool {
+		if c := w.(*opened).process; c != nil {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		}
+		return true
+	})
+}
+
 // world serves the data set of a world at full scale, and makes it first if it is not in data.
 func world(t *testing.T, data string, kind synth.Kind) string {
 	t.Helper()
-	for {
-		_, err := os.Stat(filepath.Join(root, data, "current"))
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-		out, errs, code := command(t, "generate", "--data", data, "--world", string(kind))
-		switch {
-		case code == 0:
-		case strings.Contains(errs, "another process is making a snapshot") && time.Now().Before(deadline(t)):
-			time.Sleep(100 * time.Millisecond) // a server just started in another terminal makes the same one
-		default:
-			t.Fatalf("generate: exit %d\n%s%s", code, out, errs)
-		}
+	found, _ := worlds.LoadOrStore(data, new(opened))
+	w := found.(*opened)
+	w.once.Do(func() {
+		deadline.Until(t, "the data set is there", func() bool {
+			_, err := os.Stat(filepath.Join(root, data, "current"))
+			if err == nil || !errors.Is(err, fs.ErrNotExist) {
+				return true
+			}
+			out, errs, code := command(t, "generate", "--data", data, "--world", string(kind))
+			// A server just started in another terminal makes the same one.
+			if code != 0 && !strings.Contains(errs, "another process is making a snapshot") {
+				t.Fatalf("generate: exit %d\n%s%s", code, out, errs)
+			}
+			return code == 0
+		})
+		base, process, _ := launch(t, "--data", data)
+		w.process = process
+		deadline.Until(t, "it is ready", func() bool { // one made under another contract is made anew first
+			response, err := http.Get(base + "/readyz")
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			return response.StatusCode == http.StatusOK
+		})
+		w.base = base
+	})
+	if w.base == "" {
+		t.Fatalf("the data set in %s could not be made or served; the test that tried says why", data)
 	}
-	base, _ := start(t, "--data", data)
-	for { // one made under another contract is made anew first
-		response, err := http.Get(base + "/readyz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		switch {
-		case response.StatusCode == http.StatusOK:
-			return base
-		case time.Now().After(deadline(t)):
-			t.Fatal("it is never ready")
-		}
-		time.Sleep(100 * time.Millisecond) // making it wants the processor
-	}
+	return w.base
 }
 
 // A notebook that asks the world with an area effect is not run on a data set of the other one.
 func TestVerifyWantsTheWorldItNames(t *testing.T) {
+	t.Parallel()
 	folder := small(t)
 	other := filepath.Join(folder, "area-effect")
 	if out, errs, code := command(t, "generate", "--data", other, "--scale", "0.01"); code != 0 {

@@ -48,10 +48,10 @@ func NotFoundf(format string, args ...any) error { return newf(NotFound, format,
 // Forbiddenf reports a question over a limit that is none of `dataset.limits`; the message gives it.
 func Forbiddenf(format string, args ...any) error { return newf(Forbidden, format, args) }
 
-// Overf reports a question over the limit of that name in `dataset.limits`, which allows max.
-func Overf(limit string, max int, format string, args ...any) error {
+// Overf reports a question over the limit of that name in `dataset.limits`, which allows most.
+func Overf(limit string, most int, format string, args ...any) error {
 	err := newf(Forbidden, format, args)
-	err.Limit, err.Max = limit, max
+	err.Limit, err.Max = limit, most
 	return err
 }
 

@@ -134,6 +134,7 @@ func opens(c *contract.Contract, folder string, info snapshot.Info) error {
 
 // A file that is gone, cut, replaced or was not there is found as well.
 func TestOtherDamageIsFound(t *testing.T) {
+	whole, c := example(t), theContract(t)
 	for name, test := range map[string]struct {
 		damage func(folder string) error
 		file   string
@@ -165,7 +166,11 @@ func TestOtherDamageIsFound(t *testing.T) {
 			"notes.txt", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, c := example(t), theContract(t)
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+				t.Fatal(err)
+			}
 			folder, info, err := snapshot.Current(dir)
 			if err != nil {
 				t.Fatal(err)

@@ -400,13 +400,13 @@ func (p *preparer) files(name, path string) (string, []string) {
 		p.fail(mistake("there is no file %s in the folder of the recipe%s", name, fault.Suggest(filepath.Base(name), there)))
 	}
 	for _, file := range files {
-		real, err := filepath.EvalSymlinks(file)
+		leads, err := filepath.EvalSymlinks(file)
 		if err != nil {
 			p.fail(mistake("%s cannot be read: %v", name, err))
 			return path, nil
 		}
-		if !strings.HasPrefix(real, p.folder+string(filepath.Separator)) {
-			p.fail(mistake("%s is a link to %s, outside the recipe's folder, the one place a recipe reads", name, real))
+		if !strings.HasPrefix(leads, p.folder+string(filepath.Separator)) {
+			p.fail(mistake("%s is a link to %s, outside the recipe's folder, the one place a recipe reads", name, leads))
 			return path, nil
 		}
 	}

@@ -93,7 +93,7 @@ func (s *sources) open(r read) (path string, err error) {
 		id := look{file, r.format(), r.encoding, r.compressionOf(file), r.skips}
 		result, ok := s.looked[id]
 		if !ok {
-			found, copy, err := s.look(r, file)
+			found, copied, err := s.look(r, file)
 			if err != nil {
 				return "", err
 			}
@@ -102,7 +102,7 @@ func (s *sources) open(r read) (path string, err error) {
 			}
 			s.issues = append(s.issues, found...)
 			wrong, _ := Count(found)
-			result = looked{wrong: wrong > 0, copy: copy}
+			result = looked{wrong: wrong > 0, copy: copied}
 			if s.looked == nil {
 				s.looked = map[look]looked{}
 			}
@@ -180,7 +180,7 @@ func (s *sources) originals(message string) string {
 }
 
 // look looks at one file, and reports what is wrong with it and whether it is read from a copy.
-func (s *sources) look(r read, file string) (found []Issue, copy bool, err error) {
+func (s *sources) look(r read, file string) (found []Issue, copied bool, err error) {
 	wrong := func(message string) ([]Issue, bool, error) {
 		return []Issue{{Severity: Error, Rule: "file", Message: message, Rows: 1}}, false, nil
 	}
@@ -232,7 +232,7 @@ func (s *sources) look(r read, file string) (found []Issue, copy bool, err error
 		return wrong(problem)
 	}
 	found = text.warnings(r)
-	copy = r.encoding != "" || text.decomposed.count > 0 || text.marked && format == jsonFormat
+	copied = r.encoding != "" || text.decomposed.count > 0 || text.marked && format == jsonFormat
 	switch format {
 	case csvFormat:
 		found = append(found, checkCSV(r, text.head)...)
@@ -246,7 +246,7 @@ func (s *sources) look(r read, file string) (found []Issue, copy bool, err error
 		}
 		found = append(found, more...)
 	}
-	return found, copy, nil
+	return found, copied, nil
 }
 
 // unreadable says in words why a file cannot be read.

@@ -71,16 +71,16 @@ func TestTotalsAreFound(t *testing.T) {
 				sums := map[string]int{}
 				for _, p := range parts {
 					for set := 1; set < 1<<len(dims); set++ {
-						cells, all, any := slices.Clone(p.cells), true, true
+						cells, all, some := slices.Clone(p.cells), true, true
 						for i, d := range dims {
 							if in := set&(1<<i) != 0; in {
-								any = any && over[d]
+								some = some && over[d]
 								cells[i+2] = "TOT"
 							} else if over[d] {
 								all = false
 							}
 						}
-						if any && (all || !grand) {
+						if some && (all || !grand) {
 							sums[strings.Join(cells, ",")] += p.n
 						}
 					}

@@ -28,7 +28,7 @@ func align(n, m int, same, alike func(i, j int) bool) []pairing {
 		}
 	}
 	// gaps calls f with each run of unpaired items of both lists, between two that are paired.
-	gaps := func(f func(old, new []int)) {
+	gaps := func(f func(old, fresh []int)) {
 		var olds, news []int
 		next := 0
 		flush := func(until int) {
@@ -50,13 +50,13 @@ func align(n, m int, same, alike func(i, j int) bool) []pairing {
 		}
 		flush(m)
 	}
-	gaps(func(old, new []int) {
-		common(0, len(old), 0, len(new), func(i, j int) bool { return alike(old[i], new[j]) },
-			func(i, j int) { pair(old[i], new[j]) })
+	gaps(func(old, fresh []int) {
+		common(0, len(old), 0, len(fresh), func(i, j int) bool { return alike(old[i], fresh[j]) },
+			func(i, j int) { pair(old[i], fresh[j]) })
 	})
-	gaps(func(old, new []int) {
-		for k := range min(len(old), len(new)) {
-			pair(old[k], new[k])
+	gaps(func(old, fresh []int) {
+		for k := range min(len(old), len(fresh)) {
+			pair(old[k], fresh[k])
 		}
 	})
 	var out []pairing

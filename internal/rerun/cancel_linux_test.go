@@ -9,7 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/kvarter/kvarter/internal/deadline"
 )
 
 // A rerun that is given up leaves no process and no file behind, not even of a cell's
@@ -26,18 +27,16 @@ func TestCancelLeavesNothingBehind(t *testing.T) {
 		result <- err
 	}()
 	var pids []string
-	for deadline := time.Now().Add(time.Minute); len(pids) < 2; {
-		if time.Now().After(deadline) {
-			t.Fatal("the cell did not start")
-		}
+	deadline.Until(t, "the cell starts", func() bool {
 		select {
 		case err := <-result:
 			t.Fatalf("ended early: %v", err)
-		case <-time.After(20 * time.Millisecond):
+		default:
 		}
 		text, _ := os.ReadFile(alive)
 		pids = strings.Fields(string(text))
-	}
+		return len(pids) == 2
+	})
 	cancel()
 	if err := <-result; !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v", err)
@@ -48,17 +47,10 @@ func TestCancelLeavesNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The cell's program was a grandchild, which its new parent has to bury first.
-		gone := false
-		for range 100 {
+		deadline.Until(t, "process "+pid+" is gone", func() bool {
 			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n))
-			if gone = err != nil || strings.Contains(string(status), ") Z "); gone {
-				break
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		if !gone {
-			t.Errorf("process %d is still there", n)
-		}
+			return err != nil || strings.Contains(string(status), ") Z ")
+		})
 	}
 	if left, _ := filepath.Glob(filepath.Join(temporary, "kvarter-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)

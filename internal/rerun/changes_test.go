@@ -82,12 +82,12 @@ func inSource(kind, pattern string, other func(r *rand.Rand, s string) string) c
 		}
 		m := pick(r, found)
 		old := c.Source[m[0]:m[1]]
-		new := other(r, old)
-		if new == old {
+		fresh := other(r, old)
+		if fresh == old {
 			return "", nil, false
 		}
-		c.Source = c.Source[:m[0]] + new + c.Source[m[1]:]
-		return fmt.Sprintf("%q to %q at %d", old, new, m[0]), []string{n.cellName(i)}, true
+		c.Source = c.Source[:m[0]] + fresh + c.Source[m[1]:]
+		return fmt.Sprintf("%q to %q at %d", old, fresh, m[0]), []string{n.cellName(i)}, true
 	}
 }
 
@@ -160,12 +160,12 @@ func inOutput(pattern string, other func(r *rand.Rand, s string) string) change 
 		}
 		m := pick(r, found)
 		old := p.text[m[0]:m[1]]
-		new := other(r, old)
-		if new == old {
+		fresh := other(r, old)
+		if fresh == old {
 			return "", nil, false
 		}
-		p.set(p.text[:m[0]] + new + p.text[m[1]:])
-		return fmt.Sprintf("%s: %q to %q", p.mime, old, new), []string{p.cell}, true
+		p.set(p.text[:m[0]] + fresh + p.text[m[1]:])
+		return fmt.Sprintf("%s: %q to %q", p.mime, old, fresh), []string{p.cell}, true
 	}
 }
 

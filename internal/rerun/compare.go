@@ -119,11 +119,11 @@ func (c *comparer) add(d Difference) { c.found = append(c.found, d) }
 // outputs compares what is committed with what came. What a program prints and what it
 // displays reach the notebook on different ways, so the order is compared within each, and
 // not between them.
-func (c *comparer) outputs(old, new []object) {
+func (c *comparer) outputs(old, fresh []object) {
 	for _, name := range []string{"stdout", "stderr"} {
-		c.stream(name, stream(old, name), stream(new, name))
+		c.stream(name, stream(old, name), stream(fresh, name))
 	}
-	a, b := displays(old), displays(new)
+	a, b := displays(old), displays(fresh)
 	same := func(i, j int) bool {
 		trial := comparer{tolerance: c.tolerance}
 		trial.display("", a[i], b[j])
@@ -196,29 +196,29 @@ func gist(o object) string {
 	return strings.Join(sortedKeys(data(o)), ", ")
 }
 
-func (c *comparer) stream(name, old, new string) {
+func (c *comparer) stream(name, old, fresh string) {
 	switch {
-	case old == new && old == "":
-	case new == "":
+	case old == fresh && old == "":
+	case fresh == "":
 		c.add(Difference{Kind: Missing, Where: name, Old: old})
 	case old == "":
-		c.add(Difference{Kind: Additional, Where: name, New: new})
+		c.add(Difference{Kind: Additional, Where: name, New: fresh})
 	default:
-		c.text(name, old, new)
+		c.text(name, old, fresh)
 	}
 }
 
 // display compares two displays form by form. The plain text of a table or a chart says
 // again what its other forms say, so its differences count only where those show none.
-func (c *comparer) display(name string, old, new object) {
-	a, b := data(old), data(new)
+func (c *comparer) display(name string, old, fresh object) {
+	a, b := data(old), data(fresh)
 	before := len(c.found)
-	if old["output_type"] != new["output_type"] {
-		c.add(Difference{Kind: Text, Where: name, Old: fmt.Sprint(old["output_type"]), New: fmt.Sprint(new["output_type"])})
+	if old["output_type"] != fresh["output_type"] {
+		c.add(Difference{Kind: Text, Where: name, Old: fmt.Sprint(old["output_type"]), New: fmt.Sprint(fresh["output_type"])})
 	}
 	// The fingerprint in the metadata has a difference of its own, and comes with no text.
 	metadata := comparer{tolerance: c.tolerance}
-	metadata.tree(name+", metadata", withoutFingerprint(old["metadata"]), withoutFingerprint(new["metadata"]))
+	metadata.tree(name+", metadata", withoutFingerprint(old["metadata"]), withoutFingerprint(fresh["metadata"]))
 	c.found = append(c.found, metadata.found...)
 	mimes := sortedKeys(a)
 	for mime := range b {
@@ -261,9 +261,9 @@ func (c *comparer) display(name string, old, new object) {
 }
 
 // text compares two texts line by line.
-func (c *comparer) text(where, old, new string) {
+func (c *comparer) text(where, old, fresh string) {
 	c.seen.texts++
-	a, b := strings.Split(strings.TrimRight(old, "\n"), "\n"), strings.Split(strings.TrimRight(new, "\n"), "\n")
+	a, b := strings.Split(strings.TrimRight(old, "\n"), "\n"), strings.Split(strings.TrimRight(fresh, "\n"), "\n")
 	at := func(i int) string {
 		if max(len(a), len(b)) == 1 {
 			return where
@@ -287,9 +287,9 @@ func (c *comparer) text(where, old, new string) {
 	}
 }
 
-func (c *comparer) sameLine(old, new string) bool {
+func (c *comparer) sameLine(old, fresh string) bool {
 	trial := comparer{tolerance: c.tolerance}
-	trial.line("", old, new)
+	trial.line("", old, fresh)
 	return len(trial.found) == 0
 }
 
@@ -305,14 +305,14 @@ func plainTexts(line string) []string {
 }
 
 // line compares two lines: numbers by the tolerance, everything else exactly.
-func (c *comparer) line(where, old, new string) {
-	a, b := tokens(old), tokens(new)
+func (c *comparer) line(where, old, fresh string) {
+	a, b := tokens(old), tokens(fresh)
 	for _, t := range a {
 		if t.number {
 			c.seen.figures++
 		}
 	}
-	if old == new {
+	if old == fresh {
 		return
 	}
 	same := len(a) == len(b)
@@ -320,12 +320,12 @@ func (c *comparer) line(where, old, new string) {
 		same = a[i].number == b[i].number && (a[i].number || a[i].text == b[i].text)
 	}
 	if !same {
-		c.add(Difference{Kind: Text, Where: where, Old: old, New: new})
+		c.add(Difference{Kind: Text, Where: where, Old: old, New: fresh})
 		return
 	}
 	for i := range a {
 		if a[i].number && !c.tolerance.same(a[i].value, b[i].value) {
-			c.add(Difference{Kind: Figure, Where: where, Old: old, New: new, By: by(a[i].value, b[i].value)})
+			c.add(Difference{Kind: Figure, Where: where, Old: old, New: fresh, By: by(a[i].value, b[i].value)})
 			return
 		}
 	}
@@ -334,8 +334,8 @@ func (c *comparer) line(where, old, new string) {
 // html compares the tables of two HTML outputs cell by cell, and the text around them; where
 // these are the same, also how they are marked up, since a style hides a row and an attribute
 // holds a picture.
-func (c *comparer) html(where, old, new string) {
-	a, b := readHTML(old), readHTML(new)
+func (c *comparer) html(where, old, fresh string) {
+	a, b := readHTML(old), readHTML(fresh)
 	before := len(c.found)
 	defer func() {
 		if len(c.found) == before {
@@ -360,26 +360,26 @@ func (c *comparer) html(where, old, new string) {
 	}
 }
 
-func (c *comparer) table(where string, old, new grid) {
+func (c *comparer) table(where string, old, fresh grid) {
 	c.seen.tables++
 	same := func(i, j int) bool {
-		return slices.EqualFunc(old[i], new[j], c.sameLine)
+		return slices.EqualFunc(old[i], fresh[j], c.sameLine)
 	}
 	alike := func(i, j int) bool {
-		return len(old[i]) > 0 && len(new[j]) > 0 && old[i][0] == new[j][0]
+		return len(old[i]) > 0 && len(fresh[j]) > 0 && old[i][0] == fresh[j][0]
 	}
-	for _, p := range align(len(old), len(new), same, alike) {
+	for _, p := range align(len(old), len(fresh), same, alike) {
 		switch {
 		case p.new < 0:
 			c.add(Difference{Kind: Missing, Where: fmt.Sprintf("%s, row %d", where, p.old), Old: strings.Join(old[p.old], " | ")})
 			continue
 		case p.old < 0:
-			c.add(Difference{Kind: Additional, Where: fmt.Sprintf("%s, row %d", where, p.new), New: strings.Join(new[p.new], " | ")})
+			c.add(Difference{Kind: Additional, Where: fmt.Sprintf("%s, row %d", where, p.new), New: strings.Join(fresh[p.new], " | ")})
 			continue
 		case p.moved:
 			c.add(Difference{Kind: Moved, Where: fmt.Sprintf("%s, %s", where, quote(strings.Join(old[p.old], " | "))), Old: fmt.Sprintf("row %d", p.old), New: fmt.Sprintf("row %d", p.new)})
 		}
-		i, a, b := p.old, old[p.old], new[p.new]
+		i, a, b := p.old, old[p.old], fresh[p.new]
 		for j := range max(len(a), len(b)) {
 			at := fmt.Sprintf("%s, %s", where, old.name(i, j))
 			switch {
@@ -398,8 +398,8 @@ func (c *comparer) table(where string, old, new grid) {
 // numbers such as the ends of the axes follow from the data and count only where the data is the
 // same; texts such as the title always count. In a row of the data, texts that say its numbers again
 // count only where these are the same.
-func (c *comparer) chart(where string, old, new any) {
-	a, b := rows(old), rows(new)
+func (c *comparer) chart(where string, old, fresh any) {
+	a, b := rows(old), rows(fresh)
 	before := len(c.found)
 	at := func(i int, row any) string {
 		if name := rowName(row); name != "" {
@@ -437,9 +437,9 @@ func (c *comparer) chart(where string, old, new any) {
 	}
 	rest := comparer{tolerance: c.tolerance}
 	if len(c.found) == before {
-		rest.tree(where, old, new)
+		rest.tree(where, old, fresh)
 	} else {
-		rest.tree(where, textsOf(old), textsOf(new))
+		rest.tree(where, textsOf(old), textsOf(fresh))
 	}
 	c.found = append(c.found, rest.found...)
 }
@@ -488,10 +488,10 @@ func pointFigures(row any) object {
 }
 
 // tree compares two JSON values: numbers by the tolerance, everything else exactly.
-func (c *comparer) tree(where string, old, new any) {
+func (c *comparer) tree(where string, old, fresh any) {
 	switch a := old.(type) {
 	case object:
-		b, ok := new.(object)
+		b, ok := fresh.(object)
 		if !ok {
 			break
 		}
@@ -517,7 +517,7 @@ func (c *comparer) tree(where string, old, new any) {
 		}
 		return
 	case []any:
-		b, ok := new.([]any)
+		b, ok := fresh.([]any)
 		if !ok {
 			break
 		}
@@ -535,7 +535,7 @@ func (c *comparer) tree(where string, old, new any) {
 		return
 	case json.Number:
 		c.seen.figures++
-		b, ok := new.(json.Number)
+		b, ok := fresh.(json.Number)
 		if !ok {
 			break
 		}
@@ -547,16 +547,16 @@ func (c *comparer) tree(where string, old, new any) {
 		c.add(Difference{Kind: Figure, Where: where, Old: a.String(), New: b.String(), By: by(x, y)})
 		return
 	case string:
-		if b, ok := new.(string); ok {
+		if b, ok := fresh.(string); ok {
 			c.line(where, a, b)
 			return
 		}
 	default:
-		if old == new {
+		if old == fresh {
 			return
 		}
 	}
-	c.add(Difference{Kind: Text, Where: where, Old: compact(old), New: compact(new)})
+	c.add(Difference{Kind: Text, Where: where, Old: compact(old), New: compact(fresh)})
 }
 
 // rowName is the category of a row of a chart's data.

@@ -136,8 +136,8 @@ func groupedAt(s string, from, j int) bool {
 }
 
 // by says how far new is from old in words: +0.1 (+0.6%).
-func by(old, new float64) string {
-	d := new - old
+func by(old, fresh float64) string {
+	d := fresh - old
 	text := strconv.FormatFloat(d, 'g', 6, 64)
 	if d > 0 {
 		text = "+" + text

@@ -19,13 +19,13 @@ const (
 )
 
 // png compares two pictures, block by block.
-func (c *comparer) png(where string, old, new any) {
+func (c *comparer) png(where string, old, fresh any) {
 	where += ", picture"
-	if text, ok := old.(string); ok && old == new && strings.HasPrefix(text, "iVBORw0KGgo") { // the signature of a PNG
+	if text, ok := old.(string); ok && old == fresh && strings.HasPrefix(text, "iVBORw0KGgo") { // the signature of a PNG
 		return
 	}
 	a, oldErr := decodePNG(old)
-	b, newErr := decodePNG(new)
+	b, newErr := decodePNG(fresh)
 	switch {
 	case oldErr != nil || newErr != nil:
 		c.add(Difference{Kind: Picture, Where: where, Old: pictureSize(a, oldErr), New: pictureSize(b, newErr)})

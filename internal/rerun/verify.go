@@ -356,8 +356,8 @@ func (r *CellResult) compare(cell *Cell, e execution, counter int, withoutPaths 
 			r.Differences = append(r.Differences, Difference{Kind: Missing, Where: "error", Old: fmt.Sprint(o["evalue"])})
 		}
 	}
-	if old, new := fingerprint(cell.Outputs), fingerprint(e.outputs); old != "" && new != "" && old != new {
-		was, is := changed(old, new)
+	if old, fresh := fingerprint(cell.Outputs), fingerprint(e.outputs); old != "" && fresh != "" && old != fresh {
+		was, is := changed(old, fresh)
 		r.Differences = append(r.Differences, Difference{Kind: OtherData, Old: was, New: is})
 		c.found = withoutMention(c.found, was)
 	}

@@ -246,14 +246,10 @@ func TestAKernelThatDiesIsNamed(t *testing.T) {
 		cell{code: first + "fmt.Println(\"alive\")", printed: "alive\n"},
 		cell{code: "%%\np, _ := os.FindProcess(os.Getppid())\np.Kill()\ntime.Sleep(time.Hour)", printed: "7\n"},
 		cell{code: "%%\nfmt.Println(8)", printed: "8\n"})
-	start := time.Now()
-	v, _ := verify(t, Options{Notebooks: []string{path}})
+	v, _ := verify(t, Options{Notebooks: []string{path}, CellTimeout: time.Hour}) // it is not waited for
 	expect(t, v.Notebooks[0], nil,
 		[]string{"kernel died: the kernel ended (signal: killed)"},
 		[]string{"not run: the kernel ended in cell 2"})
-	if took := time.Since(start); took > time.Minute {
-		t.Errorf("it took %s to see it", took)
-	}
 }
 
 func TestACellThatTakesTooLongIsStopped(t *testing.T) {
@@ -261,8 +257,8 @@ func TestACellThatTakesTooLongIsStopped(t *testing.T) {
 	path := write(t,
 		cell{code: first + "time.Sleep(time.Hour)"},
 		cell{code: "%%\nfmt.Println(8)", printed: "8\n"})
-	v, _ := verify(t, Options{Notebooks: []string{path}, CellTimeout: 5 * time.Second})
-	expect(t, v.Notebooks[0], []string{"timed out: it took longer than 5s"}, []string{"not run: cell 1 was stopped"})
+	v, _ := verify(t, Options{Notebooks: []string{path}, CellTimeout: time.Second})
+	expect(t, v.Notebooks[0], []string{"timed out: it took longer than 1s"}, []string{"not run: cell 1 was stopped"})
 }
 
 func TestUpdateWritesWhatTheNextRerunFinds(t *testing.T) {

@@ -24,7 +24,7 @@ import (
 // is the same whatever wrote the Parquet, on any number of threads and with any DuckDB. That of a
 // table is the SHA-256 of its part alone.
 func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contract, info *Info) error {
-	print := sha256.New()
+	sum := sha256.New()
 	years := map[int]bool{}
 	for _, t := range c.Tables {
 		path := filepath.Join(folder, t.Name+".parquet")
@@ -37,7 +37,7 @@ func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contra
 		if err != nil {
 			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
-		print.Write(part)
+		sum.Write(part)
 		info.Tables = append(info.Tables, table)
 		if slices.Contains(table.Columns, "year") {
 			if err := addYears(ctx, db, path, years); err != nil {
@@ -49,7 +49,7 @@ func describe(ctx context.Context, db *sql.DB, folder string, c *contract.Contra
 		info.Years = append(info.Years, year)
 	}
 	slices.Sort(info.Years)
-	info.Fingerprint = hex.EncodeToString(print.Sum(nil))
+	info.Fingerprint = hex.EncodeToString(sum.Sum(nil))
 	return nil
 }
 

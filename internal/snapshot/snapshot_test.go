@@ -93,8 +93,8 @@ func TestFingerprintIsWhatItsDescriptionSays(t *testing.T) {
 		lower.Add(&lower, new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[:8])))
 		upper.Add(&upper, new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[8:])))
 	}
-	print := sha256.Sum256(fmt.Appendf(nil, "plan\nplan_id name start\n2 %s %s\n", &lower, &upper))
-	if want := hex.EncodeToString(print[:]); info.Fingerprint != want {
+	whole := sha256.Sum256(fmt.Appendf(nil, "plan\nplan_id name start\n2 %s %s\n", &lower, &upper))
+	if want := hex.EncodeToString(whole[:]); info.Fingerprint != want {
 		t.Errorf("fingerprint %s, want %s", info.Fingerprint, want)
 	}
 }
@@ -130,7 +130,7 @@ func TestFingerprintIsOfContentAlone(t *testing.T) {
 // The same seed gives the same content on any number of threads; another seed, another content.
 func TestSameSeedSameFingerprint(t *testing.T) {
 	c := theContract(t)
-	make := func(seed uint64, threads int) string {
+	drawn := func(seed uint64, threads int) string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
 		info, err := snapshot.Generate(context.Background(), t.TempDir(), c, synth.Options{Seed: seed, Scale: 0.01, World: synth.NoAreaEffect}, nil, nil)
 		if err != nil {
@@ -138,13 +138,13 @@ func TestSameSeedSameFingerprint(t *testing.T) {
 		}
 		return info.Fingerprint
 	}
-	one := make(1, 1)
+	one := drawn(1, 1)
 	for _, threads := range []int{2, 7} {
-		if got := make(1, threads); got != one {
+		if got := drawn(1, threads); got != one {
 			t.Errorf("%d threads give another fingerprint than one: %s, %s", threads, got, one)
 		}
 	}
-	if make(2, 2) == one {
+	if drawn(2, 2) == one {
 		t.Error("another seed gives the same fingerprint")
 	}
 	// Pinned, so that a change of the default data set is seen, and another processor that

@@ -2,9 +2,9 @@ package stats
 
 import "slices"
 
-// Unknowns counts the observations of cells that have an unknown category: by dimension, and of any.
+// Unknowns counts the observations of cells that have an unknown category: by dimension, and of any (either).
 // unknown lists the categories by dimension that stand for an unknown value.
-func Unknowns(cells []Cell, unknown [][]int) (by []float64, any float64) {
+func Unknowns(cells []Cell, unknown [][]int) (by []float64, either float64) {
 	by = make([]float64, len(unknown))
 	for _, c := range cells {
 		found := false
@@ -15,10 +15,10 @@ func Unknowns(cells []Cell, unknown [][]int) (by []float64, any float64) {
 			}
 		}
 		if found {
-			any += c.N
+			either += c.N
 		}
 	}
-	return by, any
+	return by, either
 }
 
 // CompleteCases keeps the cells none of whose categories is unknown; see Unknowns. An estimate of them is

@@ -196,7 +196,7 @@ func TestAreaNamesAreInvented(t *testing.T) {
 			}
 			seen[name] = true
 			for _, row := range listed {
-				if real := strings.ToLower(row[2]); strings.Contains(real, name) || strings.Contains(real, strings.ToLower(first)) {
+				if existing := strings.ToLower(row[2]); strings.Contains(existing, name) || strings.Contains(existing, strings.ToLower(first)) {
 					t.Errorf("%s is like %s, %s", name, row[2], row[3])
 				}
 			}

@@ -32,8 +32,6 @@ type httpError struct {
 	shown  *gqlerror.Error
 }
 
-func (e *httpError) Error() string { return e.shown.Message }
-
 func badRequest(format string, args ...any) *httpError {
 	return &httpError{http.StatusBadRequest, refused(fault.Invalid, format, args...)}
 }

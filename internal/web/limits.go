@@ -52,18 +52,18 @@ func (l Limits) WithDefaults() Limits {
 const introspectionLevels = 20
 
 // overLimit is the error of a request that costs more than the limit, named as in `dataset.limits`.
-func overLimit(limit string, cost, max int, format string, args ...any) *gqlerror.Error {
+func overLimit(limit string, cost, most int, format string, args ...any) *gqlerror.Error {
 	e := refused(fault.Forbidden, format, args...)
 	e.Extensions["limit"] = limit
-	e.Extensions["max"] = max
+	e.Extensions["max"] = most
 	if cost > 0 {
 		e.Extensions["cost"] = cost
 	}
 	return e
 }
 
-func overDepth(levels, max int) *gqlerror.Error {
-	return overLimit("depth", levels, max, "the document has %s levels of fields; the limit is %s", thousands(levels), thousands(max))
+func overDepth(levels, most int) *gqlerror.Error {
+	return overLimit("depth", levels, most, "the document has %s levels of fields; the limit is %s", thousands(levels), thousands(most))
 }
 
 // checkText holds a document to the limits of tokens and levels before it is parsed, so that

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/internal/cells"
+	"github.com/kvarter/kvarter/internal/deadline"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/study"
 	"github.com/kvarter/kvarter/internal/web"
@@ -137,7 +138,7 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 			answer.Body.Close()
 			t.Error("the request was answered")
 		}
-		wait(t, "the line in the log", func() bool {
+		deadline.Until(t, "the line in the log", func() bool {
 			mu.Lock()
 			defer mu.Unlock()
 			return strings.Contains(log.String(), "given up by the client")

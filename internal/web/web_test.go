@@ -23,6 +23,7 @@ import (
 	"github.com/kvarter/kvarter/graph"
 	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/contract"
+	"github.com/kvarter/kvarter/internal/deadline"
 	"github.com/kvarter/kvarter/internal/duckdb/duckdbtest"
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/findings"
@@ -345,7 +346,7 @@ func TestLimits(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			start := time.Now()
 			r := ask(t, server, test.document, nil)
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > deadline.Patience(t) {
 				t.Errorf("took %v to refuse", took)
 			}
 			if r.status != 400 || r.Data != nil || r.code() != "FORBIDDEN" || !strings.Contains(r.message(), test.message) {
@@ -467,7 +468,7 @@ func TestClientGone(t *testing.T) {
 	fmt.Fprintf(connection, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
 	connection.Close()
 
-	wait(t, "each client's line in the log", func() bool {
+	deadline.Until(t, "each client's line in the log", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return strings.Count(lines.String(), "given up by the client") == clients+1
@@ -480,7 +481,7 @@ func TestClientGone(t *testing.T) {
 	healthy(t, server)
 	http.DefaultClient.CloseIdleConnections()
 	server.Close()
-	wait(t, "every goroutine to end", func() bool { return runtime.NumGoroutine() <= before+2 })
+	deadline.Until(t, "every goroutine to end", func() bool { return runtime.NumGoroutine() <= before+2 })
 }
 
 type lockedWriter struct {
@@ -492,15 +493,6 @@ func (w lockedWriter) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.out.Write(b)
-}
-
-func wait(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); runtime.Gosched() {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 func TestRequestID(t *testing.T) {
@@ -904,7 +896,7 @@ func TestConsole(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if real := get(t, serve(t, func(c *web.Config) { c.Synthetic = false }).URL+"/"); strings.Contains(string(real.body), "Synthetic") {
+	if actual := get(t, serve(t, func(c *web.Config) { c.Synthetic = false }).URL+"/"); strings.Contains(string(actual.body), "Synthetic") {
 		t.Error("a real data set is called synthetic")
 	}
 	// Whatever the page loads is here, and nothing of it is elsewhere.
@@ -981,7 +973,7 @@ func FuzzBody(f *testing.F) {
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("Accept", graphqlJSON)
 		w := httptest.NewRecorder()
-		late := time.AfterFunc(5*time.Second, func() { panic(fmt.Sprintf("no answer in 5 s to %q", body)) })
+		late := time.AfterFunc(deadline.Patience(t), func() { panic(fmt.Sprintf("no answer to %q", body)) })
 		handler.ServeHTTP(w, request)
 		late.Stop()
 		var r reply
@@ -1000,7 +992,7 @@ func FuzzBody(f *testing.F) {
 }
 
 func TestHosts(t *testing.T) {
-	any := serve(t, nil)
+	open := serve(t, nil)
 	own := serve(t, func(c *web.Config) { c.AllowedHosts = []string{"localhost", "127.0.0.1", "::1", "Kvarter.example.org"} })
 	star := serve(t, func(c *web.Config) { c.AllowedHosts = []string{"localhost", "*"} })
 	for _, test := range []struct {
@@ -1012,7 +1004,7 @@ func TestHosts(t *testing.T) {
 		{own, "kvarter.example.org", true}, {own, "kvarter.example.org:443", true},
 		{own, "evil.example.org", false}, {own, "evil.example.org:8080", false}, {own, "localhost.evil.example.org", false}, {own, "127.0.0.1.evil.example.org:80", false},
 		{own, "0.0.0.0:8080", false}, {own, "evil.kvarter.example.org", false}, {own, "[::2]:8080", false},
-		{any, "evil.example.org", true}, {star, "evil.example.org", true},
+		{open, "evil.example.org", true}, {star, "evil.example.org", true},
 	} {
 		for _, path := range []string{"/", "/graphql?query={__typename}", "/schema.graphqls", "/healthz", "/readyz", "/console/main.js"} {
 			request, _ := http.NewRequest(http.MethodGet, test.server.URL+path, nil)

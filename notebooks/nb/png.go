@@ -103,10 +103,10 @@ func (p pen) box(c color.Color, x0, y0, x1, y1 vg.Length) {
 
 // whisker is an interval along x with a short cap at both ends.
 func (p pen) whisker(colour string, x0, x1, y vg.Length) {
-	const cap = 2.5
+	const half = 2.5
 	p.line(colour, 1, nil, vg.Point{X: x0, Y: y}, vg.Point{X: x1, Y: y})
-	p.line(colour, 1, nil, vg.Point{X: x0, Y: y - cap}, vg.Point{X: x0, Y: y + cap})
-	p.line(colour, 1, nil, vg.Point{X: x1, Y: y - cap}, vg.Point{X: x1, Y: y + cap})
+	p.line(colour, 1, nil, vg.Point{X: x0, Y: y - half}, vg.Point{X: x0, Y: y + half})
+	p.line(colour, 1, nil, vg.Point{X: x1, Y: y - half}, vg.Point{X: x1, Y: y + half})
 }
 
 // Series differ in shape too, for readers who do not see the colours.
