@@ -242,11 +242,11 @@ func TestFingerprintsOfTables(t *testing.T) {
 		return []object{{"output_type": "display_data", "metadata": object{"kvarter": object{"tables": object{"child_year": child, "plan": plan}}},
 			"data": object{"text/plain": "Fingerprints of the tables it reads:\n  child_year: " + child + "\n  plan: " + plan}}}
 	}
-	old, new := fingerprint(header("aaaa", "bbbb")), fingerprint(header("cccc", "bbbb"))
+	old, fresh := fingerprint(header("aaaa", "bbbb")), fingerprint(header("cccc", "bbbb"))
 	if old != "child_year aaaa, plan bbbb" {
 		t.Errorf("fingerprints %q", old)
 	}
-	if was, is := changed(old, new); was != "child_year aaaa" || is != "child_year cccc" {
+	if was, is := changed(old, fresh); was != "child_year aaaa" || is != "child_year cccc" {
 		t.Errorf("changed %q to %q", was, is)
 	}
 	result := CellResult{Number: 1}

@@ -388,8 +388,8 @@ func (r Result) ran() bool {
 }
 
 // changed returns the fingerprints of the one that are not among those of the other, and the reverse.
-func changed(old, new string) (was, is string) {
-	before, after := strings.Split(old, ", "), strings.Split(new, ", ")
+func changed(old, fresh string) (was, is string) {
+	before, after := strings.Split(old, ", "), strings.Split(fresh, ", ")
 	without := func(list, other []string) string {
 		return strings.Join(slices.DeleteFunc(slices.Clone(list), func(p string) bool { return slices.Contains(other, p) }), ", ")
 	}
