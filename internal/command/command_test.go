@@ -122,7 +122,6 @@ func serve(t testing.TB, dir string) *server {
 
 type answer struct {
 	status int
-	etag   string
 	text   string
 	Data   map[string]any
 	Errors []struct {

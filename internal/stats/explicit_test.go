@@ -6,7 +6,7 @@ import (
 	"go/parser"
 	"go/printer"
 	"go/token"
-	"io/fs"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -107,9 +107,20 @@ func TestCaliperOfZero(t *testing.T) {
 // No code here replaces a number for being 0, as `if o.Draws == 0 { o.Draws = 999 }` would.
 func TestNoZeroIsReplaced(t *testing.T) {
 	files := token.NewFileSet()
-	packages, err := parser.ParseDir(files, ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
+	}
+	var sources []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		source, err := parser.ParseFile(files, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, source)
 	}
 	text := func(n ast.Node) string {
 		var out bytes.Buffer
@@ -118,7 +129,7 @@ func TestNoZeroIsReplaced(t *testing.T) {
 	}
 	isZero := func(e ast.Expr) bool { l, ok := e.(*ast.BasicLit); return ok && strings.Trim(l.Value, "0.") == "" }
 	found := 0
-	ast.Inspect(packages["stats"], func(n ast.Node) bool {
+	look := func(n ast.Node) bool {
 		if call, ok := n.(*ast.CallExpr); ok && text(call.Fun) == "cmp.Or" {
 			if _, constant := call.Args[len(call.Args)-1].(*ast.BasicLit); constant {
 				t.Errorf("%s: %s", files.Position(n.Pos()), text(n))
@@ -139,7 +150,10 @@ func TestNoZeroIsReplaced(t *testing.T) {
 			}
 		}
 		return true
-	})
+	}
+	for _, source := range sources {
+		ast.Inspect(source, look)
+	}
 	if found == 0 {
 		t.Error("no comparison with 0 was found: this test reads nothing")
 	}
