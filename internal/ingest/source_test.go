@@ -239,9 +239,10 @@ func TestInterruptedCopy(t *testing.T) {
 	go func() { // as soon as a copy is begun
 		for ctx.Err() == nil {
 			if begun, _ := filepath.Glob(filepath.Join(dir, "snapshots", ".*", "import.files")); len(begun) > 0 {
-				info, _ := os.Stat(begun[0])
-				copied <- info
-				cancel()
+				if info, err := os.Stat(begun[0]); err == nil {
+					copied <- info
+					cancel()
+				}
 			}
 		}
 	}()
