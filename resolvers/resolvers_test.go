@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,9 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/99designs/gqlgen/graphql/handler"
-	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"golang.org/x/tools/txtar"
 
 	"github.com/kvarter/kvarter/data"
@@ -27,6 +27,7 @@ import (
 	"github.com/kvarter/kvarter/internal/golden"
 	"github.com/kvarter/kvarter/internal/law"
 	"github.com/kvarter/kvarter/internal/study"
+	"github.com/kvarter/kvarter/internal/web"
 	"github.com/kvarter/kvarter/resolvers"
 )
 
@@ -53,17 +54,20 @@ func serveFindings(t testing.TB, c *contract.Contract, s cells.Source, rules *la
 		Rows: []*study.TableRows{}, Sources: []*study.Source{}, Disclosure: &study.DisclosurePolicy{Method: study.DisclosureMethodNone},
 		Limits: &study.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 1000, Tokens: 1000, Bytes: 100000},
 	}})}
-	h := handler.New(resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r))
-	h.AddTransport(transport.POST{})
-	server := httptest.NewServer(h)
+	// The server's own handler, so that codes of errors and the reading of variables are what clients meet.
+	server := httptest.NewServer(web.New(web.Config{Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r),
+		Limits: web.Limits{Complexity: 10_000_000, TimeoutMS: int(time.Minute.Milliseconds())}, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(server.Close)
 	return server
 }
 
 // problem is an error of an answer.
 type problem struct {
-	Message string `json:"message"`
-	Path    []any  `json:"path"`
+	Message    string `json:"message"`
+	Path       []any  `json:"path,omitempty"`
+	Extensions struct {
+		Code string `json:"code"`
+	} `json:"extensions"`
 }
 
 func ask(t testing.TB, server *httptest.Server, query string, variables json.RawMessage) []byte {
@@ -72,7 +76,7 @@ func ask(t testing.TB, server *httptest.Server, query string, variables json.Raw
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.Post(server.URL, "application/json", bytes.NewReader(body))
+	response, err := http.Post(server.URL+"/graphql", "application/json", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
