@@ -213,6 +213,9 @@ func (s *staged) load(t recipeTable) error {
 	if err := s.folded(t, selected.folds); err != nil {
 		return err
 	}
+	if err := s.summedTotals(t, selected); err != nil {
+		return err
+	}
 	rejected, err := s.rejected(selected)
 	if err != nil || rejected {
 		return err
