@@ -213,8 +213,10 @@ func (s *staged) load(t recipeTable) error {
 	if err := s.folded(t, selected.folds); err != nil {
 		return err
 	}
-	if err := s.summedTotals(t, selected); err != nil {
-		return err
+	for _, rule := range []func(recipeTable, *selection) error{s.summedTotals, s.unnamedCodes, s.nearlyNamed} {
+		if err := rule(t, selected); err != nil {
+			return err
+		}
 	}
 	rejected, err := s.rejected(selected)
 	if err != nil || rejected {

@@ -489,10 +489,16 @@ func (s *staged) first(p *preparer, c *csvColumn, f forms) (file, row, value str
 func (s *staged) firstWhere(p *preparer, c *csvColumn, condition string) (file, row, value string, err error) {
 	whole := &csvRead{table: clone(c.read.table)}
 	whole.dropTypes()
-	text := strings.Replace(p.relation(whole.table), "SELECT *", "SELECT filename AS file, "+duckdb.QuoteName(c.name), 1)
+	return s.firstIn(p.relation(whole.table), c.name, condition)
+}
+
+// firstIn returns the file, row and text of the first value of a column of a relation of files that
+// meets a condition.
+func (s *staged) firstIn(relation, column, condition string) (file, row, value string, err error) {
+	text, name := strings.Replace(relation, "SELECT *", "SELECT filename AS file, "+duckdb.QuoteName(column), 1), duckdb.QuoteName(column)
 	var at, before int64
 	err = s.conn.QueryRowContext(s.ctx, fmt.Sprintf("WITH numbered AS (SELECT *, row_number() OVER () AS row FROM %s) SELECT file, row, %s, (SELECT min(row) - 1 FROM numbered AS n WHERE n.file = f.file) FROM (FROM numbered WHERE %s ORDER BY row LIMIT 1) AS f",
-		text, duckdb.QuoteName(c.name), condition)).Scan(&file, &at, &value, &before)
+		text, name, condition)).Scan(&file, &at, &value, &before)
 	return nameWithin(s.recipe.folder, s.sources.original(file)), fmt.Sprint(at - before), value, err
 }
 
