@@ -176,6 +176,9 @@ func (s *staged) load(t recipeTable) error {
 	if s.sources.wrong(selected.reads) {
 		return nil
 	}
+	if err := s.sameFiles(selected.reads); err != nil {
+		return err
+	}
 	if found, err := s.narrowed(selected.reads); err != nil || found {
 		return err
 	}
