@@ -224,7 +224,7 @@ func (s *staged) load(t recipeTable) error {
 	if err := s.folded(t, selected.folds); err != nil {
 		return err
 	}
-	for _, rule := range []func(recipeTable, *selection) error{s.summedTotals, s.unnamedCodes, s.nearlyNamed} {
+	for _, rule := range []func(recipeTable, *selection) error{s.summedTotals, s.unnamedCodes, s.nearlyNamed, s.joins} {
 		if err := rule(t, selected); err != nil {
 			return err
 		}
