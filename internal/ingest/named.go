@@ -62,10 +62,9 @@ func (s *staged) nearlyNamed(_ recipeTable, selected *selection) (err error) {
 func (s *staged) nearlyNamedIn(relation string, compared map[string][]string) error {
 	columns, err := s.columnsOf(relation)
 	if err != nil {
-		return err
+		return s.ctx.Err() // it reads nothing by itself
 	}
-	var names, counts []string
-	var conditions []string
+	var names, counts, conditions []string
 	for _, c := range columns {
 		texts := compared[strings.ToLower(c.name)]
 		if c.kind != "VARCHAR" || len(texts) == 0 {
