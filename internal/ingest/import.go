@@ -176,6 +176,9 @@ func (s *staged) load(t recipeTable) error {
 	if s.sources.wrong(selected.reads) {
 		return nil
 	}
+	if err := s.sameFiles(selected.reads); err != nil {
+		return err
+	}
 	if found, err := s.narrowed(selected.reads); err != nil || found {
 		return err
 	}
@@ -186,11 +189,19 @@ func (s *staged) load(t recipeTable) error {
 	}
 	relation, columns, err := s.describeAsTexts(t, selected)
 	if err != nil && strings.Contains(err.Error(), "VARCHAR") {
-		if found, err := s.computedAsText(selected); err != nil || found {
-			return err
+		for _, reason := range []func() (bool, error){
+			func() (bool, error) { return s.computedAsText(selected) },
+			func() (bool, error) { return s.undatedArgument(selected, err.Error()) },
+		} {
+			if found, err := reason(); err != nil || found {
+				return err
+			}
 		}
 	}
 	if err != nil {
+		if found, quoteErr := s.oddQuotes(selected, err.Error()); quoteErr != nil || found {
+			return quoteErr
+		}
 		return s.wrongSelect(t, err)
 	}
 	f := &facts{Table: t.Table, view: duckdb.QuoteName("facts of " + t.Name), exact: map[string]bool{}, reads: selected.reads}
@@ -213,7 +224,12 @@ func (s *staged) load(t recipeTable) error {
 	if err := s.folded(t, selected.folds); err != nil {
 		return err
 	}
-	rejected, err := s.rejected(selected)
+	for _, rule := range []func(recipeTable, *selection) error{s.summedTotals, s.unnamedCodes, s.nearlyNamed, s.joins} {
+		if err := rule(t, selected); err != nil {
+			return err
+		}
+	}
+	rejected, err := s.rejected(selected, false)
 	if err != nil || rejected {
 		return err
 	}
@@ -239,7 +255,7 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 		return s.ctx.Err()
 	}
 	line := t.line
-	message := s.sources.originals(oneLine(err.Error()))
+	message := strings.ReplaceAll(s.sources.originals(oneLine(err.Error())), s.recipe.folder+string(filepath.Separator), "")
 	var m *selectMistake
 	var engine *driver.Error
 	switch {
@@ -541,17 +557,19 @@ func asNumber(c *contract.Column, text, form, read string) string {
 	return fmt.Sprintf("CASE WHEN regexp_full_match(%s, %s) THEN TRY_CAST(%s AS %s) END", text, duckdb.QuoteText(form), read, c.Type.SQL())
 }
 
-// rejected reports the lines of CSV files that could not be read.
-func (s *staged) rejected(selected *selection) (found bool, err error) {
-	lenient := map[string]bool{}
+// rejected reports the lines of CSV files that could not be read; byName, once files whose columns
+// are matched by name were read one by one.
+func (s *staged) rejected(selected *selection, byName bool) (found bool, err error) {
+	lenient, collected := map[string]bool{}, false
 	for _, r := range selected.reads {
 		if strings.HasPrefix(r.function, "read_csv") {
+			collected = collected || r.byName == byName
 			for _, file := range r.files {
 				lenient[file] = r.lenient
 			}
 		}
 	}
-	if len(lenient) == 0 {
+	if !collected {
 		return false, nil
 	}
 	// Were the tables not there, lines would be lost in silence: the query would fail.

@@ -40,3 +40,27 @@ func TestParquetOfSeveralTypes(t *testing.T) {
 		}
 	}
 }
+
+// What is no number is no whole number either: the file and row of it are named, not the engine's words.
+func TestNotANumberInALaterParquetFile(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, odd := range []string{"NaN", "Infinity", "1e300"} {
+		folder := t.TempDir()
+		for file, n := range map[string]string{"2014.parquet": "1000", "2015.parquet": "'" + odd + "'::DOUBLE"} {
+			if _, err := db.Exec("COPY (SELECT " + n + " AS n) TO '" + filepath.Join(folder, file) + "'"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, findings, err := importFolder(t, folder, plansRecipe+"|\n      SELECT 'P' || row_number() OVER () AS plan_id, n::VARCHAR AS name, DATE '2014-01-01' AS start FROM '*.parquet'\n")
+		if err == nil || !slices.ContainsFunc(findings, func(f ingest.Issue) bool {
+			return f.Rule == "type" && f.File == "2015.parquet" && f.Row == "1" && f.Column == "n"
+		}) {
+			t.Errorf("%s: got %v, %v", odd, err, findings)
+		}
+	}
+}

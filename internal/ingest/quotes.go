@@ -169,3 +169,88 @@ func (s *staged) swallowedIn(p *preparer, r *csvRead, file string) (_ *swallowed
 	found, err := findSwallowed(in, q, skip)
 	return found, q.quote, errors.Join(err, in.Close())
 }
+
+// findOdd returns the first record of a CSV text in which a field's quotes do not end where the
+// field does, or at all.
+func findOdd(in io.Reader, delimiter []byte, quote byte) (*swallowed, error) {
+	reader, record, inside := bufio.NewReaderSize(in, 1<<18), swallowed{}, false
+	for number := 1; ; number++ {
+		line, err := reader.ReadBytes('\n')
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		text := bytes.TrimRight(line, "\r\n")
+		if !inside {
+			record = swallowed{first: number, text: string(text)}
+		}
+		start := !inside
+		for i := 0; i < len(text); i++ {
+			switch {
+			case inside && text[i] == quote && i+1 < len(text) && text[i+1] == quote:
+				i++ // it stands for one
+			case inside && text[i] == quote:
+				inside = false
+				if rest := text[i+1:]; len(rest) > 0 && !bytes.HasPrefix(rest, delimiter) {
+					record.last = number
+					return &record, nil
+				}
+			case inside:
+			case start && text[i] == quote:
+				inside, start = true, false
+			case bytes.HasPrefix(text[i:], delimiter):
+				start = true
+				i += len(delimiter) - 1
+			default:
+				start = start && text[i] == ' '
+			}
+		}
+		if err == io.EOF {
+			if inside {
+				record.last = number
+				return &record, nil
+			}
+			return nil, nil
+		}
+	}
+}
+
+// oddQuotes reports the first record with odd quotes in the files of a SELECT of which DuckDB's
+// message says that it finds no way to read them.
+func (s *staged) oddQuotes(selected *selection, message string) (found bool, err error) {
+	if !strings.Contains(message, "automatically detect the CSV") {
+		return false, nil
+	}
+	for _, r := range selected.csvs {
+		if _, stated := r.how.stated["quote"]; stated {
+			continue
+		}
+		for _, file := range r.files {
+			header, err := s.sources.firstLine(r.how, file)
+			if err != nil {
+				return found, err
+			}
+			delimiter := constant(argument(r.table, "delim", "sep", "delimiter"))
+			if delimiter == "" {
+				delimiter = slices.MaxFunc([]string{",", ";", "\t", "|"}, func(a, b string) int { return strings.Count(header, a) - strings.Count(header, b) })
+			}
+			in, err := s.sources.reader(r.how, file)
+			if err != nil {
+				return found, err
+			}
+			odd, err := findOdd(in, []byte(delimiter), '"')
+			if err = errors.Join(err, in.Close()); err != nil {
+				return found, err
+			}
+			if odd == nil {
+				continue
+			}
+			found = true
+			f := Issue{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", odd.first), Rule: "line", Value: clip(odd.text), Rows: 1,
+				Message: fmt.Sprintf("%q holds a quotation mark without its partner, or a text in quotes that goes on after them; a quotation mark within a text in quotes is written twice. Mend it, or read the file with read_csv('…', quote = '') where quotes are text", clip(odd.text))}
+			if !slices.Contains(s.issues, f) {
+				s.add(f)
+			}
+		}
+	}
+	return found, nil
+}

@@ -46,6 +46,7 @@ type read struct {
 	one      int  // reads with the same number are of one table function
 	skips    bool // the recipe leaves out lines at the top, or says what to take for them
 	lenient  bool // the recipe wants unreadable lines ignored
+	byName   bool // DuckDB matches the columns of the files by their names
 
 	stated      map[string]string // the arguments that the recipe states, with their values where plain
 	encoding    string            // what the stated one is; "" is UTF-8
@@ -305,6 +306,9 @@ func (p *preparer) prepare(o object) {
 			collects = true
 		}
 	}
+	// DuckDB collects no lines of files whose columns it matches by their names.
+	byName := argument(o, "union_by_name")
+	r.byName = len(byName) > 0 && constant(child(byName, "child")) != "f"
 	r.one = before
 	constants := []object{arguments[0]}
 	if str(arguments[0], "function_name") == "list_value" {
@@ -331,7 +335,7 @@ func (p *preparer) prepare(o object) {
 		}
 		p.reads = append(p.reads, r)
 	}
-	if strings.HasPrefix(name, "read_csv") && !collects {
+	if strings.HasPrefix(name, "read_csv") && !collects && !r.byName {
 		collecting := child(child(p.template("FROM read_csv('x', store_rejects = true)"), "from_table"), "function")
 		function["children"] = append(function["children"].([]any), collecting["children"].([]any)[1])
 	}

@@ -28,7 +28,8 @@ type sources struct {
 	folder string // the recipe's
 	copies string // the folder of the copies; made when there is one
 	looked map[look]looked
-	lines  map[string]int64 // of each text looked at, by its file
+	lines  map[string]int64  // of each text looked at, by its file
+	sums   map[string]uint64 // the hashes of the same
 	issues []Issue
 }
 
@@ -220,9 +221,9 @@ func (s *sources) look(r read, file string) (found []Issue, copied bool, err err
 		return nil, false, err
 	}
 	if s.lines == nil {
-		s.lines = map[string]int64{}
+		s.lines, s.sums = map[string]int64{}, map[string]uint64{}
 	}
-	s.lines[file] = text.count
+	s.lines[file], s.sums[file] = text.count, text.sum
 	if problem != "" {
 		if format == csvFormat {
 			if found := checkCSV(r, text.head); len(found) > 0 && found[0].Severity == Error {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"regexp"
 	"slices"
@@ -215,6 +216,7 @@ func (d *utf16Decoder) unit() (rune, error) {
 type scanned struct {
 	head       []byte   // its beginning, in UTF-8
 	count      int64    // its lines
+	sum        uint64   // a hash of it, by contentSeed
 	marked     bool     // it begins with the mark of UTF-8
 	composed   bool     // some letters with a sign, such as Å, are one character
 	decomposed oddLines // lines where some are two, as A and a ring
@@ -235,6 +237,9 @@ func (o *oddLines) add(line int, word string) {
 		o.first, o.word = line, word
 	}
 }
+
+// contentSeed makes the hashes of all texts comparable.
+var contentSeed = maphash.MakeSeed()
 
 // headBytes is how much of a text tells what it is.
 const headBytes = 1 << 16
@@ -259,6 +264,9 @@ func (s *sources) scan(r read, file string) (_ *scanned, problem string, err err
 
 func (t *scanned) read(in io.Reader, r read) (problem string, err error) {
 	buffer := make([]byte, 0, 1<<20)
+	var content maphash.Hash
+	content.SetSeed(contentSeed)
+	defer func() { t.sum = content.Sum64() }()
 	for line, empty := 1, true; ; {
 		n, err := io.ReadAtLeast(in, buffer[len(buffer):cap(buffer)], 1)
 		if err != nil && err != io.EOF {
@@ -284,6 +292,7 @@ func (t *scanned) read(in io.Reader, r read) (problem string, err error) {
 				whole = cut // one line of a megabyte, as JSON may be
 			}
 		}
+		content.Write(text[:whole])
 		problem := t.lines(text[:whole], line, r)
 		line += bytes.Count(text[:whole], []byte{'\n'})
 		t.count = int64(line - 1)

@@ -318,13 +318,8 @@ func (k *checker) namedTotal(f *facts) error {
 		if c.Type != contract.String || !slices.Contains(append([]string{"name"}, f.Key...), c.Name) {
 			continue
 		}
-		var words []string
-		for _, w := range totalWords {
-			words = append(words, duckdb.QuoteText(w))
-		}
 		err := k.list(f, rule{column: c.Name, name: "total", severity: Warning,
-			rows: fmt.Sprintf("SELECT _at, %[1]s AS value, NULL AS extra FROM %[2]s WHERE lower(trim(%[1]s)) IN (%[3]s) OR regexp_matches(lower(trim(%[1]s)), %[4]s)",
-				duckdb.QuoteName(c.Name), f.view, strings.Join(words, ", "), duckdb.QuoteText(totalForm.String())),
+			rows: fmt.Sprintf("SELECT _at, %[1]s AS value, NULL AS extra FROM %[2]s WHERE %[3]s", duckdb.QuoteName(c.Name), f.view, calledTotal(duckdb.QuoteName(c.Name), totalWords)),
 			message: func(value, _ string) string {
 				return fmt.Sprintf("%q%s", value, strings.Replace(suggestTotal(value, nil), "; it", "", 1))
 			}})
@@ -343,6 +338,15 @@ var (
 	regionForm = regexp.MustCompile(`^08[1-5]( |$)|^(\d+ )?(region|landsdel|province) `)
 	restForm   = regexp.MustCompile(`^9{2,4}$`)
 )
+
+// calledTotal writes the condition that a text is one of the words for a total, or has the form of one.
+func calledTotal(text string, words []string) string {
+	var quoted []string
+	for _, w := range words {
+		quoted = append(quoted, duckdb.QuoteText(w))
+	}
+	return fmt.Sprintf("(lower(trim(%[1]s)) IN (%[2]s) OR regexp_matches(lower(trim(%[1]s)), %[3]s))", text, strings.Join(quoted, ", "), duckdb.QuoteText(totalForm.String()))
+}
 
 // isTotal reports whether a text is what statistical offices call a total.
 func isTotal(value string) bool {

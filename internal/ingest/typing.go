@@ -232,14 +232,23 @@ func (p *preparer) settle(r *csvRead) {
 		p.state(table, "files_to_sniff", "-1")
 	}
 	var found []sniffed
+	sniffing := table
+	if r.how.byName {
+		sniffing = p.apart(table)
+	}
 	for _, file := range files {
-		s, err := p.sniff(table, p.readable(r.how, file))
+		s, err := p.sniff(sniffing, p.readable(r.how, file))
 		if err != nil {
 			return // reading it fails as well, and says why
 		}
 		if !slices.Contains(found, s) {
 			found = append(found, s)
 		}
+	}
+	// Of files whose columns are matched by name, one that is taken to pieces otherwise would have
+	// other columns, and rows of nothing.
+	if other := slices.IndexFunc(found, func(s sniffed) bool { return s.delimiter != found[0].delimiter }); other > 0 && r.how.byName && len(argument(table, "delim", "sep", "delimiter")) == 0 {
+		p.fail(mistake("of the files that are read with union_by_name = true, one seems to part its fields with %q, another with %q; if all are written alike, state delim = '%[1]s', else read them one by one with UNION ALL BY NAME", found[0].delimiter, found[other].delimiter))
 	}
 	if len(found) != 1 {
 		return
@@ -258,12 +267,46 @@ func (p *preparer) settle(r *csvRead) {
 	}
 }
 
+// apart returns a reading whose files are to be read one by one, and not by the names of their
+// columns: then lines that cannot be read are collected.
+func (p *preparer) apart(table object) object {
+	out := clone(table)
+	function := child(out, "function")
+	function["children"] = slices.DeleteFunc(function["children"].([]any), func(a any) bool {
+		return strings.EqualFold(columnName(child(a.(object), "left")), "union_by_name")
+	})
+	p.state(out, "store_rejects", "true")
+	return out
+}
+
+// rejectedByName reports the lines that cannot be read of files whose columns are matched by name.
+func (s *staged) rejectedByName(selected *selection, r *csvRead) (bool, error) {
+	p := selected.preparer
+	for _, file := range r.files {
+		table := p.apart(r.table)
+		path := child(p.template("FROM read_csv("+duckdb.QuoteText(literal(p.readable(r.how, file), p.readable(r.how, file)))+")"), "from_table")
+		child(table, "function")["children"].([]any)[0] = child(path, "function")["children"].([]any)[0]
+		if _, err := s.conn.ExecContext(s.ctx, "SELECT count(COLUMNS(*)) FROM "+p.relation(table)); err != nil {
+			return false, s.ctx.Err() // the SELECT itself fails then, and says why
+		}
+	}
+	return s.rejected(selected, true)
+}
+
 // typeColumns decides, from every row of the CSV files that a SELECT reads, what type each column
 // is read as where the recipe states none. It reports values that can be read in two ways.
 func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
 	p, names, computed := selected.preparer, usedNames(selected.node), computedNames(selected.node)
 	for _, r := range selected.csvs {
 		p.settle(r)
+		if r.how.byName {
+			if wrong, err := s.rejectedByName(selected, r); err != nil {
+				return false, err
+			} else if wrong {
+				doubtful = true
+				continue
+			}
+		}
 		if wrong, err := s.statedNumbers(p, r); err != nil {
 			return false, err
 		} else if wrong {
@@ -489,10 +532,16 @@ func (s *staged) first(p *preparer, c *csvColumn, f forms) (file, row, value str
 func (s *staged) firstWhere(p *preparer, c *csvColumn, condition string) (file, row, value string, err error) {
 	whole := &csvRead{table: clone(c.read.table)}
 	whole.dropTypes()
-	text := strings.Replace(p.relation(whole.table), "SELECT *", "SELECT filename AS file, "+duckdb.QuoteName(c.name), 1)
+	return s.firstIn(p.relation(whole.table), c.name, condition)
+}
+
+// firstIn returns the file, row and text of the first value of a column of a relation of files that
+// meets a condition.
+func (s *staged) firstIn(relation, column, condition string) (file, row, value string, err error) {
+	text, name := strings.Replace(relation, "SELECT *", "SELECT filename AS file, "+duckdb.QuoteName(column), 1), duckdb.QuoteName(column)
 	var at, before int64
 	err = s.conn.QueryRowContext(s.ctx, fmt.Sprintf("WITH numbered AS (SELECT *, row_number() OVER () AS row FROM %s) SELECT file, row, %s, (SELECT min(row) - 1 FROM numbered AS n WHERE n.file = f.file) FROM (FROM numbered WHERE %s ORDER BY row LIMIT 1) AS f",
-		text, duckdb.QuoteName(c.name), condition)).Scan(&file, &at, &value, &before)
+		text, name, condition)).Scan(&file, &at, &value, &before)
 	return nameWithin(s.recipe.folder, s.sources.original(file)), fmt.Sprint(at - before), value, err
 }
 
@@ -608,9 +657,7 @@ func (s *staged) comparedAsText(selected *selection) (found bool, err error) {
 			}
 			if c := undated[lastName(side)]; ordered && c != nil && !told[c] && err == nil {
 				told[c], found = true, true
-				err = s.firstOf(selected.preparer, c, dayForms, func(value string) string {
-					return fmt.Sprintf("%q may be a date, of which the column does not tell the day from the month, and the SELECT puts it in order as a text; say how dates are written with read_csv('…', dateformat = '%%d-%%m-%%Y') or the like", value)
-				})
+				err = s.undatedValue(selected.preparer, c, "puts it in order as a text")
 			}
 		}
 	})
@@ -637,6 +684,31 @@ func (s *staged) computedAsText(selected *selection) (found bool, err error) {
 		}
 	}
 	return found, err
+}
+
+// undatedArgument reports dates that are text, because the column does not tell the day from the
+// month, where they are the argument of a function that DuckDB's message says takes no text.
+func (s *staged) undatedArgument(selected *selection, message string) (found bool, err error) {
+	undated := selected.undated()
+	walkExpressions(selected.node, func(o object) {
+		if name := str(o, "function_name"); str(o, "class") != "FUNCTION" || !strings.Contains(message, name+"(") {
+			return
+		}
+		for _, a := range list(o, "children") {
+			if c := undated[lastName(a)]; c != nil && !found && err == nil {
+				found, err = true, s.undatedValue(selected.preparer, c, "takes "+str(o, "function_name")+" of it")
+			}
+		}
+	})
+	return found, err
+}
+
+// undatedValue reports the first date of a column that is text because of how its dates are
+// written, and what the SELECT does with it.
+func (s *staged) undatedValue(p *preparer, c *csvColumn, does string) error {
+	return s.firstOf(p, c, dayForms, func(value string) string {
+		return fmt.Sprintf("%q may be a date, of which the column does not tell the day from the month, and the SELECT %s; say how dates are written with read_csv('…', dateformat = '%%d-%%m-%%Y') or the like", value, does)
+	})
 }
 
 // orderFunctions are functions that take a text as well as a number, and order it.
