@@ -34,11 +34,8 @@ import (
 // report gets a line per step, and may be nil.
 func Import(ctx context.Context, recipe, dir string, c *contract.Contract, report io.Writer) (_ snapshot.Info, issues []Issue, err error) {
 	defer fault.Wrap(&err, "ingest.Import(%s)", recipe)
-	// A mistyped name is no import, and leaves the folder as it was.
-	if _, err := os.Stat(recipe); err == nil {
-		if err := snapshot.BeginImport(dir); err != nil {
-			return snapshot.Info{}, nil, err
-		}
+	if err := snapshot.BeginImport(dir); err != nil {
+		return snapshot.Info{}, nil, err
 	}
 	r, err := ReadRecipe(recipe, c)
 	if err != nil {

@@ -1,9 +1,6 @@
 package ingest
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -122,19 +119,4 @@ func FuzzRecipe(f *testing.F) {
 			t.Errorf("a recipe without what it must have: %+v", r)
 		}
 	})
-}
-
-// A recipe that is not there leaves no mark of an import in the folder.
-func TestAMistypedRecipeIsNoImport(t *testing.T) {
-	c, err := contract.Parse("contract.yaml", data.Contract)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "data")
-	if _, _, err := Import(context.Background(), filepath.Join(t.TempDir(), "nope.yaml"), dir, c, nil); err == nil {
-		t.Error("a recipe that is not there was imported")
-	}
-	if entries, err := os.ReadDir(dir); err == nil {
-		t.Errorf("it left %v", entries)
-	}
 }
