@@ -1,4 +1,5 @@
-// Package data embeds the data contract, the law and the study's findings, so that a binary carries what it was built with.
+// Package data embeds the data contract, the law and the study's findings, so that a binary carries
+// what it was built with.
 package data
 
 import _ "embed"

@@ -29,7 +29,8 @@ func TestPictureOfREADMEIsTheNotebooks(t *testing.T) {
 		for x := range a.Bounds().Dx() {
 			p, q := color.NRGBAModel.Convert(a.At(x, y)).(color.NRGBA), color.NRGBAModel.Convert(b.At(x, y)).(color.NRGBA)
 			if apart(p.R, q.R) > 16 || apart(p.G, q.G) > 16 || apart(p.B, q.B) > 16 {
-				t.Fatalf("%s is not the first chart of %s: the dots at %d, %d are %v and %v; copy that one", file, notebook, x, y, p, q)
+				t.Fatalf("%s is not the first chart of %s: the dots at %d, %d are %v and %v; copy that one", file, notebook, x, y,
+					p, q)
 			}
 		}
 	}

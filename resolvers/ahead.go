@@ -40,7 +40,8 @@ func (p planned) foresee(op *graphql.OperationContext, into *study.Request) map[
 				}
 			}
 		case "activityEffect":
-			q := study.EffectOf{Activity: text(args["type"]), Outcome: text(args["outcome"]), Method: study.EffectMethod(text(args["method"])), Level: number(args["level"]),
+			q := study.EffectOf{Activity: text(args["type"]), Outcome: text(args["outcome"]),
+				Method: study.EffectMethod(text(args["method"])), Level: number(args["level"]),
 				Trim: number(args["trim"]), Caliper: number(args["caliper"])}
 			if c, ok := args["clustered"].(bool); ok {
 				q.Clustered = &c
@@ -167,7 +168,8 @@ func (a *ahead) filtered(table *contract.Table, field graphql.CollectedField, ar
 
 // varies reports whether a value has a variable in it.
 func varies(v *ast.Value) bool {
-	return v.Kind == ast.Variable || slices.ContainsFunc(v.Children, func(c *ast.ChildValue) bool { return varies(c.Value) })
+	return v.Kind == ast.Variable || slices.ContainsFunc(v.Children,
+		func(c *ast.ChildValue) bool { return varies(c.Value) })
 }
 
 // comparison looks at the fields of a comparison.

@@ -77,7 +77,8 @@ func (r *Resolver) indicators(field string, where map[string]any) ([]*contract.I
 	}
 	if !unset(where[field]) && len(names) == 0 {
 		if field == "withAny" {
-			return nil, fault.Invalidf("withAny is an empty list, and nothing has at least one of nothing; leave it out to keep all")
+			return nil, fault.Invalidf("withAny is an empty list, and nothing has at least one of nothing; leave it out to " +
+				"keep all")
 		}
 		return nil, fault.Invalidf("%s is an empty list; leave it out to keep all", field)
 	}

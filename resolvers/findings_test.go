@@ -31,10 +31,12 @@ func TestFindingsDoNotAskFindings(t *testing.T) {
 	c := duckdbtest.Contract(t)
 	server := serveFindings(t, c, duckdbtest.Open(t, c, duckdbtest.World), criteria, []*findings.Finding{{
 		ID: "circular", Slide: 1, Document: document, Query: query, Notebook: "01.ipynb",
-		Figures: []*findings.Figure{{Name: "slide", Label: contract.Text{DA: "a", EN: "a"}, Unit: "slide", Basis: findings.Assumed,
+		Figures: []*findings.Figure{{Name: "slide", Label: contract.Text{DA: "a", EN: "a"}, Unit: "slide",
+			Basis: findings.Assumed,
 			Gives: &findings.Expression{Operation: findings.Value, Paths: []findings.Path{{"findings[0]", "slide"}}, Times: 1}}},
 	}})
-	if got := string(ask(t, server, "{ findings { figures { reproduced missing } } }", nil)); !strings.Contains(got, "may not ask findings") || !strings.Contains(got, `"reproduced": null`) {
+	if got := string(ask(t, server, "{ findings { figures { reproduced missing } } }", nil)); !strings.Contains(got,
+		"may not ask findings") || !strings.Contains(got, `"reproduced": null`) {
 		t.Errorf("got %s", got)
 	}
 }

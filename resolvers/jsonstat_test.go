@@ -19,7 +19,8 @@ func TestJSONStatRules(t *testing.T) {
 	server := serve(t, c, duckdbtest.Open(t, c, duckdbtest.World))
 	fields := map[string]string{"area": "area { id }", "municipality": "municipality { code }"}
 	random := rand.New(rand.NewPCG(8, 16))
-	dimensions := []string{"YEAR", "AGE", "AGE_GROUP", "SEX", "ORIGIN", "SETTING", "AREA", "MUNICIPALITY", "REGION", "PARENTS_STATUS", "MOTHER_STATUS", "DAY_CARE_TYPE"}
+	dimensions := []string{"YEAR", "AGE", "AGE_GROUP", "SEX", "ORIGIN", "SETTING", "AREA", "MUNICIPALITY", "REGION",
+		"PARENTS_STATUS", "MOTHER_STATUS", "DAY_CARE_TYPE"}
 	cubes := 0
 	for range 40 {
 		var by, keys []string
@@ -108,12 +109,14 @@ func TestJSONStatRules(t *testing.T) {
 		}
 		for role, ids := range cube.Role {
 			for _, id := range ids {
-				if role != map[string]string{"YEAR": "time", "AREA": "geo", "MUNICIPALITY": "geo", "REGION": "geo"}[id] || !slices.Contains(by, id) {
+				if role != map[string]string{"YEAR": "time", "AREA": "geo", "MUNICIPALITY": "geo", "REGION": "geo"}[id] ||
+					!slices.Contains(by, id) {
 					t.Errorf("%s: %s has the role %s", list, id, role)
 				}
 			}
 		}
-		for _, n := range []int{len(cube.Value), len(cube.Status), len(cube.Extension.Lower), len(cube.Extension.Upper), len(cube.Extension.Numerator), len(cube.Extension.Denominator), len(cube.Extension.Unknown), len(cube.Extension.Warnings)} {
+		for _, n := range []int{len(cube.Value), len(cube.Status), len(cube.Extension.Lower), len(cube.Extension.Upper),
+			len(cube.Extension.Numerator), len(cube.Extension.Denominator), len(cube.Extension.Unknown), len(cube.Extension.Warnings)} {
 			if n != product {
 				t.Fatalf("%s: a list of %d for %d cells", list, n, product)
 			}
@@ -136,14 +139,17 @@ func TestJSONStatRules(t *testing.T) {
 			}
 			filled[at] = true
 			e := node.Estimate
-			want := fmt.Sprint(text(e.Value), text(e.Lower), text(e.Upper), whole(e.Numerator), whole(e.Denominator), whole(e.Unknown), e.Status)
+			want := fmt.Sprint(text(e.Value), text(e.Lower), text(e.Upper), whole(e.Numerator), whole(e.Denominator),
+				whole(e.Unknown), e.Status)
 			x := cube.Extension
-			if have := fmt.Sprint(text(cube.Value[at]), text(x.Lower[at]), text(x.Upper[at]), whole(x.Numerator[at]), whole(x.Denominator[at]), whole(x.Unknown[at]), cube.Status[at]); have != want {
+			if have := fmt.Sprint(text(cube.Value[at]), text(x.Lower[at]), text(x.Upper[at]), whole(x.Numerator[at]),
+				whole(x.Denominator[at]), whole(x.Unknown[at]), cube.Status[at]); have != want {
 				t.Errorf("%s: at %d stands %s, the breakdown has %s for %v", list, at, have, want, node.Key)
 			}
 		}
 		for i := range cube.Value {
-			if !filled[i] && (cube.Value[i] != nil || cube.Status[i] != "NO_OBSERVATIONS" || cube.Extension.Denominator[i] != nil) {
+			if !filled[i] && (cube.Value[i] != nil || cube.Status[i] != "NO_OBSERVATIONS" ||
+				cube.Extension.Denominator[i] != nil) {
 				t.Errorf("%s: no cell is at %d, where %v stands", list, i, text(cube.Value[i]))
 			}
 		}

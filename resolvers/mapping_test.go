@@ -19,7 +19,8 @@ func TestMappingAddsUp(t *testing.T) {
 				ActivityMapping []struct{ Activities, Participations, Participants struct{ Value int } }
 			}
 		}
-		text := ask(t, server, "{ activityMapping(by: ["+by+"]) { activities { value } participations { value } participants { value } } }", nil)
+		text := ask(t, server, "{ activityMapping(by: ["+by+"]) { activities { value } participations { value } "+
+			"participants { value } } }", nil)
 		if err := json.Unmarshal(text, &answer); err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +37,8 @@ func TestMappingAddsUp(t *testing.T) {
 	if activities != 6 || participations != 50 {
 		t.Fatalf("the total is %d activities and %d participations, want 6 and 50", activities, participations)
 	}
-	for _, by := range []string{"THEME", "TYPE", "AREA", "PLAN", "THEME, TYPE", "AREA, PLAN, TYPE", "PLAN, THEME, AREA, TYPE"} {
+	for _, by := range []string{"THEME", "TYPE", "AREA", "PLAN", "THEME, TYPE", "AREA, PLAN, TYPE",
+		"PLAN, THEME, AREA, TYPE"} {
 		if a, p := sums(by); a != activities || p != participations {
 			t.Errorf("by %s: %d activities and %d participations, want %d and %d", by, a, p, activities, participations)
 		}
@@ -56,7 +58,8 @@ func TestComparableOthersAreNoParticipants(t *testing.T) {
 		activities { nodes { name participants { value } } }
 	}`
 	with := ask(t, serve(t, c, duckdbtest.Open(t, c, duckdbtest.World)), question, nil)
-	without := ask(t, serve(t, c, duckdbtest.Open(t, c, duckdbtest.World+"; DELETE FROM participant WHERE NOT treated")), question, nil)
+	without := ask(t, serve(t, c, duckdbtest.Open(t, c, duckdbtest.World+"; DELETE FROM participant WHERE NOT treated")),
+		question, nil)
 	if string(with) != string(without) {
 		t.Errorf("without comparable others the answer is\n%s\nnot\n%s", without, with)
 	}
@@ -70,8 +73,10 @@ func TestComparableOthersAreNoParticipants(t *testing.T) {
 func TestAYearWithoutRecordedStartsIsNoZero(t *testing.T) {
 	c := duckdbtest.Contract(t)
 	server := serve(t, c, duckdbtest.Open(t, c, duckdbtest.World+"; DELETE FROM participant WHERE start_year = 2016"))
-	text := string(ask(t, server, "{ activityMapping(by: [YEAR], where: {type: [LEISURE_JOB]}) { year reach { value status } warnings } }", nil))
-	for _, want := range []string{"starts are recorded from 2014 to 2015, so that none in 2016 says nothing", `"status": "NO_OBSERVATIONS"`} {
+	text := string(ask(t, server, "{ activityMapping(by: [YEAR], where: {type: [LEISURE_JOB]}) { year reach { value "+
+		"status } warnings } }", nil))
+	for _, want := range []string{"starts are recorded from 2014 to 2015, so that none in 2016 says nothing",
+		`"status": "NO_OBSERVATIONS"`} {
 		if strings.Count(text, want) != 1 {
 			t.Errorf("got\n%s\nwant %q once", text, want)
 		}

@@ -22,7 +22,8 @@ func cellPage(b *study.Breakdown, asked paging) (*model.CellConnection, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &model.CellConnection{PageInfo: p.info, TotalCount: len(b.Cells), Total: b.Total, Nodes: []*study.Cell{}, Edges: []*model.CellEdge{}}
+	out := &model.CellConnection{PageInfo: p.info, TotalCount: len(b.Cells), Total: b.Total, Nodes: []*study.Cell{},
+		Edges: []*model.CellEdge{}}
 	for i, at := range p.nodes {
 		out.Nodes = append(out.Nodes, b.Cells[at])
 		out.Edges = append(out.Edges, &model.CellEdge{Node: b.Cells[at], Cursor: p.cursors[i]})
@@ -32,7 +33,8 @@ func cellPage(b *study.Breakdown, asked paging) (*model.CellConnection, error) {
 
 // activityPage makes a page of the activities that the filter keeps; those of an area or a plan only
 // where one is given.
-func (r *Resolver) activityPage(where *study.ActivityFilter, area *study.Area, plan *study.Plan, asked paging) (*model.ActivityConnection, error) {
+func (r *Resolver) activityPage(where *study.ActivityFilter, area *study.Area, plan *study.Plan,
+	asked paging) (*model.ActivityConnection, error) {
 	list, err := r.Activities(where, area, plan)
 	if err != nil {
 		return nil, err
@@ -41,7 +43,8 @@ func (r *Resolver) activityPage(where *study.ActivityFilter, area *study.Area, p
 	if err != nil {
 		return nil, err
 	}
-	out := &model.ActivityConnection{Nodes: p.nodes, Edges: []*model.ActivityEdge{}, PageInfo: p.info, TotalCount: len(list)}
+	out := &model.ActivityConnection{Nodes: p.nodes, Edges: []*model.ActivityEdge{}, PageInfo: p.info,
+		TotalCount: len(list)}
 	for i, a := range p.nodes {
 		out.Edges = append(out.Edges, &model.ActivityEdge{Node: a, Cursor: p.cursors[i]})
 	}
@@ -70,7 +73,8 @@ func cut[T any](list []T, name func(T) string, p paging, standard int) (page[T],
 		text, err := base64.RawURLEncoding.DecodeString(cursor)
 		i := slices.IndexFunc(list, func(x T) bool { return name(x) == string(text) })
 		if err != nil || i < 0 {
-			return 0, fault.Invalidf("the cursor %q is not of this list; give one that a page of the same list, with the same arguments, gave", cursor)
+			return 0, fault.Invalidf("the cursor %q is not of this list; give one that a page of the same list, with the same "+
+				"arguments, gave", cursor)
 		}
 		return i, nil
 	}

@@ -40,20 +40,30 @@ func TestCursorsOfBreakdowns(t *testing.T) {
 		t.Fatalf("%d cells, %v", len(whole), problems)
 	}
 	for query, left := range map[string]int{
-		"children { breakdown(of: POOR, by: [SEX, ORIGIN], after: $after) { edges { cursor } } }":                                               4,
-		"children { breakdown(of: POOR, by: [SEX, ORIGIN], after: $after, orderBy: {field: KEY, direction: DESC}) { edges { cursor } } }":       1,
-		"children(where: {sex: [MALE]}) { breakdown(of: IN_DAY_CARE, by: [SEX, ORIGIN], after: $after, first: 9) { edges { cursor } } }":        1,
-		"children { breakdown(of: POOR, by: [ORIGIN, SEX], after: $after) { edges { cursor } } }":                                               -1,
-		"children { breakdown(of: POOR, by: [SEX, PARENTS_STATUS], after: $after) { edges { cursor } } }":                                       -1,
-		"children { breakdown(of: POOR, by: [SEX, ORIGIN, YEAR], after: $after) { edges { cursor } } }":                                         -1,
-		"residents { breakdown(of: NON_WESTERN, by: [SEX, ORIGIN], after: $after) { edges { cursor } } }":                                       -1,
-		"children: areas(after: $after) { edges { cursor } }":                                                                                   -1,
-		"children(where: {sex: [FEMALE]}) { breakdown(of: POOR, by: [SEX, ORIGIN], after: $after, first: 2) { edges { cursor } } } # not in it": -1,
+		"children { breakdown(of: POOR, by: [SEX, ORIGIN], after: $after) { edges { cursor } } " +
+			"}": 4,
+		"children { breakdown(of: POOR, by: [SEX, ORIGIN], after: $after, orderBy: {field: KEY, direction: DESC}) { edges " +
+			"{ cursor } } }": 1,
+		"children(where: {sex: [MALE]}) { breakdown(of: IN_DAY_CARE, by: [SEX, ORIGIN], after: $after, first: 9) { edges { " +
+			"cursor } } }": 1,
+		"children { breakdown(of: POOR, by: [ORIGIN, SEX], after: $after) { edges { cursor } } " +
+			"}": -1,
+		"children { breakdown(of: POOR, by: [SEX, PARENTS_STATUS], after: $after) { edges { cursor } } " +
+			"}": -1,
+		"children { breakdown(of: POOR, by: [SEX, ORIGIN, YEAR], after: $after) { edges { cursor } } " +
+			"}": -1,
+		"residents { breakdown(of: NON_WESTERN, by: [SEX, ORIGIN], after: $after) { edges { cursor } } " +
+			"}": -1,
+		"children: areas(after: $after) { edges { cursor } " +
+			"}": -1,
+		"children(where: {sex: [FEMALE]}) { breakdown(of: POOR, by: [SEX, ORIGIN], after: $after, first: 2) { edges { " +
+			"cursor } } } # not in it": -1,
 	} {
 		query = strings.ReplaceAll(query, " # not in it", "")
 		cursors, problems := read(query, &whole[1])
 		switch {
-		case left < 0 && (len(problems) != 1 || !strings.Contains(problems[0].Message, "is not of this list; give one that a page of the same list")):
+		case left < 0 && (len(problems) != 1 || !strings.Contains(problems[0].Message,
+			"is not of this list; give one that a page of the same list")):
 			t.Errorf("%s: got %d cells, %v", query, len(cursors), problems)
 		case left >= 0 && (len(cursors) != left || problems != nil):
 			t.Errorf("%s: got %d cells, %v, want %d cells", query, len(cursors), problems, left)

@@ -27,7 +27,8 @@ func TestScalarsAreWrittenAsByGqlgen(t *testing.T) {
 		if got := writeString(nil, string(s)); !bytes.Equal(got, want.Bytes()) {
 			t.Errorf("%q is written %s, want %s", string(s), got, want.Bytes())
 		}
-		x := []float64{0, math.Copysign(0, -1), 1e20, 1e21, 1e-5, 123456, 1234567, math.MaxFloat64, math.SmallestNonzeroFloat64, math.NaN(), math.Inf(1),
+		x := []float64{0, math.Copysign(0, -1), 1e20, 1e21, 1e-5, 123456, 1234567, math.MaxFloat64,
+			math.SmallestNonzeroFloat64, math.NaN(), math.Inf(1),
 			random.Float64(), math.Float64frombits(random.Uint64())}[random.IntN(13)]
 		want.Reset()
 		err := graphql.MarshalFloatContext(x).MarshalGQLContext(context.Background(), &want)

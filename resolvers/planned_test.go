@@ -44,7 +44,8 @@ func TestDocumentsShareTheirTables(t *testing.T) {
 		{"a comparison with eight fields over two sets of dimensions", eight, 4, 1},
 		{"one area", of(`"A1"`), 4, 2},
 		{"two areas", of(`"A1", "A2"`), 4, 2},
-		{"fields of one cohort", "{ children { a: share(of: POOR) { value } b: share(of: MOTHER_CONVICTED) { value } size { value } mean(of: EQUIVALISED_INCOME) { value } } }", 1, 1},
+		{"fields of one cohort", "{ children { a: share(of: POOR) { value } b: share(of: MOTHER_CONVICTED) { value } size " +
+			"{ value } mean(of: EQUIVALISED_INCOME) { value } } }", 1, 1},
 	} {
 		source.calls.Store(0)
 		source.tables.Store(0)
@@ -52,7 +53,8 @@ func TestDocumentsShareTheirTables(t *testing.T) {
 			t.Errorf("%s: %s", test.name, got)
 		}
 		if calls, tables := source.calls.Load(), source.tables.Load(); calls > test.calls || tables > test.tables {
-			t.Errorf("%s asks for %d tables in %d calls, want at most %d in %d", test.name, tables, calls, test.tables, test.calls)
+			t.Errorf("%s asks for %d tables in %d calls, want at most %d in %d", test.name, tables, calls, test.tables,
+				test.calls)
 		}
 	}
 }

@@ -71,7 +71,8 @@ func runner(ctx context.Context) (study.Runner, error) {
 	d, ok := ctx.Value(documentKey{}).(*document)
 	switch {
 	case !ok:
-		return nil, errors.New("what runs the documents of findings is not known; the schema is served through resolvers.Schema")
+		return nil, errors.New("what runs the documents of findings is not known; the schema is served through " +
+			"resolvers.Schema")
 	case ctx.Value(findingKey{}) != nil:
 		return nil, fault.Invalidf("the document of a finding may not ask findings")
 	}

@@ -225,7 +225,8 @@ func (w writing) object(definition *ast.Definition, in reflect.Type, selections 
 	}
 	places := placesOf(definition, in)
 	var parts []part
-	for _, f := range graphql.CollectFields(w.op, selections, append([]string{definition.Name}, definition.Interfaces...)) {
+	for _, f := range graphql.CollectFields(w.op, selections, append([]string{definition.Name},
+		definition.Interfaces...)) {
 		p := part{name: append(writeString(nil, f.Alias), ':')}
 		if f.Name == "__typename" {
 			p.name = writeString(p.name, definition.Name)
@@ -293,9 +294,11 @@ func placesOf(definition *ast.Definition, in reflect.Type) map[string]place {
 		switch pointer := reflect.PointerTo(in); {
 		case len(f.Arguments) > 0 || resolved(definition.Name, same) || hasMethod(pointer, same):
 		case in == stringMap:
-			out[f.Name] = place{stringMap.Elem(), func(v reflect.Value) reflect.Value { return reflect.ValueOf(v.Interface().(map[string]any)[f.Name]) }}
+			out[f.Name] = place{stringMap.Elem(),
+				func(v reflect.Value) reflect.Value { return reflect.ValueOf(v.Interface().(map[string]any)[f.Name]) }}
 		case f.Name == "id" && pointer.Implements(identified):
-			out[f.Name] = place{reflect.TypeFor[string](), func(v reflect.Value) reflect.Value { return reflect.ValueOf(v.Addr().Interface().(study.Node).GetID()) }}
+			out[f.Name] = place{reflect.TypeFor[string](),
+				func(v reflect.Value) reflect.Value { return reflect.ValueOf(v.Addr().Interface().(study.Node).GetID()) }}
 		case ok && field.IsExported():
 			out[f.Name] = place{field.Type, func(v reflect.Value) reflect.Value { return v.FieldByIndex(field.Index) }}
 		}
@@ -332,10 +335,14 @@ var scalars = map[string]struct {
 	of    reflect.Kind
 	write write
 }{
-	"String":  {reflect.String, writeText},
-	"ID":      {reflect.String, writeText},
-	"Int":     {reflect.Int, func(out encoded, v reflect.Value) (encoded, bool) { return strconv.AppendInt(out, v.Int(), 10), true }},
-	"Boolean": {reflect.Bool, func(out encoded, v reflect.Value) (encoded, bool) { return strconv.AppendBool(out, v.Bool()), true }},
+	"String": {reflect.String, writeText},
+	"ID":     {reflect.String, writeText},
+	"Int": {reflect.Int, func(out encoded, v reflect.Value) (encoded, bool) {
+		return strconv.AppendInt(out, v.Int(), 10), true
+	}},
+	"Boolean": {reflect.Bool, func(out encoded, v reflect.Value) (encoded, bool) {
+		return strconv.AppendBool(out, v.Bool()), true
+	}},
 	"Float": {reflect.Float64, func(out encoded, v reflect.Value) (encoded, bool) {
 		x := v.Float()
 		return strconv.AppendFloat(out, x, 'g', -1, 64), !math.IsNaN(x) && !math.IsInf(x, 0)

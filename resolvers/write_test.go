@@ -92,10 +92,13 @@ func (g *generator) one(of ...string) string { return of[g.IntN(len(of))] }
 func (g *generator) document() string {
 	var fields []string
 	for range 1 + g.IntN(4) {
-		fields = append(fields, g.field(g.schema.Query.Fields.ForName(g.one("children", "children", "children", "residents", "areas", "area")), 5))
+		fields = append(fields, g.field(g.schema.Query.Fields.ForName(g.one("children", "children", "children", "residents",
+			"areas", "area")), 5))
 	}
-	return fmt.Sprintf("query Q($level: Float!%s) { %s %s level: children { share(of: POOR, level: $level) { level } } } %s",
-		g.unlessPlain(", $yes: Boolean!"), strings.Join(fields, " "), g.unlessPlain("seen: __typename @include(if: $yes)"), strings.Join(g.fragments, " "))
+	return fmt.Sprintf("query Q($level: Float!%s) { %s %s level: children { share(of: POOR, level: $level) { level } } "+
+		"} %s",
+		g.unlessPlain(", $yes: Boolean!"), strings.Join(fields,
+			" "), g.unlessPlain("seen: __typename @include(if: $yes)"), strings.Join(g.fragments, " "))
 }
 
 func (g *generator) unlessPlain(text string) string {
@@ -107,10 +110,12 @@ func (g *generator) unlessPlain(text string) string {
 
 // arguments of the fields that need some, and of those that answer more with them.
 func (g *generator) arguments(f *ast.FieldDefinition) string {
-	where := g.one("{}", "{years: {from: 2014, to: 2016}}", "{setting: [SUPPORTED]}", "{ages: {from: 1}, years: {to: 2015}}", "{with: [POOR]}", "{years: {from: 1900}}")
+	where := g.one("{}", "{years: {from: 2014, to: 2016}}", "{setting: [SUPPORTED]}",
+		"{ages: {from: 1}, years: {to: 2015}}", "{with: [POOR]}", "{years: {from: 1900}}")
 	level := g.one("", ", level: $level", ", level: 0.5", ", level: 2")
 	of := g.one("POOR", "MOTHER_CONVICTED", "IN_DAY_CARE", "NEITHER")
-	by := g.one("[]", "[AGE]", "[SETTING, ORIGIN]", "[AREA]", "[YEAR, MUNICIPALITY]", "[FAMILY_TYPE, SEX]", "[WORK_STATUS]")
+	by := g.one("[]", "[AGE]", "[SETTING, ORIGIN]", "[AREA]", "[YEAR, MUNICIPALITY]", "[FAMILY_TYPE, SEX]",
+		"[WORK_STATUS]")
 	switch f.Name {
 	case "children", "residents":
 		return "(where: " + where + ")"
@@ -154,9 +159,11 @@ func (g *generator) field(f *ast.FieldDefinition, depth int) string {
 func (g *generator) selection(of *ast.Definition, depth int) string {
 	var can []*ast.FieldDefinition
 	for _, f := range of.Fields {
-		needs := slices.ContainsFunc(f.Arguments, func(a *ast.ArgumentDefinition) bool { return a.Type.NonNull && a.DefaultValue == nil })
+		needs := slices.ContainsFunc(f.Arguments,
+			func(a *ast.ArgumentDefinition) bool { return a.Type.NonNull && a.DefaultValue == nil })
 		composite := g.schema.Types[f.Type.Name()].IsCompositeType()
-		if strings.HasPrefix(f.Name, "__") || needs && g.arguments(f) == "" || composite && depth <= 0 || f.Name == "keyFigures" {
+		if strings.HasPrefix(f.Name, "__") || needs && g.arguments(f) == "" || composite && depth <= 0 ||
+			f.Name == "keyFigures" {
 			continue
 		}
 		can = append(can, f)

@@ -148,7 +148,8 @@ func (c *Catalogue) HasIndicator(table *contract.Table, i *contract.Indicator) b
 // records reports whether the data set has every column that the condition reads.
 func (c *Catalogue) records(table string, k *contract.Condition) bool {
 	missing := func(part *contract.Condition) bool { return !c.records(table, part) }
-	return k == nil || (k.Column == "" || c.Columns[table][k.Column]) && !slices.ContainsFunc(k.All, missing) && !slices.ContainsFunc(k.Any, missing)
+	return k == nil || (k.Column == "" || c.Columns[table][k.Column]) && !slices.ContainsFunc(k.All, missing) &&
+		!slices.ContainsFunc(k.Any, missing)
 }
 
 // HasMeasure reports whether the data set records the measure for the table.
@@ -189,7 +190,8 @@ func (c *Catalogue) Needs(table, what string) error {
 	if c.Holds(table) {
 		return nil
 	}
-	return fault.NotRecordedf("this data set holds no %s (table %s); it holds %s", what, table, strings.Join(c.Tables(), ", "))
+	return fault.NotRecordedf("this data set holds no %s (table %s); it holds %s", what, table,
+		strings.Join(c.Tables(), ", "))
 }
 
 // NeedsColumn returns an error that says what the table records if it lacks the column.
@@ -202,7 +204,8 @@ func (c *Catalogue) NeedsColumn(table, column, words string) error {
 
 // recorded says which columns of the table the data set has.
 func (c *Catalogue) recorded(table string) string {
-	return listed("recorded are", c.Contract.Table(table).Columns, func(k *contract.Column) (string, bool) { return k.Name, c.Columns[table][k.Name] && !k.Secret })
+	return listed("recorded are", c.Contract.Table(table).Columns,
+		func(k *contract.Column) (string, bool) { return k.Name, c.Columns[table][k.Name] && !k.Secret })
 }
 
 // Check returns an error that says what the data set records if it does not record what q asks, or
@@ -238,19 +241,22 @@ func (c *Catalogue) checkObservations(q Observations) error {
 	for _, d := range q.Reads() {
 		if !c.HasDimension(q.Table, d) {
 			return fault.NotRecordedf("%s are not recorded by %s; %s", q.Table.Cohort, d.Name,
-				listed("they are by", c.Contract.Dimensions, func(d *contract.Dimension) (string, bool) { return d.Name, c.HasDimension(q.Table, d) }))
+				listed("they are by", c.Contract.Dimensions,
+					func(d *contract.Dimension) (string, bool) { return d.Name, c.HasDimension(q.Table, d) }))
 		}
 	}
 	for _, i := range slices.Concat(q.Indicators, q.Where.Indicators()) {
 		if !c.HasIndicator(q.Table, i) {
 			return fault.NotRecordedf("%s is not recorded for %s; %s", i.Name, q.Table.Cohort,
-				listed("recorded are", c.Contract.Indicators, func(i *contract.Indicator) (string, bool) { return i.Name, c.HasIndicator(q.Table, i) }))
+				listed("recorded are", c.Contract.Indicators,
+					func(i *contract.Indicator) (string, bool) { return i.Name, c.HasIndicator(q.Table, i) }))
 		}
 	}
 	for _, m := range q.Measures {
 		if !c.HasMeasure(q.Table, m) {
 			return fault.NotRecordedf("%s is not recorded for %s; %s", m.Name, q.Table.Cohort,
-				listed("recorded are", c.Contract.Measures, func(m *contract.Measure) (string, bool) { return m.Name, c.HasMeasure(q.Table, m) }))
+				listed("recorded are", c.Contract.Measures,
+					func(m *contract.Measure) (string, bool) { return m.Name, c.HasMeasure(q.Table, m) }))
 		}
 	}
 	for _, condition := range q.Where.Conditions {
@@ -267,7 +273,8 @@ func (c *Catalogue) checkCondition(table *contract.Table, k Condition) error {
 	case k.Dimension.IsInteger():
 		bounds, ok := c.Bounds[table.Name][k.Dimension.Columns[table.Name].Name]
 		if k.From != nil && k.To != nil && *k.From > *k.To {
-			return fault.Invalidf("%s: the range from %d to %d is empty; from must be at most to", k.Dimension.Filter, *k.From, *k.To)
+			return fault.Invalidf("%s: the range from %d to %d is empty; from must be at most to", k.Dimension.Filter, *k.From,
+				*k.To)
 		}
 		for _, end := range []*int{k.From, k.To} {
 			if end == nil || !ok {
@@ -292,7 +299,8 @@ func (c *Catalogue) checkCondition(table *contract.Table, k Condition) error {
 		}
 	}
 	if !k.Dimension.IsInteger() && len(k.Positions)+len(k.Areas) == 0 {
-		return fault.Invalidf("%s is an empty list, which no observation matches; leave it out to keep all", k.Dimension.Filter)
+		return fault.Invalidf("%s is an empty list, which no observation matches; leave it out to keep all",
+			k.Dimension.Filter)
 	}
 	return nil
 }
@@ -321,8 +329,10 @@ func checkCodes(table *contract.Table, k Condition) error {
 	if len(right) > 0 {
 		others = ", unlike " + strings.Join(right, ", ")
 	}
-	return fault.NotRecordedf("%s: %s %s not recorded for %s%s; %s", k.Dimension.Filter, strings.Join(wrong, ", "), is, table.Cohort, others,
-		listed("recorded are", k.Dimension.Selections(table.Name), func(s contract.Selection) (string, bool) { return k.Dimension.Codes[s.Position].Code, true }))
+	return fault.NotRecordedf("%s: %s %s not recorded for %s%s; %s", k.Dimension.Filter, strings.Join(wrong, ", "), is,
+		table.Cohort, others,
+		listed("recorded are", k.Dimension.Selections(table.Name),
+			func(s contract.Selection) (string, bool) { return k.Dimension.Codes[s.Position].Code, true }))
 }
 
 func (c *Catalogue) checkFlows(q Flows) error {
@@ -334,7 +344,8 @@ func (c *Catalogue) checkFlows(q Flows) error {
 		return fmt.Errorf("the years of flows are their own")
 	}
 	within := q.Where.And(Condition{Dimension: year, From: &q.From, To: &q.To})
-	if err := c.checkObservations(Observations{Table: q.Table, Where: within, Indicators: []*contract.Indicator{q.Indicator}}); err != nil {
+	if err := c.checkObservations(Observations{Table: q.Table, Where: within,
+		Indicators: []*contract.Indicator{q.Indicator}}); err != nil {
 		return err
 	}
 	if q.From == q.To {
@@ -352,8 +363,10 @@ func (c *Catalogue) checkParticipants(q Participants) error {
 		return err
 	}
 	if q.Outcome != nil && !c.HasOutcome(q.Outcome) {
-		return fault.NotRecordedf("the outcome %s is not recorded (%s.%s); %s", q.Outcome.Name, contract.EffectTable, q.Outcome.Column.Name,
-			listed("recorded are", c.Contract.Outcomes, func(o *contract.Outcome) (string, bool) { return o.Name, c.HasOutcome(o) }))
+		return fault.NotRecordedf("the outcome %s is not recorded (%s.%s); %s", q.Outcome.Name, contract.EffectTable,
+			q.Outcome.Column.Name,
+			listed("recorded are", c.Contract.Outcomes,
+				func(o *contract.Outcome) (string, bool) { return o.Name, c.HasOutcome(o) }))
 	}
 	if q.Start {
 		return c.NeedsColumn(contract.EffectTable, "start_year", "the year of start is not recorded")

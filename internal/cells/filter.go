@@ -85,7 +85,8 @@ func common[T comparable](a, b []T) []T {
 func (c Condition) Holds(key int32, areas []*Area) bool {
 	switch {
 	case c.Dimension.IsInteger():
-		return c.From == nil && c.To == nil || key != None && (c.From == nil || *c.From <= int(key)) && (c.To == nil || int(key) <= *c.To)
+		return c.From == nil && c.To == nil || key != None && (c.From == nil || *c.From <= int(key)) &&
+			(c.To == nil || int(key) <= *c.To)
 	case c.Dimension.IsArea():
 		return key != None && slices.Contains(c.Areas, areas[key].ID)
 	}
@@ -118,7 +119,8 @@ func (f Filter) canonical() Filter {
 		c := &out.Conditions[i]
 		c.Positions, c.Areas = inOrder(c.Positions), inOrder(c.Areas)
 	}
-	slices.SortFunc(out.Conditions, func(a, b Condition) int { return strings.Compare(a.Dimension.Filter, b.Dimension.Filter) })
+	slices.SortFunc(out.Conditions,
+		func(a, b Condition) int { return strings.Compare(a.Dimension.Filter, b.Dimension.Filter) })
 	byName := func(list []*contract.Indicator) []*contract.Indicator {
 		list = slices.Clone(list)
 		slices.SortFunc(list, func(a, b *contract.Indicator) int { return strings.Compare(a.Name, b.Name) })
@@ -187,7 +189,8 @@ func ReadFilter(c *contract.Contract, text string) (Filter, error) {
 	for part := range strings.SplitSeq(text, "&") {
 		name, values, ok := strings.Cut(part, "=")
 		if !ok {
-			return f, fault.Invalidf("%q has no value; name=value was expected, such as ages=1..2, and & between one and the next", part)
+			return f, fault.Invalidf("%q has no value; name=value was expected, such as ages=1..2, and & between one and the "+
+				"next", part)
 		}
 		switch name {
 		case "with", "without", "withAny":
@@ -211,7 +214,8 @@ func ReadFilter(c *contract.Contract, text string) (Filter, error) {
 		}
 		i := slices.IndexFunc(c.Dimensions, func(d *contract.Dimension) bool { return d.Filter == name })
 		if i < 0 {
-			known := append(mapped(c.Dimensions, func(d *contract.Dimension) string { return d.Filter }), "with", "without", "withAny")
+			known := append(mapped(c.Dimensions, func(d *contract.Dimension) string { return d.Filter }), "with", "without",
+				"withAny")
 			return f, fault.Invalidf("a cohort is not filtered by %q%s", name, fault.Suggest(name, known))
 		}
 		condition, err := readCondition(c.Dimensions[i], values)
@@ -255,7 +259,8 @@ func readCondition(d *contract.Dimension, values string) (Condition, error) {
 	for word := range strings.SplitSeq(values, ",") {
 		code, err := url.QueryUnescape(word)
 		if err != nil {
-			return c, fault.Invalidf("%s=%s: %q cannot be read (%w); commas part values, and other signs are written as in a URL", d.Filter, values, word, err)
+			return c, fault.Invalidf("%s=%s: %q cannot be read (%w); commas part values, and other signs are written as in a "+
+				"URL", d.Filter, values, word, err)
 		}
 		if d.IsArea() {
 			c.Areas = append(c.Areas, code)

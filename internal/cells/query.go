@@ -77,8 +77,9 @@ type Participants struct {
 	Type       string                // code of activity_type
 	Outcome    *contract.Outcome     // nil to count persons only
 	Covariates []*contract.Covariate // to split by
-	Start      bool                  // split by the year of start too; of those who did not take part it is the year in which they could have
-	Area       bool                  // split by area too, the place in Catalogue.Areas
+	// split by the year of start too; of those who did not take part it is the year in which they could have
+	Start bool
+	Area  bool // split by area too, the place in Catalogue.Areas
 }
 
 // The measures of a table of Participants.
@@ -120,7 +121,8 @@ type KeyFigures struct{}
 
 // FigureColumns are the columns of table area_year that a cell of KeyFigures holds, in order; what is
 // yes or no is 1 or 0.
-var FigureColumns = []string{"residents", "children_0_6", "percent_non_western", "percent_outside_work_and_education", "percent_convicted",
+var FigureColumns = []string{"residents", "children_0_6", "percent_non_western", "percent_outside_work_and_education",
+	"percent_convicted",
 	"percent_basic_schooling_only", "income_ratio", "averaged", "on_official_list"}
 
 func (Observations) isQuery() {}
@@ -151,7 +153,8 @@ func (q Observations) String() string {
 }
 
 func (q Flows) String() string {
-	return fmt.Sprintf("flows of %s?%s in %s from %d to %d, by area %t", q.Table.Cohort, q.Where, q.Indicator.Name, q.From, q.To, q.ByArea)
+	return fmt.Sprintf("flows of %s?%s in %s from %d to %d, by area %t", q.Table.Cohort, q.Where, q.Indicator.Name, q.From,
+		q.To, q.ByArea)
 }
 
 func (q Participants) String() string {
@@ -163,7 +166,8 @@ func (q Participants) String() string {
 	for _, c := range q.Covariates {
 		covariates = append(covariates, c.Name)
 	}
-	return fmt.Sprintf("participants of %s by %s, outcome %s, start %t, area %t", q.Type, strings.Join(covariates, " "), outcome, q.Start, q.Area)
+	return fmt.Sprintf("participants of %s by %s, outcome %s, start %t, area %t", q.Type, strings.Join(covariates, " "),
+		outcome, q.Start, q.Area)
 }
 
 func (Starts) String() string      { return "starts" }
@@ -208,7 +212,8 @@ func mapped[T, U any](list []T, f func(T) U) []U {
 // CheckCount returns an error if n cells are more than q allows.
 func (q Observations) CheckCount(n int) error {
 	if q.MaxCells > 0 && n > q.MaxCells {
-		return fault.Overf("cells", q.MaxCells, "splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions",
+		return fault.Overf("cells", q.MaxCells,
+			"splitting %s by %s gives more than %d cells, the limit; narrow the cohort or split by fewer dimensions",
 			q.Table.Cohort, strings.Join(DimensionNames(q.By), ", "), q.MaxCells)
 	}
 	return nil
@@ -217,7 +222,8 @@ func (q Observations) CheckCount(n int) error {
 // New makes n cells of q in which nothing is counted.
 func (q Observations) New(n int) []Cell {
 	out := make([]Cell, n)
-	keys, tallies, moments := make([]int32, n*len(q.By)), make([]Tally, n*len(q.Indicators)), make([]Moments, n*len(q.Measures))
+	keys, tallies, moments := make([]int32, n*len(q.By)), make([]Tally, n*len(q.Indicators)), make([]Moments,
+		n*len(q.Measures))
 	for i := range out {
 		out[i].Key, keys = cut(keys, len(q.By))
 		out[i].Indicators, tallies = cut(tallies, len(q.Indicators))
@@ -268,11 +274,13 @@ func (q Observations) Sums() []Sum {
 	out := []Sum{{Name: "n", Kind: All}}
 	for k, i := range q.Indicators {
 		name := strings.ToLower(i.Name)
-		out = append(out, Sum{name + "_n", Known, i, nil, k}, Sum{name + "_y", Having, i, nil, k}, Sum{name + "_u", Unknown, i, nil, k})
+		out = append(out, Sum{name + "_n", Known, i, nil, k}, Sum{name + "_y", Having, i, nil, k},
+			Sum{name + "_u", Unknown, i, nil, k})
 	}
 	for k, m := range q.Measures {
 		name := strings.ToLower(m.Name)
-		out = append(out, Sum{name + "_n", Measured, nil, m, k}, Sum{name + "_s", Total, nil, m, k}, Sum{name + "_q", Squares, nil, m, k}, Sum{name + "_u", Unmeasured, nil, m, k})
+		out = append(out, Sum{name + "_n", Measured, nil, m, k}, Sum{name + "_s", Total, nil, m, k},
+			Sum{name + "_q", Squares, nil, m, k}, Sum{name + "_u", Unmeasured, nil, m, k})
 	}
 	return out
 }
@@ -312,7 +320,8 @@ func (q Observations) twice() *contract.Dimension {
 // Covers reports whether a table of f, which counts the same people as g, holds all that g asks: then
 // g is f, coarsened.
 func (f Observations) Covers(g Observations) bool {
-	return g.twice() == nil && (f.Largest || !g.Largest) && holdsAll(f.By, g.By) && holdsAll(f.Indicators, g.Indicators) && holdsAll(f.Measures, g.Measures)
+	return g.twice() == nil && (f.Largest || !g.Largest) && holdsAll(f.By, g.By) && holdsAll(f.Indicators, g.Indicators) &&
+		holdsAll(f.Measures, g.Measures)
 }
 
 // Union returns the elements of both lists, each once, those of a first.

@@ -81,7 +81,8 @@ func selectsKey(s contract.Selection, t *contract.Table, stored *contract.Dimens
 		return s.Missing
 	}
 	return slices.ContainsFunc(stored.Selections(t.Name), func(of contract.Selection) bool {
-		return of.Position == int(key) && (s.Missing && of.Missing || slices.ContainsFunc(of.In, func(code string) bool { return slices.Contains(s.In, code) }))
+		return of.Position == int(key) && (s.Missing && of.Missing ||
+			slices.ContainsFunc(of.In, func(code string) bool { return slices.Contains(s.In, code) }))
 	})
 }
 
@@ -239,7 +240,8 @@ func (r *Rollup) Coarsen(ctx context.Context, by []*contract.Dimension, sums []S
 	if r.Rows == 0 {
 		rows = nil
 	}
-	out := &Rollup{Table: r.Table, Rows: len(rows), Keys: map[*contract.Dimension]Column{}, Sums: map[string][]int64{}, Squares: map[string][]Square{}}
+	out := &Rollup{Table: r.Table, Rows: len(rows), Keys: map[*contract.Dimension]Column{}, Sums: map[string][]int64{},
+		Squares: map[string][]Square{}}
 	for _, d := range by {
 		column := r.Keys[d]
 		coarse := Column{Values: column.Values, Codes: make([]int32, len(rows))}

@@ -74,13 +74,15 @@ func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, 
 		return nil, fault.Invalidf("the data set %s in %s is not of the world %q; `go run . generate --data %s --world %s` makes it", info.Name, dir, world, dir, world)
 	case info.Generator == nil || drawnAsNow(info, c):
 		if _, ok, err := snapshot.FindCells(folder, info, c); err == nil && !ok && usable(info) == nil {
-			fmt.Fprintf(out, "The data contract has changed since %s was made: building its cells again from its facts (some seconds, once).\n", info.Name)
+			fmt.Fprintf(out, "The data contract has changed since %s was made: building its cells again from its facts (some "+
+				"seconds, once).\n", info.Name)
 			making("The cells are being built again, which takes some seconds")
 		}
 		return openFolder(ctx, folder, info, c, limits)
 	default:
 		fmt.Fprintln(out,
-			"The tables of the data contract have changed, or the data set is of an earlier version: making the synthetic data set again.")
+			"The tables of the data contract have changed, or the data set is of an earlier version: making the synthetic "+
+				"data set again.")
 		o = synth.Options{Seed: info.Generator.Seed, Scale: info.Generator.Scale,
 			World: synth.Kind(info.Generator.World)}
 	}

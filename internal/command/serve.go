@@ -77,7 +77,8 @@ func serving(ctx context.Context, dir, addr string, allowed []string, c web.Conf
 	// The address is taken first: twenty seconds of making data should not end in "in use".
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return trouble, fmt.Errorf("cannot listen on %s (%w); choose another address with --addr, e.g. --addr 127.0.0.1:0 for any free port", addr, err)
+		return trouble, fmt.Errorf("cannot listen on %s (%w); choose another address with --addr, e.g. --addr 127.0.0.1:0 "+
+			"for any free port", addr, err)
 	}
 	defer listener.Close()
 	c.AllowedHosts = hosts(addr, allowed, listener)
@@ -100,7 +101,8 @@ func serving(ctx context.Context, dir, addr string, allowed []string, c web.Conf
 	following.serve(d)
 	begin()
 	fmt.Fprintf(out,
-		"Kvarter serves %s\n\n  Look at it      %s/\n  GraphQL         %s/graphql\n  Notebooks       go run . jupyter\n  Stop            Ctrl-C\n\n",
+		"Kvarter serves %s\n\n  Look at it      %s/\n  GraphQL         %s/graphql\n  Notebooks       go run . jupyter\n  "+
+			"Stop            Ctrl-C\n\n",
 		about(d.info), base, base)
 	followed := make(chan struct{})
 	go func() { defer close(followed); following.follow(life) }()

@@ -55,7 +55,8 @@ func TestEachTableAlone(t *testing.T) {
 				t.Parallel()
 				selects := map[string]string{}
 				alone(c, table, all, selects)
-				text := "name: alone\ntitle: Alone\nsynthetic: true\nlicence: CC0-1.0\ncitation: none\nsources: [{title: Invented, publisher: Kvarter}]\ntables:\n"
+				text := "name: alone\ntitle: Alone\nsynthetic: true\nlicence: CC0-1.0\ncitation: none\nsources: [{title: " +
+					"Invented, publisher: Kvarter}]\ntables:\n"
 				for name, columns := range selects {
 					text += fmt.Sprintf("  %s:\n    select: SELECT %s\n", name, columns)
 				}

@@ -21,7 +21,8 @@ var verify = command{
 	declare: func(flags *flag.FlagSet) action {
 		dir := dataFlag(flags)
 		report := flags.String("report", "", "write the comparison to `FILE.html`")
-		update := flags.Bool("update", false, "write what came out into the notebooks, and bind the figures of the text to their checks")
+		update := flags.Bool("update", false,
+			"write what came out into the notebooks, and bind the figures of the text to their checks")
 		return func(ctx context.Context, paths []string, out, _ io.Writer) (int, error) {
 			return rerunning(ctx, *dir, rerun.Options{Repo: ".", Notebooks: paths, Report: *report, Update: *update,
 				Out: out})

@@ -333,13 +333,14 @@ type Covariate struct {
 	Name       string
 	Label      Text
 	Definition Text
-	Column     *Column      // of EffectTable
-	Codes      []EffectCode // of a category, or the bands of a number, in their order; nil for a number without, and for a bool
-	Linear     bool         // a number, though it may have Codes
-	Source     *Source
-	Assumed    bool
-	position   map[string]int // of a code of the column among Codes
-	bands      []int          // where each of Codes starts
+	Column     *Column // of EffectTable
+	// of a category, or the bands of a number, in their order; nil for a number without, and for a bool
+	Codes    []EffectCode
+	Linear   bool // a number, though it may have Codes
+	Source   *Source
+	Assumed  bool
+	position map[string]int // of a code of the column among Codes
+	bands    []int          // where each of Codes starts
 }
 
 // EffectCode is a category of a Covariate.

@@ -22,15 +22,20 @@ func parse(t *testing.T) *contract.Contract {
 func TestMistakesAreReportedWithLineAndExpectation(t *testing.T) {
 	text := string(data.Contract)
 	for _, test := range []struct{ old, new, want string }{
-		{"when: {column: poor, is: true}", "when: {column: por, is: true}", `indicator POOR: table child_year has no column "por"; did you mean poor?`},
-		{"tables: [child_year]\n    when: {column: poor", "tables: [child_years]\n    when: {column: poor", `no table "child_years"; did you mean child_year?`},
-		{"when: {column: parents_status, in: [BOTH_ACTIVE]}", "when: {column: parents_status, in: [BOTH]}", `column parents_status has no code "BOTH"`},
+		{"when: {column: poor, is: true}", "when: {column: por, is: true}",
+			`indicator POOR: table child_year has no column "por"; did you mean poor?`},
+		{"tables: [child_year]\n    when: {column: poor", "tables: [child_years]\n    when: {column: poor",
+			`no table "child_years"; did you mean child_year?`},
+		{"when: {column: parents_status, in: [BOTH_ACTIVE]}", "when: {column: parents_status, in: [BOTH]}",
+			`column parents_status has no code "BOTH"`},
 		{"when: {column: poor, is: true}", "when: {column: poor}", "a condition was expected: {column, is}"},
 		{"when: {column: poor, is: true}", "when: {column: age, is: true}", "age is int, not bool"},
 		{"type: Origin\n", "type: Sex\n", "has the same type Sex but other codes"},
 		{"by: [YEAR, AGE, REGISTERED_ORIGIN, SETTING]", "by: [YEAR, AGES]", `no dimension "AGES"; did you mean AGE?`},
-		{"by: [YEAR, AGE, REGISTERED_ORIGIN, SETTING]", "by: [WORK_STATUS]", "table child_year does not record WORK_STATUS; recorded in resident_year"},
-		{"record_key: {type: int,", "record_key: {type: integer,", `no type "integer"; known are int, decimal, bool, text, texts, date`},
+		{"by: [YEAR, AGE, REGISTERED_ORIGIN, SETTING]", "by: [WORK_STATUS]",
+			"table child_year does not record WORK_STATUS; recorded in resident_year"},
+		{"record_key: {type: int,", "record_key: {type: integer,",
+			`no type "integer"; known are int, decimal, bool, text, texts, date`},
 		{"source: fund}", "source: funds}", `no source "funds"; did you mean fund?`},
 		{"codes: sex, label", "codes: sexes, label", `no code list "sexes"; did you mean sex?`},
 		{"    cohort: children\n", "    cohorts: children\n", `unknown field "cohorts"`},
@@ -42,25 +47,42 @@ func TestMistakesAreReportedWithLineAndExpectation(t *testing.T) {
 		{"from: [DANISH]", "from: [DANE]", `has no code "DANE"`},
 		{"version: 1", "version: 2", "version 1 was expected"},
 		{"column: lone_parent", "column: lone", `covariate LONE_PARENT: table participant has no column "lone"`},
-		{"column: lone_parent", "column: activity_id", "covariate LONE_PARENT: column activity_id is optional; those who took part can be compared only on what is known of everyone"},
-		{"column: lone_parent", "column: area_id", "covariate LONE_PARENT: column area_id is text; an int, a bool or a text with codes was expected"},
-		{"LONE_PARENT: {column", "loneParent: {column", "covariate loneParent: a name of upper-case letters, digits and _ was expected"},
-		{"column: lone_parent,", "column: lone_parent, bands: [0, 1],", "covariate LONE_PARENT: `bands` were given, but lone_parent is bool, not int"},
-		{"column: lone_parent,", "column: lone_parent, linear: true,", "covariate LONE_PARENT: `linear` and `unit` were given without `bands`"},
-		{"column: lone_parent,", "column: lone_parent, as: ORIGIN,", "covariate LONE_PARENT: `as` was given, but lone_parent has no codes"},
-		{"bands: [0, 5, 10, 15]", "bands: [0, 10, 5]", "covariate ABSENCE_BEFORE: `bands` were expected to be at least two numbers that rise"},
+		{"column: lone_parent", "column: activity_id",
+			"covariate LONE_PARENT: column activity_id is optional; those who took part can be compared only on what is known " +
+				"of everyone"},
+		{"column: lone_parent", "column: area_id",
+			"covariate LONE_PARENT: column area_id is text; an int, a bool or a text with codes was expected"},
+		{"LONE_PARENT: {column", "loneParent: {column",
+			"covariate loneParent: a name of upper-case letters, digits and _ was expected"},
+		{"column: lone_parent,", "column: lone_parent, bands: [0, 1],",
+			"covariate LONE_PARENT: `bands` were given, but lone_parent is bool, not int"},
+		{"column: lone_parent,", "column: lone_parent, linear: true,",
+			"covariate LONE_PARENT: `linear` and `unit` were given without `bands`"},
+		{"column: lone_parent,", "column: lone_parent, as: ORIGIN,",
+			"covariate LONE_PARENT: `as` was given, but lone_parent has no codes"},
+		{"bands: [0, 5, 10, 15]", "bands: [0, 10, 5]",
+			"covariate ABSENCE_BEFORE: `bands` were expected to be at least two numbers that rise"},
 		{"bands: [0, 5, 10, 15]", "bands: [5, 10]", "the first no larger than the least value of absence_before"},
-		{"unit: {da: procent, en: percent}", "unit: {da: procent}", "covariate ABSENCE_BEFORE, unit: a label in Danish (da) and English (en) was expected"},
+		{"unit: {da: procent, en: percent}", "unit: {da: procent}",
+			"covariate ABSENCE_BEFORE, unit: a label in Danish (da) and English (en) was expected"},
 		{"column: origin, as: ORIGIN", "column: origin, as: ORIGINS", `covariate ORIGIN: no dimension "ORIGINS"`},
-		{"column: origin, as: ORIGIN", "column: origin, as: SEX", "covariate ORIGIN: dimension SEX has no code for DANISH of column origin"},
-		{"column: in_education,", "column: in_educaton,", `outcome IN_EDUCATION: table participant has no column "in_educaton"; did you mean in_education?`},
+		{"column: origin, as: ORIGIN", "column: origin, as: SEX",
+			"covariate ORIGIN: dimension SEX has no code for DANISH of column origin"},
+		{"column: in_education,", "column: in_educaton,",
+			`outcome IN_EDUCATION: table participant has no column "in_educaton"; did you mean in_education?`},
 		{"column: in_education,", "column: sex,", "outcome IN_EDUCATION: column sex is text; a bool or an int was expected"},
-		{"before: job_before", "before: job_bfore", `outcome IN_LEISURE_JOB: table participant has no column "job_bfore"; did you mean job_before?`},
-		{"before: job_before", "before: absence_before", "outcome IN_LEISURE_JOB: absence_before is int and in_leisure_job is bool; the same type was expected before and after"},
-		{"PROJECT_OR_EVENT, CREATIVE_LEARNING]", "PROJECT_OR_EVENT, CREATIVE]", `outcome ABSENCE: code list activity_type has no code "CREATIVE"`},
-		{"activities: [POCKET_MONEY_JOB, LEISURE_JOB, MENTOR, FIRE_CADET, PROJECT_OR_EVENT, CREATIVE_LEARNING]", "activities: []", "outcome ABSENCE: `activities`, the types that it makes sense for, were expected"},
+		{"before: job_before", "before: job_bfore",
+			`outcome IN_LEISURE_JOB: table participant has no column "job_bfore"; did you mean job_before?`},
+		{"before: job_before", "before: absence_before",
+			"outcome IN_LEISURE_JOB: absence_before is int and in_leisure_job is bool; the same type was expected before and " +
+				"after"},
+		{"PROJECT_OR_EVENT, CREATIVE_LEARNING]", "PROJECT_OR_EVENT, CREATIVE]",
+			`outcome ABSENCE: code list activity_type has no code "CREATIVE"`},
+		{"activities: [POCKET_MONEY_JOB, LEISURE_JOB, MENTOR, FIRE_CADET, PROJECT_OR_EVENT, CREATIVE_LEARNING]",
+			"activities: []", "outcome ABSENCE: `activities`, the types that it makes sense for, were expected"},
 		{"range: [0, 0]", "range: [1, 0]", "with from at most to was expected"},
-		{"label: {da: Fattig, en: Poor}\n    definition", "label: {da: Fattig}\n    definition", "a label in Danish (da) and English (en) was expected"},
+		{"label: {da: Fattig, en: Poor}\n    definition", "label: {da: Fattig}\n    definition",
+			"a label in Danish (da) and English (en) was expected"},
 	} {
 		changed := strings.Replace(text, test.old, test.new, 1)
 		if changed == text {
@@ -72,7 +94,8 @@ func TestMistakesAreReportedWithLineAndExpectation(t *testing.T) {
 			t.Errorf("%q passed", test.new)
 			continue
 		}
-		if !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "contract.yaml:") || fault.KindOf(err) != fault.Invalid {
+		if !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "contract.yaml:") ||
+			fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%q gave\n%v\nwant …%s", test.new, err, test.want)
 		}
 	}

@@ -13,7 +13,8 @@ import (
 const module = "github.com/kvarter/kvarter/"
 
 // below is what study sees.
-var below = []string{"internal/cells", "internal/contract", "internal/export", "internal/fault", "internal/findings", "internal/law", "internal/stats"}
+var below = []string{"internal/cells", "internal/contract", "internal/export", "internal/fault", "internal/findings",
+	"internal/law", "internal/stats"}
 
 // may lists which packages of the project each package may import, itself or through others.
 // A package that is not listed here fails the test, so that a new room is a decision.
@@ -27,18 +28,22 @@ var may = map[string][]string{
 	"internal/law":               {"internal/contract", "internal/fault"},
 	"internal/findings":          {"internal/contract", "internal/fault"},
 	"internal/cells":             {"internal/contract", "internal/fault"},
-	"internal/cells/cellstest":   {"data", "internal/cells", "internal/contract", "internal/duckdb", "internal/duckdb/duckdbtest", "internal/fault"},
+	"internal/cells/cellstest": {"data", "internal/cells", "internal/contract", "internal/duckdb",
+		"internal/duckdb/duckdbtest", "internal/fault"},
 	"internal/export":            {},
 	"internal/study":             below,
 	"internal/duckdb":            {"internal/cells", "internal/contract", "internal/fault"},
 	"internal/duckdb/duckdbtest": {"data", "internal/cells", "internal/contract", "internal/duckdb", "internal/fault"},
 	"internal/progress":          {},
 	"internal/synth":             {"internal/fault"},
-	"internal/snapshot":          {"internal/cells", "internal/contract", "internal/duckdb", "internal/fault", "internal/progress", "internal/synth"},
-	"internal/ingest":            {"internal/cells", "internal/contract", "internal/duckdb", "internal/fault", "internal/progress", "internal/snapshot", "internal/synth"},
-	"internal/rerun":             {"internal/fault"},
-	"internal/web":               {"internal/fault"},
-	"internal/command": append([]string{"data", "graph", "graph/model", "internal/duckdb", "internal/ingest", "internal/progress", "internal/rerun", "internal/snapshot", "internal/study", "internal/synth",
+	"internal/snapshot": {"internal/cells", "internal/contract", "internal/duckdb", "internal/fault",
+		"internal/progress", "internal/synth"},
+	"internal/ingest": {"internal/cells", "internal/contract", "internal/duckdb", "internal/fault",
+		"internal/progress", "internal/snapshot", "internal/synth"},
+	"internal/rerun": {"internal/fault"},
+	"internal/web":   {"internal/fault"},
+	"internal/command": append([]string{"data", "graph", "graph/model", "internal/duckdb", "internal/ingest",
+		"internal/progress", "internal/rerun", "internal/snapshot", "internal/study", "internal/synth",
 		"internal/web", "notebooks", "resolvers"}, below...),
 	"internal/endtoend": {},
 	"notebooks":         {},
@@ -83,9 +88,11 @@ func TestLinesBetweenPackages(t *testing.T) {
 			}
 		}
 		duckDB := slices.Contains(p.Deps, "github.com/duckdb/duckdb-go/v2")
-		graphQL := slices.ContainsFunc(p.Deps, func(d string) bool { return strings.HasPrefix(d, "github.com/99designs/gqlgen") })
+		graphQL := slices.ContainsFunc(p.Deps,
+			func(d string) bool { return strings.HasPrefix(d, "github.com/99designs/gqlgen") })
 		switch name {
-		case "internal/fault", "internal/contract", "internal/cells", "internal/export", "internal/study", "internal/findings", "internal/law", "internal/stats", "internal/synth", "internal/rerun", "data", "notebooks/nb":
+		case "internal/fault", "internal/contract", "internal/cells", "internal/export", "internal/study",
+			"internal/findings", "internal/law", "internal/stats", "internal/synth", "internal/rerun", "data", "notebooks/nb":
 			if duckDB || graphQL {
 				t.Errorf("%s sees DuckDB (%t) or GraphQL (%t)", name, duckDB, graphQL)
 			}

@@ -290,12 +290,14 @@ func (p *parser) codelist(e entry[rawCodelist]) {
 		}
 		p.texts(e.line, what+", code "+c.Code, c.Label, nil)
 		if l.Type != "" && !enumName.MatchString(c.Code) {
-			p.wrong(e.line, "%s: code %q: upper-case letters, digits and _ were expected, since it becomes a value of the enum %s", what, c.Code, l.Type)
+			p.wrong(e.line, "%s: code %q: upper-case letters, digits and _ were expected, since it becomes a value of the "+
+				"enum %s", what, c.Code, l.Type)
 		}
 		if l.Groups != nil && l.Groups.Position(c.Group) < 0 {
 			p.wrong(e.line, "%s, code %s: %q is no code of %s", what, c.Code, c.Group, l.Groups.Name)
 		}
-		l.Codes = append(l.Codes, ListCode{Code: c.Code, Label: c.Label, Group: c.Group, Range: p.span(e.line, what, c.Range), Unknown: c.Unknown})
+		l.Codes = append(l.Codes, ListCode{Code: c.Code, Label: c.Label, Group: c.Group, Range: p.span(e.line, what, c.Range),
+			Unknown: c.Unknown})
 	}
 	p.out.Codelists = append(p.out.Codelists, l)
 }
@@ -306,7 +308,8 @@ func (p *parser) enum(line int, what string, l *Codelist) {
 		p.wrong(line, "%s: type %q: a name such as ActivityType was expected, since it becomes an enum", what, l.Type)
 	}
 	if l.Definition.DA == "" || l.Definition.EN == "" {
-		p.wrong(line, "%s: a definition in Danish (da) and English (en) was expected, since it becomes the enum %s", what, l.Type)
+		p.wrong(line, "%s: a definition in Danish (da) and English (en) was expected, since it becomes the enum %s", what,
+			l.Type)
 	}
 	if i := slices.IndexFunc(p.out.Codelists, func(o *Codelist) bool { return o.Type == l.Type }); i >= 0 {
 		p.wrong(line, "%s: code list %s is the enum %s already", what, p.out.Codelists[i].Name, l.Type)
@@ -325,7 +328,8 @@ func (p *parser) span(line int, what string, r []int) *[2]int {
 }
 
 func (p *parser) table(e entry[rawTable]) {
-	t := &Table{Name: e.name, Label: e.value.Label, Definition: e.value.Definition, Cohort: e.value.Cohort, Counts: e.value.Counts, Person: e.value.Person, Key: e.value.Key}
+	t := &Table{Name: e.name, Label: e.value.Label, Definition: e.value.Definition, Cohort: e.value.Cohort,
+		Counts: e.value.Counts, Person: e.value.Person, Key: e.value.Key}
 	p.texts(e.line, "table "+e.name, t.Label, &t.Definition)
 	if !columnName.MatchString(e.name) {
 		p.wrong(e.line, "table %s: a name of lower-case letters, digits and _ was expected", e.name)
@@ -333,8 +337,10 @@ func (p *parser) table(e entry[rawTable]) {
 	for _, c := range e.value.Columns {
 		what := "column " + e.name + "." + c.name
 		v := c.value
-		column := &Column{Name: c.name, Type: Type(v.Type), Optional: v.Optional, References: v.References, Min: math.Inf(-1), Max: math.Inf(1),
-			Jump: v.Jump, Unit: v.Unit, Secret: v.Secret, Label: v.Label, Definition: v.Definition, Source: p.source(c.line, what, v.Source), Assumed: v.Assumed}
+		column := &Column{Name: c.name, Type: Type(v.Type), Optional: v.Optional, References: v.References, Min: math.Inf(-1),
+			Max:  math.Inf(1),
+			Jump: v.Jump, Unit: v.Unit, Secret: v.Secret, Label: v.Label, Definition: v.Definition, Source: p.source(c.line,
+				what, v.Source), Assumed: v.Assumed}
 		if !columnName.MatchString(c.name) {
 			p.wrong(c.line, "%s: a name of lower-case letters, digits and _ was expected", what)
 		}
@@ -371,13 +377,15 @@ func (p *parser) references(e entry[rawTable]) {
 		}
 		table, column, _ := strings.Cut(c.value.References, ".")
 		if t := p.out.Table(table); t == nil || t.Column(column) == nil {
-			p.wrong(c.line, "column %s.%s: references %q, but a table.column of this contract was expected", e.name, c.name, c.value.References)
+			p.wrong(c.line, "column %s.%s: references %q, but a table.column of this contract was expected", e.name, c.name,
+				c.value.References)
 		}
 	}
 }
 
 func (p *parser) noColumn(t *Table, name string) string {
-	return fmt.Sprintf("table %s has no column %q%s", t.Name, name, fault.Suggest(name, names(t.Columns, func(c *Column) string { return c.Name })))
+	return fmt.Sprintf("table %s has no column %q%s", t.Name, name,
+		fault.Suggest(name, names(t.Columns, func(c *Column) string { return c.Name })))
 }
 
 // column finds "table.column", or reports what was expected and returns nil.
@@ -385,7 +393,8 @@ func (p *parser) column(line int, what, name string) (*Table, *Column) {
 	table, column, _ := strings.Cut(name, ".")
 	t := p.out.Table(table)
 	if t == nil {
-		p.wrong(line, "%s: %q is no table.column; no table %q%s", what, name, table, fault.Suggest(table, names(p.out.Tables, (*Table).name)))
+		p.wrong(line, "%s: %q is no table.column; no table %q%s", what, name, table,
+			fault.Suggest(table, names(p.out.Tables, (*Table).name)))
 		return nil, nil
 	}
 	c := t.Column(column)
@@ -399,13 +408,15 @@ func (p *parser) column(line int, what, name string) (*Table, *Column) {
 func (p *parser) dimension(e entry[rawDimension]) {
 	what := "dimension " + e.name
 	v := e.value
-	d := &Dimension{Name: e.name, Field: v.Field, Type: v.Type, Filter: v.Filter, Label: v.Label, Definition: v.Definition, Unit: v.Unit, Assumed: v.Assumed, Columns: map[string]*Column{}}
+	d := &Dimension{Name: e.name, Field: v.Field, Type: v.Type, Filter: v.Filter, Label: v.Label, Definition: v.Definition,
+		Unit: v.Unit, Assumed: v.Assumed, Columns: map[string]*Column{}}
 	p.variable(e.line, what, e.name, v.Label, v.Definition)
 	if i := slices.IndexFunc(p.out.Codelists, func(l *Codelist) bool { return d.Type != "" && l.Type == d.Type }); i >= 0 {
 		p.wrong(e.line, "%s: the enum %s is code list %s already", what, d.Type, p.out.Codelists[i].Name)
 	}
 	if !fieldName.MatchString(v.Field) || !fieldName.MatchString(v.Filter) {
-		p.wrong(e.line, "%s: `field` and `filter` were expected, names in lowerCamelCase, got %q and %q", what, v.Field, v.Filter)
+		p.wrong(e.line, "%s: `field` and `filter` were expected, names in lowerCamelCase, got %q and %q", what, v.Field,
+			v.Filter)
 	}
 	for _, other := range p.out.Dimensions {
 		if other.Field == d.Field || other.Filter == d.Filter {
@@ -429,7 +440,8 @@ func (p *parser) dimension(e entry[rawDimension]) {
 				continue
 			}
 			for _, lc := range list.Codes {
-				d.Codes = append(d.Codes, Code{Code: lc.Code, Label: lc.Label, from: []string{lc.Code}, ranges: lc.Range, list: list})
+				d.Codes = append(d.Codes, Code{Code: lc.Code, Label: lc.Label, from: []string{lc.Code}, ranges: lc.Range,
+					list: list})
 			}
 		case c.Groups != "":
 			list := p.list(e.line, what, c.Groups)
@@ -451,7 +463,8 @@ func (p *parser) dimension(e entry[rawDimension]) {
 			}
 		default:
 			p.texts(e.line, what+", code "+c.Code, c.Label, nil)
-			d.Codes = append(d.Codes, Code{Code: c.Code, Label: c.Label, from: c.From, ranges: p.span(e.line, what, c.Range), present: c.Present, missing: c.Missing})
+			d.Codes = append(d.Codes, Code{Code: c.Code, Label: c.Label, from: c.From, ranges: p.span(e.line, what, c.Range),
+				present: c.Present, missing: c.Missing})
 		}
 	}
 	p.dimensionCodes(e.line, what, d)
@@ -470,7 +483,8 @@ func (p *parser) dimensionCodes(line int, what string, d *Dimension) {
 		}
 		seen[c.Code] = true
 		if d.Type != "Municipality" && !enumName.MatchString(c.Code) {
-			p.wrong(line, "%s: code %q: upper-case letters, digits and _ were expected, since it becomes a value of the enum %s", what, c.Code, d.Type)
+			p.wrong(line, "%s: code %q: upper-case letters, digits and _ were expected, since it becomes a value of the enum %s",
+				what, c.Code, d.Type)
 		}
 		if len(c.from) == 0 && c.ranges == nil && c.present == nil && !c.missing {
 			p.wrong(line, "%s, code %s: one of from, range, present, missing was expected", what, c.Code)
@@ -488,11 +502,13 @@ func (p *parser) dimensionCodes(line int, what string, d *Dimension) {
 		if column := d.Columns[table]; coded && len(d.Selections(table)) == 0 {
 			p.wrong(line, "%s: none of its codes can be made from column %s.%s", what, table, column.Name)
 		} else if d.Type == "" && column.Type != Int {
-			p.wrong(line, "%s: column %s.%s is %s, but a dimension without a type needs int", what, table, column.Name, column.Type)
+			p.wrong(line, "%s: column %s.%s is %s, but a dimension without a type needs int", what, table, column.Name,
+				column.Type)
 		}
 	}
 	for _, other := range p.out.Dimensions {
-		if other.Type == d.Type && coded && !slices.EqualFunc(other.Codes, d.Codes, func(a, b Code) bool { return a.Code == b.Code }) {
+		if other.Type == d.Type && coded && !slices.EqualFunc(other.Codes, d.Codes,
+			func(a, b Code) bool { return a.Code == b.Code }) {
 			p.wrong(line, "%s: %s has the same type %s but other codes", what, other.Name, d.Type)
 		}
 	}
@@ -506,7 +522,8 @@ func (p *parser) condition(line int, what string, t *Table, c *Condition) {
 		}
 	}
 	if forms != 1 || (c.Column == "") != (c.All != nil || c.Any != nil) {
-		p.wrong(line, "%s: a condition was expected: {column, is}, {column, in}, {column, from, to}, {all: [...]} or {any: [...]}", what)
+		p.wrong(line, "%s: a condition was expected: {column, is}, {column, in}, {column, from, to}, {all: [...]} or {any: "+
+			"[...]}", what)
 		return
 	}
 	for _, part := range slices.Concat(c.All, c.Any) {
@@ -554,13 +571,15 @@ func (p *parser) indicator(e entry[rawIndicator]) {
 			p.condition(e.line, what, t, v.Among)
 		}
 	}
-	p.out.Indicators = append(p.out.Indicators, &Indicator{Name: e.name, Label: v.Label, Definition: v.Definition, Tables: v.Tables, Among: v.Among, When: v.When, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed})
+	p.out.Indicators = append(p.out.Indicators, &Indicator{Name: e.name, Label: v.Label, Definition: v.Definition,
+		Tables: v.Tables, Among: v.Among, When: v.When, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed})
 }
 
 func (p *parser) measure(e entry[rawMeasure]) {
 	what := "measure " + e.name
 	v := e.value
-	m := &Measure{Name: e.name, Label: v.Label, Definition: v.Definition, Unit: v.Unit, Deviation: v.Deviation, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
+	m := &Measure{Name: e.name, Label: v.Label, Definition: v.Definition, Unit: v.Unit, Deviation: v.Deviation,
+		Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
 	p.variable(e.line, what, e.name, v.Label, v.Definition)
 	for _, name := range v.Columns {
 		t, c := p.column(e.line, what, name)
@@ -568,7 +587,8 @@ func (p *parser) measure(e entry[rawMeasure]) {
 			continue
 		}
 		if c.Type != Int {
-			p.wrong(e.line, "%s: column %s is %s; an int was expected, so that sums do not depend on their order", what, name, c.Type)
+			p.wrong(e.line, "%s: column %s is %s; an int was expected, so that sums do not depend on their order", what, name,
+				c.Type)
 		}
 		if m.Column != "" && m.Column != c.Name {
 			p.wrong(e.line, "%s: one column name was expected in all tables, got %s and %s", what, m.Column, c.Name)
@@ -593,10 +613,12 @@ func (p *parser) covariate(e entry[rawCovariate]) {
 	if column == nil {
 		return
 	}
-	c := &Covariate{Name: e.name, Label: v.Label, Definition: v.Definition, Column: column, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
+	c := &Covariate{Name: e.name, Label: v.Label, Definition: v.Definition, Column: column,
+		Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
 	switch {
 	case column.Optional:
-		p.wrong(e.line, "%s: column %s is optional; those who took part can be compared only on what is known of everyone", what, column.Name)
+		p.wrong(e.line, "%s: column %s is optional; those who took part can be compared only on what is known of everyone",
+			what, column.Name)
 	case v.Bands != nil && column.Type != Int:
 		p.wrong(e.line, "%s: `bands` were given, but %s is %s, not int", what, column.Name, column.Type)
 	case v.Bands == nil && (v.Linear || v.Unit != nil):
@@ -604,7 +626,8 @@ func (p *parser) covariate(e entry[rawCovariate]) {
 	case v.As != "" && column.Codes == nil:
 		p.wrong(e.line, "%s: `as` was given, but %s has no codes", what, column.Name)
 	case column.Codes == nil && column.Type != Int && column.Type != Bool:
-		p.wrong(e.line, "%s: column %s is %s; an int, a bool or a text with codes was expected", what, column.Name, column.Type)
+		p.wrong(e.line, "%s: column %s is %s; an int, a bool or a text with codes was expected", what, column.Name,
+			column.Type)
 	case v.Bands != nil:
 		c.Linear = v.Linear
 		p.bands(e.line, what, c, v.Bands, v.Unit)
@@ -624,7 +647,8 @@ func (p *parser) bands(line int, what string, c *Covariate, starts []int, unit *
 	if unit != nil {
 		p.texts(line, what+", unit", *unit, nil)
 	}
-	if len(starts) < 2 || !slices.IsSorted(starts) || len(slices.Compact(slices.Clone(starts))) != len(starts) || float64(starts[0]) > c.Column.Min && !math.IsInf(c.Column.Min, -1) {
+	if len(starts) < 2 || !slices.IsSorted(starts) || len(slices.Compact(slices.Clone(starts))) != len(starts) ||
+		float64(starts[0]) > c.Column.Min && !math.IsInf(c.Column.Min, -1) {
 		p.wrong(line, "%s: `bands` were expected to be at least two numbers that rise, the first no larger than the least value of %s", what, c.Column.Name)
 	}
 	c.bands = starts
@@ -675,9 +699,11 @@ func (p *parser) outcome(e entry[rawOutcome]) {
 	if column == nil {
 		return
 	}
-	o := &Outcome{Name: e.name, Label: v.Label, Definition: v.Definition, Column: column, Activities: v.Activities, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
+	o := &Outcome{Name: e.name, Label: v.Label, Definition: v.Definition, Column: column, Activities: v.Activities,
+		Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
 	if column.Type != Bool && column.Type != Int {
-		p.wrong(e.line, "%s: column %s is %s; a bool or an int was expected, so that sums do not depend on their order", what, column.Name, column.Type)
+		p.wrong(e.line, "%s: column %s is %s; a bool or an int was expected, so that sums do not depend on their order", what,
+			column.Name, column.Type)
 	}
 	if len(v.Activities) == 0 {
 		p.wrong(e.line, "%s: `activities`, the types that it makes sense for, were expected", what)
@@ -691,7 +717,8 @@ func (p *parser) outcome(e entry[rawOutcome]) {
 	}
 	if v.Before != "" {
 		if _, o.Before = p.column(e.line, what, EffectTable+"."+v.Before); o.Before != nil && o.Before.Type != column.Type {
-			p.wrong(e.line, "%s: %s is %s and %s is %s; the same type was expected before and after", what, v.Before, o.Before.Type, column.Name, column.Type)
+			p.wrong(e.line, "%s: %s is %s and %s is %s; the same type was expected before and after", what, v.Before,
+				o.Before.Type, column.Name, column.Type)
 		}
 	}
 	p.out.Outcomes = append(p.out.Outcomes, o)
@@ -701,7 +728,8 @@ func (p *parser) rollup(e entry[rawRollup]) {
 	what := "roll-up " + e.name
 	t := p.out.Table(e.value.Table)
 	if t == nil {
-		p.wrong(e.line, "%s: no table %q%s", what, e.value.Table, fault.Suggest(e.value.Table, names(p.out.Tables, (*Table).name)))
+		p.wrong(e.line, "%s: no table %q%s", what, e.value.Table, fault.Suggest(e.value.Table,
+			names(p.out.Tables, (*Table).name)))
 		return
 	}
 	if !columnName.MatchString(e.name) || p.out.Table(e.name) != nil {

@@ -51,7 +51,8 @@ func BenchmarkCells(b *testing.B) {
 		{"source=rollup/indicators=12", small, all},
 		{"source=rollup/cells=30000/split=sex", many, of("SEX")},
 		{"source=rollup/cells=30000/split=oneYearByFive", many, oneYear},
-		{"source=rollup/cells=30000/split=all", many, of("YEAR", "AGE", "SEX", "REGISTERED_ORIGIN", "FAMILY_TYPE", "PARENTS_STATUS", "INCOME_GROUP")},
+		{"source=rollup/cells=30000/split=all", many, of("YEAR", "AGE", "SEX", "REGISTERED_ORIGIN", "FAMILY_TYPE",
+			"PARENTS_STATUS", "INCOME_GROUP")},
 		{"source=facts/indicators=1", small, facts},
 		{"source=facts/indicators=12", small, factsOfAll},
 	} {

@@ -36,7 +36,8 @@ func Rollups(c *contract.Contract, columns map[string]map[string]bool) (_ string
 }
 
 // BuildCells writes the stored roll-ups of the contract, of the facts of the snapshot in folder,
-// which must be o.Files if those are given, into o.Cells: one scan of the facts for each that no finer one covers. A roll-up over columns that
+// which must be o.Files if those are given, into o.Cells: one scan of the facts for each that no
+// finer one covers. A roll-up over columns that
 // the data set does not have is left out: nothing could be asked of it.
 func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Options) (err error) {
 	defer fault.Wrap(&err, "duckdb.BuildCells(%s)", folder)
@@ -66,7 +67,8 @@ func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Opti
 		}
 		for _, text := range []string{
 			fmt.Sprintf("CREATE TABLE %s AS %s", QuoteName(r.Name), text),
-			fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd)", QuoteName(r.Name), QuoteText(filepath.Join(into, r.Name+".parquet"))),
+			fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd)", QuoteName(r.Name),
+				QuoteText(filepath.Join(into, r.Name+".parquet"))),
 		} {
 			if _, err := db.ExecContext(ctx, text); err != nil {
 				return fmt.Errorf("roll-up %s: %w", r.Name, stopped(ctx, err))
@@ -91,8 +93,10 @@ func filter[T any](list []T, keep func(T) bool) []T {
 // one of the made roll-ups where one splits by all its dimensions, else of the facts.
 func (s *Store) rollupStatement(r *contract.Rollup, made []*contract.Rollup) (string, error) {
 	q := cells.Observations{Table: r.Table, By: r.By,
-		Indicators: filter(s.catalogue.Contract.Indicators, func(i *contract.Indicator) bool { return s.catalogue.HasIndicator(r.Table, i) }),
-		Measures:   filter(s.catalogue.Contract.Measures, func(m *contract.Measure) bool { return s.catalogue.HasMeasure(r.Table, m) }),
+		Indicators: filter(s.catalogue.Contract.Indicators,
+			func(i *contract.Indicator) bool { return s.catalogue.HasIndicator(r.Table, i) }),
+		Measures: filter(s.catalogue.Contract.Measures,
+			func(m *contract.Measure) bool { return s.catalogue.HasMeasure(r.Table, m) }),
 	}
 	sums := q.Sums()
 	var keys, columns []string
@@ -100,12 +104,14 @@ func (s *Store) rollupStatement(r *contract.Rollup, made []*contract.Rollup) (st
 		keys = append(keys, QuoteName(d.Field))
 	}
 	for _, f := range made {
-		if f.Table == r.Table && !slices.ContainsFunc(r.By, func(d *contract.Dimension) bool { return !slices.Contains(f.By, d) }) {
+		if f.Table == r.Table && !slices.ContainsFunc(r.By,
+			func(d *contract.Dimension) bool { return !slices.Contains(f.By, d) }) {
 			columns = append(columns, keys...)
 			for _, sum := range sums {
 				columns = append(columns, fmt.Sprintf("sum(%s)::%s AS %[1]s", QuoteName(sum.Name), typeOf(sum)))
 			}
-			return fmt.Sprintf("SELECT %s FROM %s GROUP BY ALL ORDER BY %s", strings.Join(columns, ", "), QuoteName(f.Name), strings.Join(keys, ", ")), nil
+			return fmt.Sprintf("SELECT %s FROM %s GROUP BY ALL ORDER BY %s", strings.Join(columns, ", "), QuoteName(f.Name),
+				strings.Join(keys, ", ")), nil
 		}
 	}
 	text, err := s.cellsStatement(q, nil)

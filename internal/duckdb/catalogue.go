@@ -20,16 +20,18 @@ func (s *Store) openFacts(ctx context.Context, folder string) error {
 		if !s.sees(file) {
 			continue
 		}
-		if _, err := s.db.ExecContext(ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT * FROM %s", QuoteName(t.Name), Parquet(file))); err != nil {
+		if _, err := s.db.ExecContext(ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT * FROM %s", QuoteName(t.Name),
+			Parquet(file))); err != nil {
 			return err
 		}
 		columns := map[string]bool{}
-		err := s.query(ctx, "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", []any{t.Name}, func(rows *sql.Rows) error {
-			var name string
-			err := rows.Scan(&name)
-			columns[name] = true
-			return err
-		})
+		err := s.query(ctx, "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", []any{t.Name},
+			func(rows *sql.Rows) error {
+				var name string
+				err := rows.Scan(&name)
+				columns[name] = true
+				return err
+			})
 		if err != nil {
 			return err
 		}
@@ -114,7 +116,8 @@ func (s *Store) openAreas(ctx context.Context) error {
 	return s.read(ctx, "area", "areas", func(rows *sql.Rows) error {
 		a := &cells.Area{}
 		var plans any
-		if err := rows.Scan(&a.ID, &a.Name, &a.Municipality, &a.Supported, &plans, &a.Divisions, &a.Dwellings, &a.Source); err != nil {
+		if err := rows.Scan(&a.ID, &a.Name, &a.Municipality, &a.Supported, &plans, &a.Divisions, &a.Dwellings,
+			&a.Source); err != nil {
 			return err
 		}
 		for _, id := range plans.([]any) {
@@ -129,7 +132,8 @@ func (s *Store) openActivities(ctx context.Context) error {
 	return s.read(ctx, "activity", "activities", func(rows *sql.Rows) error {
 		a := &cells.Activity{}
 		var plan, area string
-		if err := rows.Scan(&a.ID, &a.Name, &plan, &area, &a.Theme, &a.Type, &a.Start, &a.End, &a.AgeMin, &a.AgeMax, &a.Capacity); err != nil {
+		if err := rows.Scan(&a.ID, &a.Name, &plan, &area, &a.Theme, &a.Type, &a.Start, &a.End, &a.AgeMin, &a.AgeMax,
+			&a.Capacity); err != nil {
 			return err
 		}
 		if a.Plan = s.catalogue.Plan(plan); a.Plan == nil {

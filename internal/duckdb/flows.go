@@ -42,12 +42,14 @@ func (s *Store) flows(ctx context.Context, q cells.Flows) (*cells.Table, error) 
 		var at, to int32
 		var before, after, unborn, grown bool
 		var had, has, n int64
-		if err := rows.Scan(keyTarget{s.catalogue, &at}, keyTarget{s.catalogue, &to}, &before, &after, &had, &has, &unborn, &grown, &n); err != nil {
+		if err := rows.Scan(keyTarget{s.catalogue, &at}, keyTarget{s.catalogue, &to}, &before, &after, &had, &has, &unborn,
+			&grown, &n); err != nil {
 			return err
 		}
 		for _, place := range slices.Compact([]int32{at, to}) {
 			if place != cells.None {
-				sum.add(place, presence(at, place, before), presence(to, place, after), state(at, place, had), state(to, place, has), flag(unborn), flag(grown), n)
+				sum.add(place, presence(at, place, before), presence(to, place, after), state(at, place, had),
+					state(to, place, has), flag(unborn), flag(grown), n)
 			}
 		}
 		return nil
@@ -112,7 +114,8 @@ type flowSum struct {
 func newFlowSum() *flowSum { return &flowSum{at: map[[7]int32]int{}} }
 
 // add counts n persons. Who counts in neither year is no flow.
-func (f *flowSum) add(place int32, was, becomes cells.Presence, before, after cells.State, unborn, grown int32, n int64) {
+func (f *flowSum) add(place int32, was, becomes cells.Presence, before, after cells.State, unborn, grown int32,
+	n int64) {
 	if before == cells.NotCounted && after == cells.NotCounted && was != cells.Groups {
 		return
 	}

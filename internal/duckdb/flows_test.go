@@ -26,11 +26,15 @@ func TestTurnoverNeedsPersons(t *testing.T) {
 		kind fault.Kind
 		want string
 	}{
-		{bare, cells.Flows{Table: residents, Indicator: outside, From: 2014, To: 2016}, fault.NotRecorded, "table resident_year has no person_id"},
-		{s, cells.Flows{Table: children, Indicator: outside, From: 2014, To: 2016}, fault.NotRecorded, "OUTSIDE_WORK_AND_EDUCATION is not recorded for children"},
-		{s, cells.Flows{Table: residents, Indicator: outside, From: 2016, To: 2014}, fault.Invalid, "from must be at most to"},
+		{bare, cells.Flows{Table: residents, Indicator: outside, From: 2014, To: 2016}, fault.NotRecorded,
+			"table resident_year has no person_id"},
+		{s, cells.Flows{Table: children, Indicator: outside, From: 2014, To: 2016}, fault.NotRecorded,
+			"OUTSIDE_WORK_AND_EDUCATION is not recorded for children"},
+		{s, cells.Flows{Table: residents, Indicator: outside, From: 2016, To: 2014}, fault.Invalid,
+			"from must be at most to"},
 		{s, cells.Flows{Table: residents, Indicator: outside, From: 2014, To: 2014}, fault.Invalid, "both years are 2014"},
-		{s, cells.Flows{Table: residents, Indicator: outside, From: 2014, To: 2024}, fault.Invalid, "year 2024 is after the data ends (2016)"},
+		{s, cells.Flows{Table: residents, Indicator: outside, From: 2014, To: 2024}, fault.Invalid,
+			"year 2024 is after the data ends (2016)"},
 	} {
 		_, err := cells.One(context.Background(), test.s, test.q)
 		if fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) {

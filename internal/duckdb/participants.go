@@ -83,7 +83,8 @@ func (s *Store) scanParticipants(q cells.Participants, rows *sql.Rows, keys int)
 	}
 	after, before, change := &cell.Measures[cells.After], &cell.Measures[cells.Before], &cell.Measures[cells.Change]
 	var afterSq, beforeSq, changeSq uint64
-	targets = append(targets, &cell.N.Value, &after.N.Value, &after.Sum, &afterSq, &before.Sum, &beforeSq, &change.N.Value, &change.Sum, &changeSq)
+	targets = append(targets, &cell.N.Value, &after.N.Value, &after.Sum, &afterSq, &before.Sum, &beforeSq, &change.N.Value,
+		&change.Sum, &changeSq)
 	if err := rows.Scan(targets...); err != nil {
 		return cell, err
 	}
@@ -109,7 +110,8 @@ func (s *Store) scanParticipants(q cells.Participants, rows *sql.Rows, keys int)
 			if c.Column.Codes == nil {
 				value = fmt.Sprint(numbers[i].Int64)
 			}
-			return cell, fault.Invalidf("%s.%s has the value %q, which is in no category of the covariate %s", contract.EffectTable, c.Column.Name, value, c.Name)
+			return cell, fault.Invalidf("%s.%s has the value %q, which is in no category of the covariate %s",
+				contract.EffectTable, c.Column.Name, value, c.Name)
 		}
 	}
 	return cell, nil

@@ -22,7 +22,8 @@ func (s *Store) responses(ctx context.Context) (*cells.Table, error) {
 	err = s.query(ctx, text, nil, func(rows *sql.Rows) error {
 		var theme, aspect, item, actor string
 		cell := cells.Cell{Key: make([]int32, 6)}
-		if err := rows.Scan(&theme, &aspect, &item, &actor, keyTarget{s.catalogue, &cell.Key[0]}, keyTarget{s.catalogue, &cell.Key[5]}, &cell.N.Value, &cell.Weight); err != nil {
+		if err := rows.Scan(&theme, &aspect, &item, &actor, keyTarget{s.catalogue, &cell.Key[0]},
+			keyTarget{s.catalogue, &cell.Key[5]}, &cell.N.Value, &cell.Weight); err != nil {
 			return err
 		}
 		for i, code := range []struct {
@@ -40,7 +41,8 @@ func (s *Store) responses(ctx context.Context) (*cells.Table, error) {
 		return nil
 	})
 	cells.Sort(out.Cells)
-	out.Keys = []cells.Key{{Name: "respondent"}, {Name: "theme"}, {Name: "aspect"}, {Name: "item", Values: items.values}, {Name: "actorType", Values: actors.values}, {Name: "code"}}
+	out.Keys = []cells.Key{{Name: "respondent"}, {Name: "theme"}, {Name: "aspect"}, {Name: "item", Values: items.values},
+		{Name: "actorType", Values: actors.values}, {Name: "code"}}
 	return out, err
 }
 

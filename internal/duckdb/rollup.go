@@ -36,7 +36,8 @@ func (s *Store) openRollups(ctx context.Context, folder string) error {
 		if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM "+Parquet(r.file)).Scan(&r.rows); err != nil {
 			return err
 		}
-		r.held = cells.Rollup{Table: r.Table, Rows: r.rows, Keys: map[*contract.Dimension]cells.Column{}, Sums: map[string][]int64{}, Squares: map[string][]cells.Square{}}
+		r.held = cells.Rollup{Table: r.Table, Rows: r.rows, Keys: map[*contract.Dimension]cells.Column{},
+			Sums: map[string][]int64{}, Squares: map[string][]cells.Square{}}
 		s.rollups = append(s.rollups, r)
 	}
 	slices.SortStableFunc(s.rollups, func(a, b *rollup) int { return a.rows - b.rows })
@@ -68,7 +69,8 @@ type shared struct {
 
 // answer answers the queries at those places, which the roll-up covers, to the bit as the facts would.
 // Those that together read few combinations are answered from one pass over the cells.
-func (r *rollup) answer(ctx context.Context, s *Store, queries []cells.Observations, places []int, give func(int, *cells.Table, error)) {
+func (r *rollup) answer(ctx context.Context, s *Store, queries []cells.Observations, places []int,
+	give func(int, *cells.Table, error)) {
 	var dimensions []*contract.Dimension
 	all := cells.Observations{Table: r.Table}
 	for _, i := range places {
@@ -130,13 +132,15 @@ const half = 1 << 40
 
 // load returns the roll-up with a column of keys for each of the dimensions, which it must tell, and
 // the sums. It reads those that no question has asked for before.
-func (r *rollup) load(ctx context.Context, s *Store, dimensions []*contract.Dimension, sums []cells.Sum) (*cells.Rollup, error) {
+func (r *rollup) load(ctx context.Context, s *Store, dimensions []*contract.Dimension, sums []cells.Sum) (*cells.Rollup,
+	error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.read(ctx, s, dimensions, sums); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.file, err)
 	}
-	out := &cells.Rollup{Table: r.Table, Rows: r.rows, Keys: map[*contract.Dimension]cells.Column{}, Sums: map[string][]int64{}, Squares: map[string][]cells.Square{}}
+	out := &cells.Rollup{Table: r.Table, Rows: r.rows, Keys: map[*contract.Dimension]cells.Column{},
+		Sums: map[string][]int64{}, Squares: map[string][]cells.Square{}}
 	for _, d := range dimensions {
 		stored := cells.Stored(r.By, d, r.Table.Name)
 		out.Keys[d] = r.held.Keys[stored].Told(r.Table, stored, d)
@@ -170,7 +174,8 @@ func (r *rollup) read(ctx context.Context, s *Store, dimensions []*contract.Dime
 		case there || square:
 			continue
 		case sum.Kind == cells.Squares:
-			expressions = append(expressions, fmt.Sprintf("(%s::HUGEINT // %d)::BIGINT", name, half), fmt.Sprintf("(%s::HUGEINT %% %d)::BIGINT", name, half))
+			expressions = append(expressions, fmt.Sprintf("(%s::HUGEINT // %d)::BIGINT", name, half),
+				fmt.Sprintf("(%s::HUGEINT %% %d)::BIGINT", name, half))
 		default:
 			expressions = append(expressions, name)
 		}
@@ -192,18 +197,19 @@ func (r *rollup) read(ctx context.Context, s *Store, dimensions []*contract.Dime
 		targets = append(targets, &amounts[i])
 	}
 	// Rows come in the order of the file, so what is read later is beside what is there.
-	err := s.query(ctx, fmt.Sprintf("SELECT %s FROM %s", strings.Join(expressions, ", "), Parquet(r.file)), nil, func(rows *sql.Rows) error {
-		if err := rows.Scan(targets...); err != nil {
-			return err
-		}
-		for i, key := range row {
-			keys[i].Add(key, codes[i])
-		}
-		for i, amount := range amounts {
-			columns[i] = append(columns[i], amount)
-		}
-		return nil
-	})
+	err := s.query(ctx, fmt.Sprintf("SELECT %s FROM %s", strings.Join(expressions, ", "), Parquet(r.file)), nil,
+		func(rows *sql.Rows) error {
+			if err := rows.Scan(targets...); err != nil {
+				return err
+			}
+			for i, key := range row {
+				keys[i].Add(key, codes[i])
+			}
+			for i, amount := range amounts {
+				columns[i] = append(columns[i], amount)
+			}
+			return nil
+		})
 	if err != nil {
 		return err
 	}

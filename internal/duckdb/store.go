@@ -94,7 +94,8 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 
 func newStore(db *sql.DB, c *contract.Contract) *Store {
 	return &Store{db: db, activityPlace: map[string]int{},
-		catalogue: &cells.Catalogue{Contract: c, Columns: map[string]map[string]bool{}, Bounds: map[string]map[string][2]int{}}}
+		catalogue: &cells.Catalogue{Contract: c, Columns: map[string]map[string]bool{},
+			Bounds: map[string]map[string][2]int{}}}
 }
 
 // Catalogue implements cells.Source.
@@ -170,7 +171,8 @@ func database(ctx context.Context, o Options) (*sql.DB, error) {
 		return nil, err
 	}
 	db := sql.OpenDB(connector)
-	settings := []string{"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false", "SET parquet_metadata_cache=true"}
+	settings := []string{"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false",
+		"SET parquet_metadata_cache=true"}
 	if o.Threads > 0 {
 		settings = append(settings, fmt.Sprintf("SET threads=%d", o.Threads))
 	}

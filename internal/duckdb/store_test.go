@@ -41,18 +41,37 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 		kind fault.Kind
 		want string
 	}{
-		{cells.Observations{Table: residents}, fault.NotRecorded, "this data set holds no residents (table resident_year); it holds area, child_year"},
-		{cells.Observations{Table: children, By: []*contract.Dimension{dimension(t, c, "SEX")}}, fault.NotRecorded, "children are not recorded by SEX; they are by YEAR, AGE, AGE_GROUP, SETTING, AREA"},
-		{cells.Observations{Table: children, Indicators: []*contract.Indicator{poor}}, fault.NotRecorded, "POOR is not recorded for children; nothing is recorded"},
-		{cells.Observations{Table: children, Where: cells.Filter{With: []*contract.Indicator{poor}}}, fault.NotRecorded, "POOR is not recorded for children"},
+		{cells.Observations{Table: residents}, fault.NotRecorded,
+			"this data set holds no residents (table resident_year); it holds area, child_year"},
+		{cells.Observations{Table: children, By: []*contract.Dimension{dimension(t, c, "SEX")}}, fault.NotRecorded,
+			"children are not recorded by SEX; they are by YEAR, AGE, AGE_GROUP, SETTING, AREA"},
+		{cells.Observations{Table: children, Indicators: []*contract.Indicator{poor}}, fault.NotRecorded,
+			"POOR is not recorded for children; nothing is recorded"},
+		{cells.Observations{Table: children, Where: cells.Filter{With: []*contract.Indicator{poor}}}, fault.NotRecorded,
+			"POOR is not recorded for children"},
 		{cells.Observations{Table: children, By: []*contract.Dimension{age, age}}, fault.Invalid, "AGE stands twice"},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: year, From: at(1992)})}, fault.Invalid, "year 1992 is before the data starts (2016)"},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: year, To: at(2030)})}, fault.Invalid, "year 2030 is after the data ends (2016)"},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: age, From: at(5), To: at(2)})}, fault.Invalid, "ages: the range from 5 to 2 is empty; from must be at most to"},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: dimension(t, c, "AREA"), Areas: []string{"B7"}})}, fault.NotFound, `no area "B7" in this data set`},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: dimension(t, c, "SETTING")})}, fault.Invalid, "setting is an empty list"},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: groups, Positions: []int{groups.Position("AGE_18_24")}})}, fault.NotRecorded, "ageGroup: AGE_18_24 is not recorded for children; recorded are AGE_0, AGE_1_2, AGE_3_5, AGE_6"},
-		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: groups, Positions: []int{groups.Position("AGE_7_9"), groups.Position("AGE_6"), groups.Position("AGE_0_6")}})}, fault.NotRecorded, "ageGroup: AGE_7_9, AGE_0_6 are not recorded for children, unlike AGE_6; recorded are AGE_0,"},
+		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: year, From: at(1992)})},
+			fault.Invalid, "year 1992 is before the data starts (2016)"},
+		{cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{Dimension: year, To: at(2030)})},
+			fault.Invalid, "year 2030 is after the data ends (2016)"},
+		{cells.Observations{Table: children,
+			Where: cells.Filter{}.And(cells.Condition{Dimension: age, From: at(5),
+				To: at(2)})}, fault.Invalid, "ages: the range from 5 to 2 is empty; from must be at most to"},
+		{cells.Observations{Table: children,
+			Where: cells.Filter{}.And(cells.Condition{Dimension: dimension(t, c, "AREA"),
+				Areas: []string{"B7"}})}, fault.NotFound, `no area "B7" in this data set`},
+		{cells.Observations{Table: children,
+			Where: cells.Filter{}.And(cells.Condition{Dimension: dimension(t, c,
+				"SETTING")})}, fault.Invalid, "setting is an empty list"},
+		{cells.Observations{Table: children,
+			Where: cells.Filter{}.And(cells.Condition{Dimension: groups,
+				Positions: []int{groups.Position("AGE_18_24")}})}, fault.NotRecorded, "ageGroup: AGE_18_24 is not recorded for " +
+			"children; recorded are AGE_0, AGE_1_2, AGE_3_5, AGE_6"},
+		{cells.Observations{Table: children,
+			Where: cells.Filter{}.And(cells.Condition{Dimension: groups,
+				Positions: []int{groups.Position("AGE_7_9"), groups.Position("AGE_6"),
+					groups.Position("AGE_0_6")}})}, fault.NotRecorded, "ageGroup: AGE_7_9, AGE_0_6 are not recorded for children, " +
+			"unlike AGE_6; recorded are AGE_0,"},
 	} {
 		_, err := cells.One(context.Background(), s, test.q)
 		if err == nil || fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) {
@@ -92,7 +111,8 @@ func TestCancelStopsTheQuery(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- duckdb.ExecContext(ctx, s, "SELECT count(*) FROM range(100000000) a, range(100000) b WHERE a.range * b.range % 7 = 3")
+		done <- duckdb.ExecContext(ctx, s,
+			"SELECT count(*) FROM range(100000000) a, range(100000) b WHERE a.range * b.range % 7 = 3")
 	}()
 	cancel()
 	select {
@@ -115,14 +135,16 @@ func TestMissingAndBrokenSnapshots(t *testing.T) {
 	if err := os.Remove(filepath.Join(folder, "cells", "child_place.parquet")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := duckdb.Open(ctx, folder, c, duckdb.Options{}); err == nil || !strings.Contains(err.Error(), "child_place.parquet is missing") {
+	if _, err := duckdb.Open(ctx, folder, c, duckdb.Options{}); err == nil ||
+		!strings.Contains(err.Error(), "child_place.parquet is missing") {
 		t.Errorf("a missing roll-up gave %v", err)
 	}
 	folder = duckdbtest.Folder(t, c, duckdbtest.World)
 	if err := os.WriteFile(filepath.Join(folder, "child_year.parquet"), []byte("PAR1 no more"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := duckdb.Open(ctx, folder, c, duckdb.Options{}); err == nil || !strings.Contains(err.Error(), "child_year") {
+	if _, err := duckdb.Open(ctx, folder, c, duckdb.Options{}); err == nil ||
+		!strings.Contains(err.Error(), "child_year") {
 		t.Errorf("a broken file gave %v", err)
 	}
 }

@@ -48,9 +48,12 @@ func served(b *testing.B) (*contract.Contract, *duckdb.Store, *httptest.Server) 
 	}
 	b.Cleanup(func() { s.Close() })
 	limits := web.DefaultLimits()
-	r := &resolvers.Resolver{Study: study.New(s, study.Settings{Cells: limits.Cells, Dataset: study.Dataset{Years: info.Years, Limits: &study.Limits{Cells: limits.Cells}}})}
+	r := &resolvers.Resolver{Study: study.New(s, study.Settings{Cells: limits.Cells,
+		Dataset: study.Dataset{Years: info.Years, Limits: &study.Limits{Cells: limits.Cells}}})}
 	limits.Complexity *= 10 // the time is what is measured, not what is allowed
-	server := httptest.NewServer(web.New(web.Config{Limits: limits, Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r), Log: slog.New(slog.DiscardHandler)}))
+	server := httptest.NewServer(web.New(web.Config{Limits: limits,
+		Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}),
+			r), Log: slog.New(slog.DiscardHandler)}))
 	b.Cleanup(server.Close)
 	return c, s, server
 }
@@ -86,8 +89,10 @@ func BenchmarkShares(b *testing.B) {
 	for i := range 20 {
 		same += fmt.Sprintf("s%d: share(of: POOR, level: $level) { value lower upper } ", i)
 		each += fmt.Sprintf("s%d: share(of: %s, level: $level) { value lower upper } ", i, c.Indicators[i%12].Name)
-		cohorts += fmt.Sprintf("c%d: %s { share(of: %s, level: $level) { value lower upper } } ", i, cohort, c.Indicators[i%12].Name)
-		years += fmt.Sprintf("c%d: children(where: {years: {from: %[2]d, to: %[2]d}}) { share(of: %[3]s, level: $level) { value lower upper } } ", i, 2010+i%8, c.Indicators[i%12].Name)
+		cohorts += fmt.Sprintf("c%d: %s { share(of: %s, level: $level) { value lower upper } } ", i, cohort,
+			c.Indicators[i%12].Name)
+		years += fmt.Sprintf("c%d: children(where: {years: {from: %[2]d, to: %[2]d}}) { share(of: %[3]s, level: $level) { "+
+			"value lower upper } } ", i, 2010+i%8, c.Indicators[i%12].Name)
 	}
 	count := 0
 	one := map[string]float64{}
@@ -108,7 +113,8 @@ func BenchmarkShares(b *testing.B) {
 					case "varied":
 						level = 0.9 + float64(count)*1e-9
 					}
-					posted(b, server, document(b, fmt.Sprintf("query %s($level: Float!) { %s }", name, bench.document), map[string]any{"level": level}))
+					posted(b, server, document(b, fmt.Sprintf("query %s($level: Float!) { %s }", name, bench.document),
+						map[string]any{"level": level}))
 				}
 				perOp := float64(b.Elapsed()) / float64(b.N)
 				if bench.name == "shares=1" {
@@ -122,7 +128,8 @@ func BenchmarkShares(b *testing.B) {
 }
 
 // The same question of a roll-up: as SQL that DuckDB runs over the roll-up's file, asked of the
-// store, and over HTTP: a document not seen before, and a known one with a new variable. The aim is at most 3 ms more over HTTP than
+// store, and over HTTP: a document not seen before, and a known one with a new variable. The aim is
+// at most 3 ms more over HTTP than
 // as SQL.
 func BenchmarkRollup(b *testing.B) {
 	c, s, server := served(b)
@@ -147,7 +154,8 @@ func BenchmarkRollup(b *testing.B) {
 		b.Fatal(err)
 	}
 	at := 2016
-	q.Indicators, q.Where = []*contract.Indicator{poor}, cells.Filter{}.And(cells.Condition{Dimension: year, From: &at, To: &at})
+	q.Indicators, q.Where = []*contract.Indicator{poor}, cells.Filter{}.And(cells.Condition{Dimension: year, From: &at,
+		To: &at})
 
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
@@ -159,8 +167,10 @@ func BenchmarkRollup(b *testing.B) {
 		b.Fatal(err)
 	}
 	total := got.Total()
-	if n, observed, with := poorBySQL(b, db, folder); n != len(got.Cells) || observed != total.N.Value || with != total.Indicators[0].Y.Value {
-		b.Fatalf("SQL has %d cells, %d children, %d poor; the store %d, %d, %d", n, observed, with, len(got.Cells), total.N.Value, total.Indicators[0].Y.Value)
+	if n, observed, with := poorBySQL(b, db, folder); n != len(got.Cells) || observed != total.N.Value ||
+		with != total.Indicators[0].Y.Value {
+		b.Fatalf("SQL has %d cells, %d children, %d poor; the store %d, %d, %d", n, observed, with, len(got.Cells),
+			total.N.Value, total.Indicators[0].Y.Value)
 	}
 	perOp := map[string]float64{}
 	for _, run := range []struct {
@@ -309,7 +319,8 @@ func asked(b *testing.B, server *httptest.Server, how, text string) func() {
 		if how == "first" {
 			name = fmt.Sprintf("Q%d", count)
 		}
-		posted(b, server, document(b, fmt.Sprintf("query %s($level: Float!) { %s }", name, text), map[string]any{"level": level}))
+		posted(b, server, document(b, fmt.Sprintf("query %s($level: Float!) { %s }", name, text),
+			map[string]any{"level": level}))
 	}
 }
 
@@ -319,7 +330,8 @@ func BenchmarkCohorts(b *testing.B) {
 	cohorts := func(n int) string {
 		var out strings.Builder
 		for i := range n { // 8 years, 7 ages, 2 settings and both, 3 origins and all: no two alike
-			fmt.Fprintf(&out, "c%d: children(where: {years: {from: %[2]d, to: %[2]d}, ages: {from: %[3]d, to: %[4]d}", i, 2010+i%8, i%7, min(i%7+i%3, 6))
+			fmt.Fprintf(&out, "c%d: children(where: {years: {from: %[2]d, to: %[2]d}, ages: {from: %[3]d, to: %[4]d}", i,
+				2010+i%8, i%7, min(i%7+i%3, 6))
 			out.WriteString([]string{"", ", setting: [SUPPORTED]", ", setting: [REST]"}[i/56%3])
 			out.WriteString([]string{"", ", registeredOrigin: [IMMIGRANT_NON_WESTERN]"}[i/168%2])
 			out.WriteString("}) { share(of: POOR, level: $level) { value lower upper } } ")
@@ -366,7 +378,8 @@ func BenchmarkAreas(b *testing.B) {
 	_, _, server := served(b)
 	base := map[string]float64{}
 	for _, n := range []int{1, 100} {
-		ratio(b, base, "", fmt.Sprintf("areas=%d", n), asked(b, server, "varied", fmt.Sprintf(`areas(first: %d) { nodes { children {
+		ratio(b, base, "", fmt.Sprintf("areas=%d", n), asked(b, server, "varied",
+			fmt.Sprintf(`areas(first: %d) { nodes { children {
 			compare(to: {setting: [REST]}) { gap(of: POOR, level: $level) { value lower upper } }
 			turnover(of: POOR, from: 2015, to: 2016, level: $level) { change { value lower upper } stayers { value } leavers { value } } } } }`, n)))
 	}

@@ -22,7 +22,8 @@ func TestEffectsOfTheDefaultDataSetAreThoseThatWerePlanted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	columns := map[string]string{"LEISURE_JOB": "in_leisure_job", "FIRE_CADET": "charged", "PROJECT_OR_EVENT": "in_education"}
+	columns := map[string]string{"LEISURE_JOB": "in_leisure_job", "FIRE_CADET": "charged",
+		"PROJECT_OR_EVENT": "in_education"}
 	asked := 0
 	for _, truth := range w.Effects() {
 		if columns[truth.Activity] != truth.Outcome {
@@ -50,7 +51,8 @@ func TestEffectsOfTheDefaultDataSetAreThoseThatWerePlanted(t *testing.T) {
 				t.Fatalf("%s by %s: %s; want an interval and %d participants", truth.Activity, method, text, truth.Participants)
 			}
 			if holds := got.Effect.contains(truth.OnParticipants); holds == (method == "unadjusted") {
-				t.Errorf("%s by %s: %.3f (%.3f to %.3f), planted %.3f", truth.Activity, method, *got.Effect.Value, *got.Effect.Lower, *got.Effect.Upper, truth.OnParticipants)
+				t.Errorf("%s by %s: %.3f (%.3f to %.3f), planted %.3f", truth.Activity, method, *got.Effect.Value,
+					*got.Effect.Lower, *got.Effect.Upper, truth.OnParticipants)
 			}
 		}
 	}

@@ -171,7 +171,8 @@ func ask(t testing.TB, base, document string) map[string]any {
 
 func TestServeAnswersAndShutsDown(t *testing.T) {
 	base, c := start(t, "--data", shared(t))
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/": "<title>", "/schema.graphqls": "type Query"} {
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/": "<title>",
+		"/schema.graphqls": "type Query"} {
 		response, err := http.Get(base + path)
 		if err != nil {
 			t.Fatal(err)
@@ -184,7 +185,8 @@ func TestServeAnswersAndShutsDown(t *testing.T) {
 	}
 	data := ask(t, base, `{ dataset { synthetic years limits { cells } } children(where: {years: {from: 2016, to: 2016}}) { size { value } share(of: POOR) { numerator denominator } } }`)
 	share := data["children"].(map[string]any)["share"].(map[string]any)
-	if share["denominator"].(float64) < 5000 || share["numerator"].(float64) < 100 || data["dataset"].(map[string]any)["synthetic"] != true {
+	if share["denominator"].(float64) < 5000 || share["numerator"].(float64) < 100 ||
+		data["dataset"].(map[string]any)["synthetic"] != true {
 		t.Errorf("the small world answers %v", data)
 	}
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
@@ -229,7 +231,8 @@ func TestServeWhileTheDataSetIsMade(t *testing.T) {
 	for path, want := range map[string]struct {
 		status int
 		text   string
-	}{"/readyz": {503, "being made"}, "/healthz": {200, "ok"}, "/graphql?query={__typename}": {503, `"code":"UNAVAILABLE"`}, "/": {503, `http-equiv="refresh"`}} {
+	}{"/readyz": {503, "being made"}, "/healthz": {200, "ok"}, "/graphql?query={__typename}": {503,
+		`"code":"UNAVAILABLE"`}, "/": {503, `http-equiv="refresh"`}} {
 		status, header, text := get(path)
 		if status != want.status || !strings.Contains(text, want.text) || status == 503 && header.Get("Retry-After") == "" {
 			t.Errorf("%s gave %d %v %.200s, want %d and …%s…", path, status, header, text, want.status, want.text)
@@ -316,7 +319,8 @@ func TestClosedConnectionsLeaveTheServerHealthy(t *testing.T) {
 		}
 		// Another document each time: an answer that is remembered has no middle.
 		body := strings.Replace(slow, "{ a:", fmt.Sprintf("query Q%d { a:", i), 1)
-		request := fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body)
+		request := fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: "+
+			"%d\r\n\r\n%s", host, len(body), body)
 		if i%2 == 0 {
 			request = request[:len(request)-40] // the body breaks off
 		}
@@ -347,7 +351,8 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"serve", "now"}, `"now" was not expected`},
 		{[]string{"serve", "--addr", taken.Addr().String()}, "choose another address with --addr"},
 		{[]string{"serve", "--log", "xml"}, "text and json are known"},
-		{[]string{"serve", "--addr", "127.0.0.1:0", "--allow-host", "https://kvarter.example.org"}, "without https:// and path"},
+		{[]string{"serve", "--addr", "127.0.0.1:0", "--allow-host", "https://kvarter.example.org"},
+			"without https:// and path"},
 		{[]string{"generate", "--data", t.TempDir(), "--scale", "7"}, "scale"},
 		{[]string{"generate", "--data", t.TempDir(), "--world", "flat"}, "no-area-effect"},
 		{[]string{"verify", "--data", "nowhere", "notebooks/none.ipynb"}, "none.ipynb"},
@@ -427,7 +432,8 @@ func TestNotebooksRerun(t *testing.T) {
 			t.Fatal(err)
 		}
 		stdout, _, code := command(t, "verify", changed)
-		if code != 1 || !strings.Contains(stdout, "was 5,861, is 5,860") || !strings.Contains(stdout, "01-changed.ipynb") || !strings.Contains(stdout, "cell 3") {
+		if code != 1 || !strings.Contains(stdout, "was 5,861, is 5,860") || !strings.Contains(stdout, "01-changed.ipynb") ||
+			!strings.Contains(stdout, "cell 3") {
 			t.Errorf("exit %d\n%s", code, stdout)
 		}
 	})

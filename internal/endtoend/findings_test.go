@@ -144,7 +144,8 @@ func explained(t *testing.T, f finding) {
 		return
 	}
 	for _, c := range notebook.Cells {
-		if c.Type == "markdown" && slices.ContainsFunc(c.Source, func(line string) bool { return strings.TrimSpace(line) == "## "+*f.Section }) {
+		if c.Type == "markdown" && slices.ContainsFunc(c.Source,
+			func(line string) bool { return strings.TrimSpace(line) == "## "+*f.Section }) {
 			return
 		}
 	}
@@ -166,8 +167,10 @@ func TestFindingsOfTheWorldWithAnAreaEffect(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Contains(disagree, "day-care-1-2 area-effect") || slices.ContainsFunc(disagree, func(name string) bool { return !strings.HasPrefix(name, "day-care-1-2") }) {
-		t.Errorf("findings that do not agree: %v; want that on the area's effect, and none but of day care at ages 1-2", disagree)
+	if !slices.Contains(disagree, "day-care-1-2 area-effect") ||
+		slices.ContainsFunc(disagree, func(name string) bool { return !strings.HasPrefix(name, "day-care-1-2") }) {
+		t.Errorf("findings that do not agree: %v; want that on the area's effect, and none but of day care at ages 1-2",
+			disagree)
 	}
 }
 
@@ -175,7 +178,8 @@ func TestFindingsOfTheWorldWithAnAreaEffect(t *testing.T) {
 func TestFindingsOfImportedData(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	if out, errs, code := command(t, "import", filepath.Join("data", "example", "recipe.yaml"), "--data", folder); code != 0 {
+	if out, errs, code := command(t, "import", filepath.Join("data", "example", "recipe.yaml"), "--data",
+		folder); code != 0 {
 		t.Fatalf("import: exit %d\n%s%s", code, out, errs)
 	}
 	base, _ := start(t, "--data", folder)
@@ -186,7 +190,8 @@ func TestFindingsOfImportedData(t *testing.T) {
 		}
 	}
 	// Sums of the example's files by awk.
-	if g := got["poor-children in-areas"]; g.Reproduced == nil || *g.Reproduced != 109 || *g.Agrees || *g.Published != 5860 {
+	if g := got["poor-children in-areas"]; g.Reproduced == nil || *g.Reproduced != 109 || *g.Agrees ||
+		*g.Published != 5860 {
 		t.Errorf("poor children in the areas: %s", g)
 	}
 	if g := got["poor-children in-population"]; g.Reproduced == nil || *g.Reproduced != 800 {

@@ -78,7 +78,8 @@ func TestMethodsTellTheTwoWorldsApart(t *testing.T) {
 				}
 				t.Logf("%-8s %+.4f (%+.4f to %+.4f)", method, *e.Value, *e.Lower, *e.Upper)
 				if !e.contains(test.planted) {
-					t.Errorf("%s: %.4f (%.4f to %.4f) does not contain the planted %g", method, *e.Value, *e.Lower, *e.Upper, test.planted)
+					t.Errorf("%s: %.4f (%.4f to %.4f) does not contain the planted %g", method, *e.Value, *e.Lower, *e.Upper,
+						test.planted)
 				}
 				if test.planted != 0 && e.contains(0) {
 					t.Errorf("%s: %.4f (%.4f to %.4f) does not tell the effect from 0", method, *e.Value, *e.Lower, *e.Upper)
@@ -156,7 +157,8 @@ func TestVerifyWantsTheWorldItNames(t *testing.T) {
 	if out, errs, code := command(t, "generate", "--data", other, "--scale", "0.01"); code != 0 {
 		t.Fatalf("generate: exit %d\n%s%s", code, out, errs)
 	}
-	_, errs, code := command(t, "verify", "--data", folder, filepath.Join("notebooks", "04-day-care-composition-or-area.ipynb"))
+	_, errs, code := command(t, "verify", "--data", folder, filepath.Join("notebooks",
+		"04-day-care-composition-or-area.ipynb"))
 	if want := "go run . generate --data " + other + " --world area-effect"; code != 2 || !strings.Contains(errs, want) {
 		t.Errorf("exit %d, %q; want exit 2 and …%s…", code, errs, want)
 	}

@@ -23,7 +23,8 @@ func TestWrapKeepsWhatAUserMayRead(t *testing.T) {
 		t.Errorf("message = %q, want %q", got, want)
 	}
 	internal := read(io.ErrUnexpectedEOF)
-	if fault.KindOf(internal) != "" || !errors.Is(internal, io.ErrUnexpectedEOF) || !strings.HasPrefix(internal.Error(), "store.Cells(7): ") {
+	if fault.KindOf(internal) != "" || !errors.Is(internal, io.ErrUnexpectedEOF) ||
+		!strings.HasPrefix(internal.Error(), "store.Cells(7): ") {
 		t.Errorf("an internal error lost its context or its cause: %v", internal)
 	}
 	if got := fault.KindOf(fmt.Errorf("asking: %w", err)); got != fault.Invalid {

@@ -41,9 +41,11 @@ func TestMessage(t *testing.T) {
 			"data/current cannot be read: is a directory"},
 		{&os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EEXIST},
 			"b cannot be given its name: file exists"},
-		{errors.New("Binder Error: Referenced column \"plan\" not found in FROM clause!\nCandidate bindings: \"plan_id\", \"name\"\n\nLINE 1: SELECT plan\n               ^"),
+		{errors.New("Binder Error: Referenced column \"plan\" not found in FROM clause!\nCandidate bindings: \"plan_id\", " +
+			"\"name\"\n\nLINE 1: SELECT plan\n               ^"),
 			`Referenced column "plan" not found in FROM clause; did you mean "plan_id", "name"?`},
-		{errors.New("Binder Error: No function matches the given name and argument types 'sum(VARCHAR)'. You might need to add explicit type casts.\n\tCandidate functions:\n\tsum(DECIMAL) -> DECIMAL\n\nLINE 1: x"),
+		{errors.New("Binder Error: No function matches the given name and argument types 'sum(VARCHAR)'. You might need to " +
+			"add explicit type casts.\n\tCandidate functions:\n\tsum(DECIMAL) -> DECIMAL\n\nLINE 1: x"),
 			"No function matches the given name and argument types 'sum(VARCHAR)'"},
 		{errors.New(`IO Error: Could not write file "/x/child_year.parquet": No space left on device`),
 			`Could not write file "/x/child_year.parquet": the disk is full`},

@@ -69,9 +69,10 @@ type Expression struct {
 type Operation string
 
 const (
-	Value      Operation = "value"      // what is at the path
-	Sum        Operation = "sum"        // of all that is at the path
-	Count      Operation = "count"      // of what is at the path and equals a text, or of all; if nothing at a second path does
+	Value Operation = "value" // what is at the path
+	Sum   Operation = "sum"   // of all that is at the path
+	// of what is at the path and equals a text, or of all; if nothing at a second path does
+	Count      Operation = "count"
 	Difference Operation = "difference" // first minus second
 	Ratio      Operation = "ratio"      // first over second
 )
@@ -106,7 +107,8 @@ func (f *Figure) Reproduce(answer Answer) (Result, error) {
 		return Result{Missing: &contract.Text{DA: absent.DA, EN: absent.EN}}, nil
 	case kind == fault.NotRecorded, kind == fault.NotFound, kind == fault.Invalid:
 		// The document fits the schema, so what is wrong with it is wrong for this data set.
-		return Result{Missing: &contract.Text{DA: "Datasættet kan ikke give tallet. Serveren svarer: " + err.Error(), EN: "This data set cannot give it: " + err.Error()}}, nil
+		return Result{Missing: &contract.Text{DA: "Datasættet kan ikke give tallet. Serveren svarer: " + err.Error(),
+			EN: "This data set cannot give it: " + err.Error()}}, nil
 	}
 	return Result{}, err
 }
@@ -140,7 +142,8 @@ func (e *Expression) evaluate(answer Answer) (float64, error) {
 		}
 		found += len(values[i])
 		if len(values[i]) == 0 && e.Operation != Count || i == len(e.Paths)-1 && found == 0 {
-			return 0, absence{DA: fmt.Sprintf("Datasættet har intet under %s.", p), EN: fmt.Sprintf("This data set has nothing at %s.", p)}
+			return 0, absence{DA: fmt.Sprintf("Datasættet har intet under %s.", p),
+				EN: fmt.Sprintf("This data set has nothing at %s.", p)}
 		}
 	}
 	if e.Operation == Count {
@@ -153,7 +156,8 @@ func (e *Expression) evaluate(answer Answer) (float64, error) {
 			}
 		}
 		if len(counts) == 2 && counts[1] > 0 {
-			return 0, absence{DA: fmt.Sprintf("Om %d er %s, kan ikke afgøres: der mangler tal.", counts[1], e.Equals), EN: fmt.Sprintf("Whether %d are %s cannot be told: figures are missing.", counts[1], e.Equals)}
+			return 0, absence{DA: fmt.Sprintf("Om %d er %s, kan ikke afgøres: der mangler tal.", counts[1], e.Equals),
+				EN: fmt.Sprintf("Whether %d are %s cannot be told: figures are missing.", counts[1], e.Equals)}
 		}
 		return float64(counts[0]) * e.Times, nil
 	}
@@ -172,7 +176,8 @@ func (e *Expression) evaluate(answer Answer) (float64, error) {
 		return (numbers[0] - numbers[1]) * e.Times, nil
 	case Ratio:
 		if numbers[1] == 0 {
-			return 0, absence{DA: fmt.Sprintf("%s er 0, så der er intet at dividere med.", e.Paths[1]), EN: fmt.Sprintf("%s is 0, so there is nothing to divide by.", e.Paths[1])}
+			return 0, absence{DA: fmt.Sprintf("%s er 0, så der er intet at dividere med.", e.Paths[1]),
+				EN: fmt.Sprintf("%s is 0, so there is nothing to divide by.", e.Paths[1])}
 		}
 		return numbers[0] / numbers[1] * e.Times, nil
 	}
@@ -237,7 +242,8 @@ func choose(list []any, index string) (out []any, err error) {
 func number(v any, p Path) (float64, error) {
 	switch v := v.(type) {
 	case nil:
-		return 0, absence{DA: fmt.Sprintf("Datasættet giver ingen værdi for %s.", p), EN: fmt.Sprintf("This data set gives no value for %s.", p)}
+		return 0, absence{DA: fmt.Sprintf("Datasættet giver ingen værdi for %s.", p),
+			EN: fmt.Sprintf("This data set gives no value for %s.", p)}
 	case json.Number:
 		return v.Float64()
 	case float64:

@@ -61,34 +61,47 @@ func TestMistakesAreReportedWithTheirLine(t *testing.T) {
 		{"slide: 5", "slide: five", "f.yaml:5: "},
 		{"{da: Fattige, en: Poor}", "{da: Fattige}", "f.yaml:4: finding poor: a statement in Danish"},
 		{"01-poor.ipynb", "01-poor", "f.yaml:4: finding poor: the file of a notebook was expected"},
-		{"{ children { size share }", "{ children { size shar }", `f.yaml:4: finding poor: its document: Cannot query field "shar"`},
+		{"{ children { size share }", "{ children { size shar }",
+			`f.yaml:4: finding poor: its document: Cannot query field "shar"`},
 		{"{ children { size share }", "{ children { size share", "f.yaml:4: finding poor: its document: Expected"},
-		{"{ children { size share }", "{ findings children { size share }", "f.yaml:4: finding poor: its document asks findings"},
+		{"{ children { size share }", "{ findings children { size share }",
+			"f.yaml:4: finding poor: its document asks findings"},
 		{"{ children { size share }", "query ($a: Int) { children { size share }", "f.yaml:4: finding poor: its document: "},
-		{"published: 12, ", "", "f.yaml:11: finding poor, figure count: PUBLISHED was given, so the number printed was expected"},
-		{"basis: PUBLISHED, source: study, gives", "basis: PUBLISHED, gives", "f.yaml:11: finding poor, figure count: a source was expected"},
-		{"source: study, gives: {value: children.size}", "source: studdy, gives: {value: children.size}", `f.yaml:11: finding poor, figure count: no source "studdy"; did you mean study?`},
+		{"published: 12, ", "", "f.yaml:11: finding poor, figure count: PUBLISHED was given, so the number printed was " +
+			"expected"},
+		{"basis: PUBLISHED, source: study, gives", "basis: PUBLISHED, gives",
+			"f.yaml:11: finding poor, figure count: a source was expected"},
+		{"source: study, gives: {value: children.size}", "source: studdy, gives: {value: children.size}",
+			`f.yaml:11: finding poor, figure count: no source "studdy"; did you mean study?`},
 		{"value: children.size", "value: children.sise", `the document does not select "sise" there; did you mean size?`},
 		{"value: children.size", "value: children", "path children does not end at a value"},
 		{"value: children.size", "value: areas.kinds", "[] was expected behind lists alone"},
 		{"value: children.size", `value: "areas[].years[].residents"`, "sum and count are over what a list holds"},
 		{"value: children.size", "sum: children.size", "sum and count are over what a list holds"},
-		{"value: children.size", "value: children.size, sum: children.size", "one of value, sum, count, difference, ratio was expected"},
+		{"value: children.size", "value: children.size, sum: children.size",
+			"one of value, sum, count, difference, ratio was expected"},
 		{"areas[name=B]", "areas[nam=B]", `the document does not select "nam" of areas`},
 		{"areas[name=B]", "areas[name=]", "none of field, field[], field[0] and field[code=X]"},
 		{"ratio: [children.size, all.size]", "ratio: [children.size]", "ratio takes 2 paths, got 1"},
-		{", gives: {value: children.size}", "", "f.yaml:11: finding poor, figure count: one of `gives` and `missing` was expected"},
+		{", gives: {value: children.size}", "",
+			"f.yaml:11: finding poor, figure count: one of `gives` and `missing` was expected"},
 		{"within: [22, 29]", "within: [29, 22]", "f.yaml:12: finding poor, figure share: within [from, to]"},
 		{"within: [22, 29], ", "", "f.yaml:12: finding poor, figure share: `within` was expected"},
 		{`how: {da: "Om 1/4", en: "About 1/4"}, `, "", "f.yaml:12: finding poor, figure share: `how` the words are read"},
-		{"words: {da: hvert fjerde, en: every fourth}", "words: {en: every fourth}", "f.yaml:12: finding poor, figure share: texts in Danish (da) and English (en)"},
-		{"inputs: [PUBLISHED, ASSUMED], ", "", "f.yaml:13: finding poor, figure part: DERIVED was given, so the marks of its `inputs`"},
-		{"unit: percent, basis: DERIVED", "published: 3, unit: percent, basis: DERIVED", "f.yaml:13: finding poor, figure part: it is computed from what is ASSUMED"},
-		{"unit: children, basis: ASSUMED", "published: 3, unit: children, basis: ASSUMED", "f.yaml:14: finding poor, figure more: what is ASSUMED has no `published`"},
-		{"unit: children, basis: ASSUMED", "unit: children, basis: ASUMED", `f.yaml:14: finding poor, figure more: no basis "ASUMED"`},
+		{"words: {da: hvert fjerde, en: every fourth}", "words: {en: every fourth}",
+			"f.yaml:12: finding poor, figure share: texts in Danish (da) and English (en)"},
+		{"inputs: [PUBLISHED, ASSUMED], ", "",
+			"f.yaml:13: finding poor, figure part: DERIVED was given, so the marks of its `inputs`"},
+		{"unit: percent, basis: DERIVED", "published: 3, unit: percent, basis: DERIVED",
+			"f.yaml:13: finding poor, figure part: it is computed from what is ASSUMED"},
+		{"unit: children, basis: ASSUMED", "published: 3, unit: children, basis: ASSUMED",
+			"f.yaml:14: finding poor, figure more: what is ASSUMED has no `published`"},
+		{"unit: children, basis: ASSUMED", "unit: children, basis: ASUMED",
+			`f.yaml:14: finding poor, figure more: no basis "ASUMED"`},
 		{"tolerance: 0.5", "tolerance: -1", "f.yaml:15: finding poor, figure residents: `tolerance` is at least 0"},
 		{", equals: GHETTO", "", "f.yaml:16: finding poor, figure listed: `equals` is what `count` counts"},
-		{"gives: {value: children.size}", "gives: {value: children.size, equals: GHETTO}", "f.yaml:11: finding poor, figure count: `equals` is what `count` counts"},
+		{"gives: {value: children.size}", "gives: {value: children.size, equals: GHETTO}",
+			"f.yaml:11: finding poor, figure count: `equals` is what `count` counts"},
 		{"      more:", "      part:", "f.yaml:14: "},
 	} {
 		if !strings.Contains(valid, test.old) {
@@ -120,14 +133,17 @@ func TestReproduce(t *testing.T) {
 		{"residents", full, "10.4 true"},
 		{"residents", `{"areas": []}`, "This data set has nothing at areas[].years[].residents."},
 		{"residents", `{"areas": [{"years": null}]}`, "This data set has nothing at areas[].years[].residents."},
-		{"residents", `{"areas": [{"years": [{"residents": 3}, {"residents": null}]}]}`, "This data set gives no value for areas[].years[].residents."},
+		{"residents", `{"areas": [{"years": [{"residents": 3}, {"residents": null}]}]}`,
+			"This data set gives no value for areas[].years[].residents."},
 		{"listed", full, "1 null"},
 		{"listed", `{"areas": [{"kinds": ["NONE"], "undecided": []}]}`, "0 null"},
-		{"listed", `{"areas": [{"kinds": ["GHETTO"], "undecided": []}, {"kinds": [], "undecided": ["GHETTO"]}]}`, "Whether 1 are GHETTO cannot be told: figures are missing."},
+		{"listed", `{"areas": [{"kinds": ["GHETTO"], "undecided": []}, {"kinds": [], "undecided": ["GHETTO"]}]}`,
+			"Whether 1 are GHETTO cannot be told: figures are missing."},
 		{"listed", `{"areas": []}`, "This data set has nothing at areas[].undecided[]."},
 		{"kinds", full, "2 null"},
 		{"named", `{"areas": [{"name": "A", "years": [{"residents": 4}]}, {"name": "B", "years": [{"residents": 7}]}, {"name": null}]}`, "7 null"},
-		{"named", `{"areas": [{"name": "A", "years": [{"residents": 4}]}]}`, "This data set has nothing at areas[name=B].years[0].residents."},
+		{"named", `{"areas": [{"name": "A", "years": [{"residents": 4}]}]}`,
+			"This data set has nothing at areas[name=B].years[0].residents."},
 		{"first", full, "3 null"},
 		{"first", `{"areas": [{"years": [{"residents": 4}]}]}`, "This data set has nothing at areas[0].years[1].residents."},
 		{"interviews", full, "No interviews"},
@@ -174,7 +190,8 @@ func figure(t *testing.T, name string) *findings.Figure {
 // Two elements where one was expected are a mistake of ours, and neither is taken.
 func TestTwoElementsOfOneName(t *testing.T) {
 	areas := []any{map[string]any{"name": "B", "years": []any{}}, map[string]any{"name": "B", "years": []any{}}}
-	if result, err := figure(t, "named").Reproduce(func(string) (any, error) { return areas, nil }); err == nil || !strings.Contains(err.Error(), "2 elements have name=B") {
+	if result, err := figure(t, "named").Reproduce(func(string) (any, error) { return areas, nil }); err == nil ||
+		!strings.Contains(err.Error(), "2 elements have name=B") {
 		t.Errorf("got %+v, %v", result, err)
 	}
 }
@@ -192,7 +209,8 @@ func TestErrorsOfAnswers(t *testing.T) {
 		{errors.New("the disk is broken"), false},
 	} {
 		result, err := figure(t, "count").Reproduce(func(string) (any, error) { return nil, test.err })
-		if test.missing != (err == nil) || test.missing != (result.Missing != nil) || test.missing && !strings.Contains(result.Missing.DA, test.err.Error()) {
+		if test.missing != (err == nil) || test.missing != (result.Missing != nil) || test.missing &&
+			!strings.Contains(result.Missing.DA, test.err.Error()) {
 			t.Errorf("%v: got %+v, %v", test.err, result, err)
 		}
 	}

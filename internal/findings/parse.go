@@ -108,7 +108,8 @@ var name = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
 func (p *reading) finding(e contract.Key, v rawFinding) {
 	what := "finding " + e.Name
-	f := &Finding{ID: e.Name, Slide: v.Slide, Statement: v.Statement, Document: v.Document, Notebook: v.Notebook, Section: v.Section}
+	f := &Finding{ID: e.Name, Slide: v.Slide, Statement: v.Statement, Document: v.Document, Notebook: v.Notebook,
+		Section: v.Section}
 	if !name.MatchString(e.Name) || slices.ContainsFunc(p.out, func(f *Finding) bool { return f.ID == e.Name }) {
 		p.wrong(e.Line, "%s: a name of its own, of lower-case letters, digits and -, was expected", what)
 	}
@@ -153,7 +154,8 @@ func (p *reading) document(line int, what, text string) *ast.QueryDocument {
 	if len(errs) > 0 {
 		return nil
 	}
-	if len(doc.Operations) != 1 || doc.Operations[0].Operation != ast.Query || len(doc.Operations[0].VariableDefinitions) > 0 {
+	if len(doc.Operations) != 1 || doc.Operations[0].Operation != ast.Query ||
+		len(doc.Operations[0].VariableDefinitions) > 0 {
 		p.wrong(line, "%s: a document of one query without variables was expected", what)
 		return nil
 	}
@@ -173,7 +175,8 @@ func (p *reading) document(line int, what, text string) *ast.QueryDocument {
 
 func (p *reading) figure(of *Finding, e contract.Key, v rawFigure) *Figure {
 	what := fmt.Sprintf("finding %s, figure %s", of.ID, e.Name)
-	f := &Figure{Name: e.Name, Label: v.Label, Words: v.Words, Published: v.Published, How: v.How, Unit: v.Unit, Basis: v.Basis, Inputs: v.Inputs, Missing: v.Missing}
+	f := &Figure{Name: e.Name, Label: v.Label, Words: v.Words, Published: v.Published, How: v.How, Unit: v.Unit,
+		Basis: v.Basis, Inputs: v.Inputs, Missing: v.Missing}
 	if !name.MatchString(e.Name) || slices.ContainsFunc(of.Figures, func(f *Figure) bool { return f.Name == e.Name }) {
 		p.wrong(e.Line, "%s: a name of its own, of lower-case letters, digits and -, was expected", what)
 	}
@@ -277,7 +280,8 @@ func (p *reading) compared(line int, what string, v rawFigure, f *Figure) {
 			f.How = contract.Text{DA: "Præcis.", EN: "Exactly."}
 		} else if f.How.EN == "" {
 			t := strconv.FormatFloat(tolerance, 'g', -1, 64)
-			f.How = contract.Text{DA: "Inden for " + strings.Replace(t, ".", ",", 1) + ", en halv enhed på det sidste trykte ciffer.", EN: "Within " + t + ", half a unit of the last digit printed."}
+			f.How = contract.Text{DA: "Inden for " + strings.Replace(t, ".", ",", 1) +
+				", en halv enhed på det sidste trykte ciffer.", EN: "Within " + t + ", half a unit of the last digit printed."}
 		}
 	case v.Words.EN != "":
 		p.wrong(line, "%s: `within` was expected: the interval that the words are read as", what)
@@ -295,7 +299,8 @@ func (p *reading) expression(line int, what string, v rawGives, set ast.Selectio
 		paths     []string
 		arity     int
 	}{
-		{Value, one(v.Value), 1}, {Sum, one(v.Sum), 1}, {Count, slices.Concat(one(v.Count), one(v.Undecided)), 1 + len(one(v.Undecided))}, {Difference, v.Difference, 2}, {Ratio, v.Ratio, 2},
+		{Value, one(v.Value), 1}, {Sum, one(v.Sum), 1}, {Count, slices.Concat(one(v.Count), one(v.Undecided)),
+			1 + len(one(v.Undecided))}, {Difference, v.Difference, 2}, {Ratio, v.Ratio, 2},
 	} {
 		if len(o.paths) == 0 {
 			continue
@@ -360,7 +365,8 @@ func (p *reading) path(line int, what string, path Path, set ast.SelectionSet, o
 			return
 		}
 		many = many || m[2] != "" && m[3] == ""
-		if by := m[4]; by != "" && !slices.ContainsFunc(fields(field.SelectionSet), func(f *ast.Field) bool { return f.Alias == by }) {
+		if by := m[4]; by != "" && !slices.ContainsFunc(fields(field.SelectionSet),
+			func(f *ast.Field) bool { return f.Alias == by }) {
 			p.wrong(line, "%s: path %s: the document does not select %q of %s", what, path, by, m[1])
 		}
 		if set = field.SelectionSet; (i == len(path)-1) != (len(set) == 0) {
@@ -369,7 +375,8 @@ func (p *reading) path(line int, what string, path Path, set ast.SelectionSet, o
 		}
 	}
 	if all := operation == Sum || operation == Count; all != many {
-		p.wrong(line, "%s: path %s: sum and count are over what a list holds (field[]), the others of one value (field[0], field[code=X])", what, path)
+		p.wrong(line, "%s: path %s: sum and count are over what a list holds (field[]), the others of one value (field[0], "+
+			"field[code=X])", what, path)
 	}
 }
 

@@ -120,13 +120,15 @@ func openStored(ctx context.Context, folder, scratch string, c *contract.Contrac
 	}
 	for _, text := range []string{
 		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false",
-		"SET memory_limit=" + duckdb.QuoteText(memoryLimit), "SET temp_directory=" + duckdb.QuoteText(filepath.Join(scratch, "spill")),
+		"SET memory_limit=" + duckdb.QuoteText(memoryLimit), "SET temp_directory=" +
+			duckdb.QuoteText(filepath.Join(scratch, "spill")),
 	} {
 		if _, err := conn.ExecContext(ctx, text); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
-	s := &stored{folder: folder, scratch: scratch, damaged: map[string]bool{}, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
+	s := &stored{folder: folder, scratch: scratch, damaged: map[string]bool{},
+		checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}}}
 	s.close = func() error { return errors.Join(conn.Close(), db.Close()) }
 	s.whole = snapshot.InfoFile
 	s.place = func(f *facts, at int64, _, _ string) (string, string, error) {
@@ -147,7 +149,9 @@ func (s *stored) wrong(file, rule, format string, args ...any) {
 // files compares every file with what the snapshot says it was when it was made.
 func (s *stored) files(info snapshot.Info) error {
 	if info.Files == nil {
-		s.add(Issue{Severity: Warning, File: snapshot.InfoFile, Rule: "file", Rows: 1, Message: "the snapshot was made before hashes of its files were kept, so that only its content is checked; make it again"})
+		s.add(Issue{Severity: Warning, File: snapshot.InfoFile, Rule: "file", Rows: 1,
+			Message: "the snapshot was made before hashes of its files were kept, so that only its content is checked; make " +
+				"it again"})
 		return nil
 	}
 	for _, f := range info.Files {
@@ -184,7 +188,8 @@ func (s *stored) open(t snapshot.Table) error {
 		return nil
 	}
 	s.broken[t.Name] = true
-	relation := "read_parquet(" + duckdb.QuoteText(filepath.Join(s.folder, file)) + ", file_row_number = true, hive_partitioning = false)"
+	relation := "read_parquet(" + duckdb.QuoteText(filepath.Join(s.folder, file)) +
+		", file_row_number = true, hive_partitioning = false)"
 	types := map[string]string{}
 	rows, err := s.conn.QueryContext(s.ctx, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM "+relation+")")
 	if err == nil {
@@ -231,7 +236,8 @@ func (s *stored) open(t snapshot.Table) error {
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		s.unused(file, "it has a column %s, which the contract has not: nothing can be asked of it", name)
 	}
-	if _, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT %s FROM %s", f.view, strings.Join(list, ", "), relation)); err != nil {
+	if _, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("CREATE VIEW %s AS SELECT %s FROM %s", f.view,
+		strings.Join(list, ", "), relation)); err != nil {
 		return err
 	}
 	s.tables[t.Name] = f
@@ -264,14 +270,18 @@ func (s *stored) fingerprint(again string, info snapshot.Info) error {
 	restructured, told := snapshot.Restructured(info, s.contract), false
 	for _, was := range info.Tables {
 		i := slices.IndexFunc(now.Tables, func(t snapshot.Table) bool { return t.Name == was.Name })
-		if i < 0 || slices.ContainsFunc(restructured, func(t snapshot.Table) bool { return t.Name == was.Name }) || was.Fingerprint == now.Tables[i].Fingerprint {
+		if i < 0 || slices.ContainsFunc(restructured, func(t snapshot.Table) bool { return t.Name == was.Name }) ||
+			was.Fingerprint == now.Tables[i].Fingerprint {
 			continue
 		}
 		told = true
-		s.wrong(snapshot.InfoFile, "fingerprint", "table %s has the fingerprint %s, and it says %s; the table was changed after the snapshot was made", was.Name, now.Tables[i].Fingerprint, was.Fingerprint)
+		s.wrong(snapshot.InfoFile, "fingerprint",
+			"table %s has the fingerprint %s, and it says %s; the table was changed after the snapshot was "+
+				"made", was.Name, now.Tables[i].Fingerprint, was.Fingerprint)
 	}
 	if !told && len(restructured) == 0 && now.Fingerprint != info.Fingerprint {
-		s.wrong(snapshot.InfoFile, "fingerprint", "the facts have the fingerprint %s, and it says %s", now.Fingerprint, info.Fingerprint)
+		s.wrong(snapshot.InfoFile, "fingerprint", "the facts have the fingerprint %s, and it says %s", now.Fingerprint,
+			info.Fingerprint)
 	}
 	return nil
 }
@@ -297,7 +307,8 @@ func (s *stored) cells(again string, info snapshot.Info) error {
 			return err
 		}
 		if difference != "" {
-			s.wrong(filepath.Base(inUse.Folder)+"/"+f.Name, "file", "%s; take the folder away, and it is built again from the facts", difference)
+			s.wrong(filepath.Base(inUse.Folder)+"/"+f.Name, "file",
+				"%s; take the folder away, and it is built again from the facts", difference)
 			s.damaged[filepath.Base(inUse.Folder)+"/"+f.Name] = true
 		}
 	}
@@ -324,7 +335,9 @@ func (s *stored) cells(again string, info snapshot.Info) error {
 		case err != nil:
 			s.wrong(filepath.ToSlash(name), "cells", "it cannot be compared with the facts: %s", oneLine(err.Error()))
 		case lost+added > 0:
-			s.wrong(filepath.ToSlash(name), "cells", "%d of its cells are not those of the facts, and %d cells of the facts are not in it; make the snapshot again", added, lost)
+			s.wrong(filepath.ToSlash(name), "cells",
+				"%d of its cells are not those of the facts, and %d cells of the facts are not in it; make the snapshot "+
+					"again", added, lost)
 		}
 	}
 	return nil

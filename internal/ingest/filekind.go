@@ -48,7 +48,8 @@ func kindOf(file string, start []byte) *fileKind {
 const (
 	saveAsCSV   = "open it there and save the sheet as CSV UTF-8"
 	exportTable = "export it as Parquet or CSV from there (in R: haven and write.csv)"
-	longForm    = "get the table in long form, a row for each figure: StatBank Denmark's API (api.statbank.dk/v1/data) gives it in the format CSV or BULK"
+	longForm    = "get the table in long form, a row for each figure: StatBank Denmark's API (api.statbank.dk/v1/data) " +
+		"gives it in the format CSV or BULK"
 )
 
 // fileKinds are the kinds of file that often lie where text was expected. The first bytes are
@@ -56,21 +57,30 @@ const (
 var fileKinds = []fileKind{
 	{name: "a gzip file", suffixes: []string{".rds", ".rda", ".rdata"}, starts: []string{"\x1f\x8b"}, compression: gzipped,
 		advice: "end its name in .gz, or read it with compression = 'gzip' if it holds text; from a file of R, export CSV"},
-	{name: "a Zstandard file", starts: []string{"\x28\xb5\x2f\xfd"}, compression: zstandarded, advice: "end its name in .zst, or read it with compression = 'zstd'"},
+	{name: "a Zstandard file", starts: []string{"\x28\xb5\x2f\xfd"}, compression: zstandarded,
+		advice: "end its name in .zst, or read it with compression = 'zstd'"},
 	{name: "a Parquet file", starts: []string{"PAR1"}, format: parquetFormat, advice: "read it with read_parquet('…')"},
 	{name: "a workbook of Excel (.xlsx)", suffixes: []string{".xlsx", ".xlsm"}, advice: saveAsCSV},
 	{name: "a spreadsheet in OpenDocument (.ods)", suffixes: []string{".ods"}, advice: saveAsCSV},
 	{name: "a zip archive", suffixes: []string{".zip"}, starts: []string{"PK\x03\x04", "PK\x05\x06"}, advice: "unpack it"},
-	{name: "a workbook of Excel (.xls), or another document of old Office", suffixes: []string{".xls"}, starts: []string{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, advice: saveAsCSV},
-	{name: "a data file of SPSS", suffixes: []string{".sav", ".zsav", ".por"}, starts: []string{"$FL2", "$FL3"}, advice: exportTable},
-	{name: "a data set of Stata", suffixes: []string{".dta"}, starts: []string{"<stata_dta>", "\x71\x01\x01", "\x71\x02\x01", "\x72\x01\x01", "\x72\x02\x01", "\x73\x01\x01", "\x73\x02\x01"}, advice: exportTable},
-	{name: "a data set of SAS", suffixes: []string{".sas7bdat", ".xpt"}, starts: []string{"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xc2\xea\x81\x60", "HEADER RECORD*******LIB"}, advice: exportTable},
-	{name: "an Arrow (Feather) file", suffixes: []string{".feather", ".arrow"}, starts: []string{"ARROW1"}, advice: "save it as Parquet"},
+	{name: "a workbook of Excel (.xls), or another document of old Office", suffixes: []string{".xls"},
+		starts: []string{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, advice: saveAsCSV},
+	{name: "a data file of SPSS", suffixes: []string{".sav", ".zsav", ".por"}, starts: []string{"$FL2", "$FL3"},
+		advice: exportTable},
+	{name: "a data set of Stata", suffixes: []string{".dta"}, starts: []string{"<stata_dta>", "\x71\x01\x01",
+		"\x71\x02\x01", "\x72\x01\x01", "\x72\x02\x01", "\x73\x01\x01", "\x73\x02\x01"}, advice: exportTable},
+	{name: "a data set of SAS", suffixes: []string{".sas7bdat", ".xpt"},
+		starts: []string{"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xc2\xea\x81\x60",
+			"HEADER RECORD*******LIB"}, advice: exportTable},
+	{name: "an Arrow (Feather) file", suffixes: []string{".feather", ".arrow"}, starts: []string{"ARROW1"},
+		advice: "save it as Parquet"},
 	{name: "a bzip2 file", suffixes: []string{".bz2"}, starts: []string{"BZh"}, advice: "unpack it"},
 	{name: "an xz file", suffixes: []string{".xz"}, starts: []string{"\xfd7zXZ\x00"}, advice: "unpack it"},
 	{name: "a 7-Zip archive", suffixes: []string{".7z"}, starts: []string{"7z\xbc\xaf\x27\x1c"}, advice: "unpack it"},
-	{name: "a PDF", suffixes: []string{".pdf"}, starts: []string{"%PDF-"}, advice: "get the table as CSV from where it was published"},
-	{name: "a database of SQLite", suffixes: []string{".sqlite", ".sqlite3"}, starts: []string{"SQLite format 3\x00"}, advice: "export its tables as CSV"},
+	{name: "a PDF", suffixes: []string{".pdf"}, starts: []string{"%PDF-"},
+		advice: "get the table as CSV from where it was published"},
+	{name: "a database of SQLite", suffixes: []string{".sqlite", ".sqlite3"}, starts: []string{"SQLite format 3\x00"},
+		advice: "export its tables as CSV"},
 	{name: "a PX file (PC-Axis)", suffixes: []string{".px"}, advice: longForm},
 	{name: "XML", suffixes: []string{".xml"}, advice: "get the table as CSV, or from SDMX as SDMX-CSV"},
 }
@@ -105,9 +115,11 @@ func checkCSV(r read, head []byte) []Issue {
 	case len(pxKeyword.FindAll(head, 2)) == 2 && pxKeyword.Match(first):
 		return say(Error, "this is a PX file (PC-Axis), as statistical offices write; %s", longForm)
 	case webPage.Match(head):
-		return say(Error, "this is a web page; the address gave a page, perhaps with an error or a log-in, in the place of the table")
+		return say(Error, "this is a web page; the address gave a page, perhaps with an error or a log-in, in the place of "+
+			"the table")
 	case markup.Match(head) && bytes.Contains(lower, []byte("sdmx")):
-		return say(Error, "this is SDMX-ML, an exchange format of statistical offices in XML; get the table as SDMX-CSV, or in another form with a row for each figure")
+		return say(Error, "this is SDMX-ML, an exchange format of statistical offices in XML; get the table as SDMX-CSV, "+
+			"or in another form with a row for each figure")
 	case markup.Match(head) && bytes.Contains(lower, []byte("urn:schemas-microsoft-com:office:spreadsheet")):
 		return say(Error, "this is a workbook of Excel in XML; %s", saveAsCSV)
 	case markup.Match(head) && bytes.HasPrefix(bytes.TrimSpace(lower), []byte("<?xml")):
@@ -117,7 +129,8 @@ func checkCSV(r read, head []byte) []Issue {
 	case jsonStart.Match(head):
 		return say(Error, "this is JSON; read it with read_json('…')")
 	case !r.skips && bytes.HasPrefix(bytes.ToLower(first), []byte("sep=")):
-		return say(Error, "line 1 is %q, a word to a spreadsheet and no header; read the file with read_csv('…', skip = 1)", first)
+		return say(Error, "line 1 is %q, a word to a spreadsheet and no header; read the file with read_csv('…', skip = 1)",
+			first)
 	}
 	rows := firstRows(head)
 	if m := matrixOf(rows); m != nil && (m.nested || m.title != "" && !r.skips) {
@@ -126,16 +139,19 @@ func checkCSV(r read, head []byte) []Issue {
 			has = append(has, fmt.Sprintf("the title %q", clip(m.title)))
 		}
 		if m.nested {
-			has = append(has, fmt.Sprintf("groups that are named once, above or beside their rows (line %d names none in its first column)", m.nestedLine))
+			has = append(has, fmt.Sprintf("groups that are named once, above or beside their rows (line %d names none in its "+
+				"first column)", m.nestedLine))
 		}
 		what := "this is a table laid out for readers, as StatBank and spreadsheets write, with " + strings.Join(has, " and ")
 		if m.title != "" && !r.skips {
 			return say(Error, "%s; its header is line %d; %s", what, m.headerLine, longForm)
 		}
-		return say(Warning, "%s; unless the SELECT takes the name from the row above, these rows are of no group; %s", what, longForm)
+		return say(Warning, "%s; unless the SELECT takes the name from the row above, these rows are of no group; %s", what,
+			longForm)
 	}
 	if totals := totalsOf(rows); totals != "" {
-		return say(Warning, "this is the long form of a statistical office, with %s; leave totals out with WHERE, or what they add up is counted twice, and take a code in front of its label with split_part(column, ' ', 1)", totals)
+		return say(Warning, "this is the long form of a statistical office, with %s; leave totals out with WHERE, or what "+
+			"they add up is counted twice, and take a code in front of its label with split_part(column, ' ', 1)", totals)
 	}
 	return nil
 }
@@ -150,7 +166,8 @@ func jsonStat(head []byte) string {
 		}
 		return true
 	}
-	if has(`^\s*\{`) && (has(`"class"\s*:\s*"(dataset|collection|dimension)"`, `"(id|size|dimension|link)"\s*:`) || has(`"dimension"\s*:\s*\{`, `"size"\s*:\s*\[`, `"id"\s*:\s*\[`)) {
+	if has(`^\s*\{`) && (has(`"class"\s*:\s*"(dataset|collection|dimension)"`, `"(id|size|dimension|link)"\s*:`) ||
+		has(`"dimension"\s*:\s*\{`, `"size"\s*:\s*\[`, `"id"\s*:\s*\[`)) {
 		return "this is JSON-stat, a cube of figures without a row for each; " + longForm
 	}
 	return ""

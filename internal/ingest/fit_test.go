@@ -28,26 +28,34 @@ func invented(t testing.TB) (dir string) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(3, 4))
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
-	year, origin := []string{"2014", "2015", "2016"}, []string{"DANISH", "IMMIGRANT_NON_WESTERN", "DESCENDANT_NON_WESTERN", ""}
-	work, place := []string{"EMPLOYED", "IN_EDUCATION", "NEITHER", "UNKNOWN"}, []string{"101,A2", "101,", "751,A3", "851,", "851,A1"}
+	year, origin := []string{"2014", "2015", "2016"}, []string{"DANISH", "IMMIGRANT_NON_WESTERN", "DESCENDANT_NON_WESTERN",
+		""}
+	work, place := []string{"EMPLOYED", "IN_EDUCATION", "NEITHER", "UNKNOWN"}, []string{"101,A2", "101,", "751,A3", "851,",
+		"851,A1"}
 	areas := "area_id,name,municipality,supported,source\nA1,Et,851,true,invented\nA2,To,101,true,invented\nA3,Tre,751,true,invented\n"
 	children := "year,age,sex,origin,municipality,area_id,income_group,mother_status,poor,equivalised_income\n"
 	residents := "year,age_group,sex,origin,municipality,area_id,work_status,convicted\n"
 	for i := range 400 {
-		children += strings.Join([]string{pick(year...), pick("0", "1", "2", "3", "4", "5", "6"), pick("FEMALE", "MALE"), pick(origin...),
-			pick(place...), pick("Q1", "Q2", "Q5"), pick(work...), pick("true", "false", ""), fmt.Sprint(100_000 + 731*i)}, ",") + "\n"
-		residents += strings.Join([]string{pick(year...), pick("AGE_18_24", "AGE_30_59"), pick("FEMALE", "MALE"), pick(origin...),
+		children += strings.Join([]string{pick(year...), pick("0", "1", "2", "3", "4", "5", "6"), pick("FEMALE", "MALE"),
+			pick(origin...),
+			pick(place...), pick("Q1", "Q2", "Q5"), pick(work...), pick("true", "false",
+				""), fmt.Sprint(100_000 + 731*i)}, ",") + "\n"
+		residents += strings.Join([]string{pick(year...), pick("AGE_18_24", "AGE_30_59"), pick("FEMALE", "MALE"),
+			pick(origin...),
 			pick(place...), pick(work...), pick("true", "false")}, ",") + "\n"
 	}
 	folder := t.TempDir()
-	recipe := head + "tables:\n  area:\n    select: SELECT * FROM read_csv('areas.csv')\n  child_year:\n    select: SELECT * FROM read_csv('children.csv')\n  resident_year:\n    select: SELECT * FROM read_csv('residents.csv')\n"
-	for name, text := range map[string]string{"areas.csv": areas, "children.csv": children, "residents.csv": residents, "recipe.yaml": recipe} {
+	recipe := head + "tables:\n  area:\n    select: SELECT * FROM read_csv('areas.csv')\n  child_year:\n    select: " +
+		"SELECT * FROM read_csv('children.csv')\n  resident_year:\n    select: SELECT * FROM read_csv('residents.csv')\n"
+	for name, text := range map[string]string{"areas.csv": areas, "children.csv": children, "residents.csv": residents,
+		"recipe.yaml": recipe} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	dir = t.TempDir()
-	if _, issues, err := ingest.Import(context.Background(), filepath.Join(folder, "recipe.yaml"), dir, theContract(t), nil); err != nil {
+	if _, issues, err := ingest.Import(context.Background(), filepath.Join(folder, "recipe.yaml"), dir, theContract(t),
+		nil); err != nil {
 		t.Fatalf("%v\n%v", err, issues)
 	}
 	return dir
@@ -81,7 +89,8 @@ func opened(t testing.TB, dir string, c *contract.Contract) (*duckdb.Store, snap
 	if err != nil {
 		return nil, fit, err
 	}
-	s, err := duckdb.Open(context.Background(), folder, c, duckdb.Options{Files: info.Facts(), Cells: fit.Folder, CellFiles: fit.Files})
+	s, err := duckdb.Open(context.Background(), folder, c, duckdb.Options{Files: info.Facts(), Cells: fit.Folder,
+		CellFiles: fit.Files})
 	if err == nil {
 		t.Cleanup(func() { _ = s.Close() })
 	}
@@ -116,15 +125,26 @@ const (
 func TestEditsThatDecideNothing(t *testing.T) {
 	dir := invented(t)
 	for name, c := range map[string]*contract.Contract{
-		"none":                    theContract(t),
-		"a label":                 edited(t, "label: {da: Fattig, en: Poor}", "label: {da: Fattige, en: In poverty}"),
-		"a source":                edited(t, "publisher: Landsbyggefonden", "publisher: The fund"),
-		"an optional column":      edited(t, aColumn, "      hobby: {type: text, optional: true, "+labels+"source: kvarter}\n"+aColumn),
-		"a table":                 edited(t, "tables:\n  area:\n", "tables:\n  club:\n    label: {da: Klub, en: Club}\n    definition: {da: En klub., en: A club.}\n    key: [club_id]\n    columns:\n      club_id: {type: text, "+labels+"source: kvarter}\n  area:\n"),
-		"the order of columns":    edited(t, "    columns:\n      child_id:", "    columns:\n      sex: {type: text, optional: true, codes: sex, label: {da: Køn, en: Sex}, source: statistics}\n      child_id:", "unit: years, label: {da: Alder, en: Age}, source: statistics}\n      sex: {type: text, optional: true, codes: sex, label: {da: Køn, en: Sex}, source: statistics}\n", "unit: years, label: {da: Alder, en: Age}, source: statistics}\n"),
-		"a column not held":       edited(t, aColumn, strings.Replace(aColumn, "int", "decimal", 1)),
-		"a table not held":        edited(t, "      residents: {type: int, optional: true, min: 0,", "      residents: {type: int, min: 1,"),
-		"the order of municipals": edited(t, "      - {code: \"849\", group: NORDJYLLAND, label: {da: \"Jammerbugt\", en: \"Jammerbugt\"}}\n", "", "      - {code: \"851\"", "      - {code: \"849\", group: NORDJYLLAND, label: {da: \"Jammerbugt\", en: \"Jammerbugt\"}}\n      - {code: \"851\""),
+		"none":     theContract(t),
+		"a label":  edited(t, "label: {da: Fattig, en: Poor}", "label: {da: Fattige, en: In poverty}"),
+		"a source": edited(t, "publisher: Landsbyggefonden", "publisher: The fund"),
+		"an optional column": edited(t, aColumn,
+			"      hobby: {type: text, optional: true, "+labels+"source: kvarter}\n"+aColumn),
+		"a table": edited(t, "tables:\n  area:\n",
+			"tables:\n  club:\n    label: {da: Klub, en: Club}\n    definition: {da: En klub., en: A club.}\n    key: "+
+				"[club_id]\n    columns:\n      club_id: {type: text, "+labels+"source: kvarter}\n  area:\n"),
+		"the order of columns": edited(t, "    columns:\n      child_id:",
+			"    columns:\n      sex: {type: text, optional: true, codes: sex, label: {da: Køn, en: Sex}, source: "+
+				"statistics}\n      child_id:", "unit: years, label: {da: Alder, en: Age}, source: statistics}\n      sex: "+
+				"{type: text, optional: true, codes: sex, label: {da: Køn, en: Sex}, source: statistics}\n", "unit: years, "+
+				"label: {da: Alder, en: Age}, source: statistics}\n"),
+		"a column not held": edited(t, aColumn, strings.Replace(aColumn, "int", "decimal", 1)),
+		"a table not held": edited(t, "      residents: {type: int, optional: true, min: 0,",
+			"      residents: {type: int, min: 1,"),
+		"the order of municipals": edited(t,
+			"      - {code: \"849\", group: NORDJYLLAND, label: {da: \"Jammerbugt\", en: \"Jammerbugt\"}}\n", "", "      - "+
+				"{code: \"851\"", "      - {code: \"849\", group: NORDJYLLAND, label: {da: \"Jammerbugt\", en: "+
+				"\"Jammerbugt\"}}\n      - {code: \"851\""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, fit, err := opened(t, dir, c)
@@ -146,14 +166,21 @@ func TestEditsThatDecideNothing(t *testing.T) {
 // Roll-ups that hold something else are built from the facts, once, and answer as the facts do.
 func TestRollupsAreBuiltFromTheFacts(t *testing.T) {
 	for name, c := range map[string]*contract.Contract{
-		"a roll-up":                edited(t, aRollup, anotherOne),
-		"a roll-up less":           edited(t, "  child_overview: {table: child_year, by: [YEAR, AGE, REGISTERED_ORIGIN, SETTING]}\n", ""),
-		"an indicator":             edited(t, "indicators:\n", "indicators:\n  MOTHER_STUDIES: {tables: [child_year], when: {column: mother_status, in: [IN_EDUCATION]}, "+labels+"definition: {da: Ny, en: New}, source: kvarter}\n"),
+		"a roll-up": edited(t, aRollup, anotherOne),
+		"a roll-up less": edited(t,
+			"  child_overview: {table: child_year, by: [YEAR, AGE, REGISTERED_ORIGIN, SETTING]}\n", ""),
+		"an indicator": edited(t, "indicators:\n",
+			"indicators:\n  MOTHER_STUDIES: {tables: [child_year], when: {column: mother_status, in: "+
+				"[IN_EDUCATION]}, "+labels+"definition: {da: Ny, en: New}, source: kvarter}\n"),
 		"an indicator's condition": edited(t, "when: {column: poor, is: true}", "when: {column: poor, is: false}"),
-		"a measure":                edited(t, "measures:\n", "measures:\n  AGE_IN_YEARS: {columns: [child_year.age], unit: years, "+labels+"definition: {da: Ny, en: New}, source: kvarter}\n"),
-		"a code that is not held":  edited(t, "      - {code: \"849\"", "      - {code: \"999\", group: NORDJYLLAND, label: {da: Ny, en: New}}\n      - {code: \"849\""),
-		"a bound that all keep":    edited(t, "age: {type: int, min: 0, max: 6,", "age: {type: int, min: 0, max: 7,"),
-		"a column required now":    edited(t, "equivalised_income: {type: int, optional: true,", "equivalised_income: {type: int,"),
+		"a measure": edited(t, "measures:\n",
+			"measures:\n  AGE_IN_YEARS: {columns: [child_year.age], unit: years, "+labels+"definition: {da: Ny, en: New}, "+
+				"source: kvarter}\n"),
+		"a code that is not held": edited(t, "      - {code: \"849\"",
+			"      - {code: \"999\", group: NORDJYLLAND, label: {da: Ny, en: New}}\n      - {code: \"849\""),
+		"a bound that all keep": edited(t, "age: {type: int, min: 0, max: 6,", "age: {type: int, min: 0, max: 7,"),
+		"a column required now": edited(t, "equivalised_income: {type: int, optional: true,",
+			"equivalised_income: {type: int,"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +199,8 @@ func TestRollupsAreBuiltFromTheFacts(t *testing.T) {
 				}
 			}
 			before := modified(t, first.Folder)
-			if _, second, err := opened(t, dir, c); err != nil || second.Folder != first.Folder || modified(t, second.Folder) != before {
+			if _, second, err := opened(t, dir, c); err != nil || second.Folder != first.Folder ||
+				modified(t, second.Folder) != before {
 				t.Errorf("opened again: %v, cells in %s", err, second.Folder)
 			}
 			if _, old, err := opened(t, dir, theContract(t)); err != nil || filepath.Base(old.Folder) != snapshot.CellsFolder {
@@ -205,7 +233,9 @@ func modified(t testing.TB, folder string) (out string) {
 // An indicator over columns that are there is asked of a data set that was imported before it.
 func TestANewIndicatorIsAskedOfAnOldDataSet(t *testing.T) {
 	dir := invented(t)
-	c := edited(t, "indicators:\n", "indicators:\n  MOTHER_STUDIES: {tables: [child_year], when: {column: mother_status, in: [IN_EDUCATION]}, "+labels+"definition: {da: Ny, en: New}, source: kvarter}\n")
+	c := edited(t, "indicators:\n",
+		"indicators:\n  MOTHER_STUDIES: {tables: [child_year], when: {column: mother_status, in: "+
+			"[IN_EDUCATION]}, "+labels+"definition: {da: Ny, en: New}, source: kvarter}\n")
 	s, _, err := opened(t, dir, c)
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +244,8 @@ func TestANewIndicatorIsAskedOfAnOldDataSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := cells.One(context.Background(), s, cells.Observations{Table: c.Table("child_year"), Indicators: []*contract.Indicator{i}})
+	table, err := cells.One(context.Background(), s, cells.Observations{Table: c.Table("child_year"),
+		Indicators: []*contract.Indicator{i}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,12 +272,20 @@ func TestAStructureThatBreaks(t *testing.T) {
 		contract *contract.Contract
 		want     []string
 	}{
-		"a required column": {edited(t, aColumn, "      hobby: {type: text, "+labels+"source: kvarter}\n"+aColumn), []string{"child_year", "hobby", "requires"}},
-		"another type":      {edited(t, "convicted: {type: bool, optional: true, label: {da: Dømt", "convicted: {type: int, optional: true, label: {da: Dømt", "when: {column: convicted, is: true}", "when: {column: convicted, from: 1}"), []string{"resident_year", "convicted", "BOOLEAN", "BIGINT"}},
-		"a code less":       {edited(t, "      - {code: \"851\", group: NORDJYLLAND, label: {da: \"Aalborg\", en: \"Aalborg\"}}\n", ""), []string{"child_year", "municipality", "851", "more like these"}},
-		"a bound":           {edited(t, "age: {type: int, min: 0, max: 6,", "age: {type: int, min: 0, max: 5,"), []string{"child_year", "age", "6"}},
-		"required of all":   {edited(t, "poor: {type: bool, optional: true,", "poor: {type: bool,"), []string{"child_year", "poor"}},
-		"another key":       {edited(t, "    person: child_id\n    key: [child_id, year]", "    person: child_id\n    key: [municipality]"), []string{"child_year", "municipality"}},
+		"a required column": {edited(t, aColumn, "      hobby: {type: text, "+labels+"source: kvarter}\n"+aColumn),
+			[]string{"child_year", "hobby", "requires"}},
+		"another type": {edited(t, "convicted: {type: bool, optional: true, label: {da: Dømt",
+			"convicted: {type: int, optional: true, label: {da: Dømt", "when: {column: convicted, is: true}", "when: {column: "+
+				"convicted, from: 1}"), []string{"resident_year", "convicted", "BOOLEAN", "BIGINT"}},
+		"a code less": {edited(t,
+			"      - {code: \"851\", group: NORDJYLLAND, label: {da: \"Aalborg\", en: "+
+				"\"Aalborg\"}}\n", ""), []string{"child_year", "municipality", "851", "more like these"}},
+		"a bound": {edited(t, "age: {type: int, min: 0, max: 6,", "age: {type: int, min: 0, max: 5,"),
+			[]string{"child_year", "age", "6"}},
+		"required of all": {edited(t, "poor: {type: bool, optional: true,", "poor: {type: bool,"),
+			[]string{"child_year", "poor"}},
+		"another key": {edited(t, "    person: child_id\n    key: [child_id, year]",
+			"    person: child_id\n    key: [municipality]"), []string{"child_year", "municipality"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := opened(t, dir, test.contract)
@@ -352,7 +391,8 @@ func TestCellsOfChangedFiles(t *testing.T) {
 		}
 	}
 	spoil(filepath.Join(fit.Folder, "another.parquet"))
-	if _, _, err := opened(t, dir, c); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "another.parquet") {
+	if _, _, err := opened(t, dir, c); fault.KindOf(err) != fault.Invalid ||
+		!strings.Contains(err.Error(), "another.parquet") {
 		t.Errorf("with changed cells: %v", err)
 	}
 	issues, err := ingest.Check(context.Background(), dir, c, nil)
@@ -397,7 +437,8 @@ func TestADataSetOfAnEarlierVersion(t *testing.T) {
 	if text, err = json.Marshal(info); err != nil {
 		t.Fatal(err)
 	}
-	for path, text := range map[string]string{about: string(text), about + ".sha256": fmt.Sprintf("%x  snapshot.json\n", sha256.Sum256(text))} {
+	for path, text := range map[string]string{about: string(text),
+		about + ".sha256": fmt.Sprintf("%x  snapshot.json\n", sha256.Sum256(text))} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

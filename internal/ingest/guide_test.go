@@ -31,7 +31,8 @@ func TestGuideIsTrue(t *testing.T) {
 	if err := ingest.Report(&told, dir, issues); err != nil {
 		t.Fatal(err)
 	}
-	if want := "    " + strings.ReplaceAll(strings.TrimSpace(told.String()), "\n", "\n    ") + "\n"; !strings.Contains(guide, want) {
+	if want := "    " + strings.ReplaceAll(strings.TrimSpace(told.String()), "\n", "\n    ") +
+		"\n"; !strings.Contains(guide, want) {
 		t.Errorf("the guide does not show\n%s", want)
 	}
 	if want := `"` + info.Title + `", fingerprint ` + info.Fingerprint[:12] + "."; !strings.Contains(guide, want) {
@@ -71,7 +72,8 @@ func TestGuideIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	told.WriteString("import: " + strings.Replace(err.Error(), folder, "../my-data", 1) + "\n")
-	if want := "    " + strings.ReplaceAll(strings.TrimSpace(told.String()), "\n", "\n    ") + "\n"; !strings.Contains(guide, want) {
+	if want := "    " + strings.ReplaceAll(strings.TrimSpace(told.String()), "\n", "\n    ") +
+		"\n"; !strings.Contains(guide, want) {
 		t.Errorf("the guide does not show\n%s", want)
 	}
 }

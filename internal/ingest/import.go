@@ -32,7 +32,8 @@ import (
 // to it. It returns every issue, and a fault that nothing was switched if one of them is an
 // error; whatever fails, and whenever the process ends, the data set that was current stays so.
 // report gets a line per step, and may be nil.
-func Import(ctx context.Context, recipe, dir string, c *contract.Contract, report io.Writer) (_ snapshot.Info, issues []Issue, err error) {
+func Import(ctx context.Context, recipe, dir string, c *contract.Contract, report io.Writer) (_ snapshot.Info,
+	issues []Issue, err error) {
 	defer fault.Wrap(&err, "ingest.Import(%s)", recipe)
 	if err := snapshot.BeginImport(dir); err != nil {
 		return snapshot.Info{}, nil, err
@@ -51,7 +52,8 @@ func Import(ctx context.Context, recipe, dir string, c *contract.Contract, repor
 			return err
 		}
 		if wrong, _ := Count(issues); wrong > 0 {
-			return fault.Invalidf("%s: %s; nothing was imported, and the data set that was current stays so", recipe, plural(wrong, "error"))
+			return fault.Invalidf("%s: %s; nothing was imported, and the data set that was current stays so", recipe,
+				plural(wrong, "error"))
 		}
 		steps.Start("Taking the fingerprint", 0)
 		return storeIssues(w.Folder(), issues)
@@ -88,7 +90,8 @@ const copiesFolder = "import.files"
 
 // write runs the recipe's SELECTs, checks what they give, and writes the Parquet if nothing is
 // wrong with it.
-func (r *Recipe) write(ctx context.Context, w *snapshot.Writer, c *contract.Contract, dir string, steps *progress.Reporter) (_ []Issue, err error) {
+func (r *Recipe) write(ctx context.Context, w *snapshot.Writer, c *contract.Contract, dir string,
+	steps *progress.Reporter) (_ []Issue, err error) {
 	staging := filepath.Join(w.Folder(), stagingFile)
 	sources := &sources{ctx: ctx, folder: r.folder, copies: filepath.Join(w.Folder(), copiesFolder)}
 	db, err := sql.Open("duckdb", staging)
@@ -108,10 +111,12 @@ func (r *Recipe) write(ctx context.Context, w *snapshot.Writer, c *contract.Cont
 	defer conn.Close()
 	within := func(folder string) string { return duckdb.QuoteText(folder + string(filepath.Separator)) }
 	for _, text := range []string{
-		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false", "SET memory_limit=" + duckdb.QuoteText(memoryLimit),
+		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false", "SET memory_limit=" +
+			duckdb.QuoteText(memoryLimit),
 		// What a SELECT can reach: the recipe's folder to read, and this import's own to write.
 		// DuckDB holds patterns against it as they are written.
-		fmt.Sprintf("SET allowed_directories=[%s, %s, %s, %s]", within(r.folder), within(literal(r.folder, r.folder)), within(w.Folder()), within(literal(w.Folder(), w.Folder()))),
+		fmt.Sprintf("SET allowed_directories=[%s, %s, %s, %s]", within(r.folder), within(literal(r.folder, r.folder)),
+			within(w.Folder()), within(literal(w.Folder(), w.Folder()))),
 		"SET enable_external_access=false", "SET lock_configuration=true",
 	} {
 		if _, err := conn.ExecContext(ctx, text); err != nil {
@@ -155,7 +160,8 @@ type staged struct {
 }
 
 func newStaged(ctx context.Context, r *Recipe, conn *sql.Conn, c *contract.Contract, files *sources) *staged {
-	s := &staged{recipe: r, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{}, broken: map[string]bool{}},
+	s := &staged{recipe: r, checker: checker{ctx: ctx, conn: conn, contract: c, tables: map[string]*facts{},
+		broken: map[string]bool{}},
 		sources: files, origins: map[string][]string{}, offsets: map[string]map[string]int64{}}
 	s.place, s.whole = s.locate, r.file
 	return s
@@ -201,7 +207,8 @@ func (s *staged) load(t recipeTable) error {
 		}
 		return s.wrongSelect(t, err)
 	}
-	f := &facts{Table: t.Table, view: duckdb.QuoteName("facts of " + t.Name), exact: map[string]bool{}, reads: selected.reads}
+	f := &facts{Table: t.Table, view: duckdb.QuoteName("facts of " + t.Name), exact: map[string]bool{},
+		reads: selected.reads}
 	kinds, ok := s.columns(t, f, columns)
 	if !ok {
 		return nil
@@ -252,7 +259,8 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 		return s.ctx.Err()
 	}
 	line := t.line
-	message := strings.ReplaceAll(s.sources.originals(oneLine(err.Error())), s.recipe.folder+string(filepath.Separator), "")
+	message := strings.ReplaceAll(s.sources.originals(oneLine(err.Error())), s.recipe.folder+string(filepath.Separator),
+		"")
 	var m *selectMistake
 	var engine *driver.Error
 	switch {
@@ -263,13 +271,17 @@ func (s *staged) wrongSelect(t recipeTable, err error) error {
 	case damaged.MatchString(message):
 		message = "a Parquet file that it reads is damaged (" + message + "); get it again, or write it again"
 	case strings.Contains(message, `Referenced column "column0`):
-		message += "; the first line of a CSV file is its header, and one without a header is read with read_csv('…', header = false)"
-	case strings.Contains(message, "No function matches the given name and argument types") && strings.Contains(message, "(VARCHAR"):
-		message += "; a column is text if one of its values is no number: name the column without a function, and each such value is listed with its row"
+		message += "; the first line of a CSV file is its header, and one without a header is read with read_csv('…', " +
+			"header = false)"
+	case strings.Contains(message, "No function matches the given name and argument types") &&
+		strings.Contains(message, "(VARCHAR"):
+		message += "; a column is text if one of its values is no number: name the column without a function, and each " +
+			"such value is listed with its row"
 	case engine.Type == driver.ErrorTypeConversion:
 		message += "; leave a column without a cast, and each value that cannot be read is listed with its row"
 	}
-	s.add(Issue{Severity: Error, File: s.recipe.file, Row: fmt.Sprintf("line %d", line), Rule: "select", Rows: 1, Message: fmt.Sprintf("the SELECT for %s: %s", t.Name, message)})
+	s.add(Issue{Severity: Error, File: s.recipe.file, Row: fmt.Sprintf("line %d", line), Rule: "select", Rows: 1,
+		Message: fmt.Sprintf("the SELECT for %s: %s", t.Name, message)})
 	return nil
 }
 
@@ -328,7 +340,8 @@ func (s *staged) columns(t recipeTable, f *facts, columns []column) (kinds map[s
 		known = append(known, c.Name)
 	}
 	wrong := func(column, rule, format string, args ...any) {
-		s.add(Issue{Severity: Error, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Column: column, Rule: rule, Rows: 1, Table: t.Name, Message: fmt.Sprintf(format, args...)})
+		s.add(Issue{Severity: Error, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Column: column, Rule: rule,
+			Rows: 1, Table: t.Name, Message: fmt.Sprintf(format, args...)})
 	}
 	kinds = map[string]string{}
 	for _, c := range columns {
@@ -336,7 +349,8 @@ func (s *staged) columns(t recipeTable, f *facts, columns []column) (kinds map[s
 		if name == fileColumn || name == rowColumn || slices.Contains(known, name) {
 			kinds[name] = c.kind
 		} else {
-			wrong(c.name, "column", "the SELECT gives a column %q, which the table %s of the contract has not%s", c.name, t.Name, fault.Suggest(name, known))
+			wrong(c.name, "column", "the SELECT gives a column %q, which the table %s of the contract has not%s", c.name, t.Name,
+				fault.Suggest(name, known))
 		}
 	}
 	ok = true
@@ -391,7 +405,8 @@ func (s *staged) keepRecorded(f *facts) (rows int64, err error) {
 		targets = append(targets, &filled[i])
 		counts = append(counts, "count("+f.came(c.Name)+")")
 	}
-	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(counts, ", ")+" FROM "+f.view).Scan(targets...); err != nil {
+	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(counts,
+		", ")+" FROM "+f.view).Scan(targets...); err != nil {
 		return 0, err
 	}
 	var kept []*contract.Column
@@ -459,7 +474,8 @@ func given(c *contract.Column, kind string) string {
 	case kind == "JSON":
 		return "(" + name + " ->> '$')::VARCHAR"
 	case c.Type == contract.String && (kind == "FLOAT" || kind == "DOUBLE"): // a code 461 that other tools wrote as 461.0
-		return fmt.Sprintf("if(%[1]s = trunc(%[1]s) AND abs(%[1]s) < %[2]d, %[1]s::BIGINT::VARCHAR, %[1]s::VARCHAR)", name, exactWhole)
+		return fmt.Sprintf("if(%[1]s = trunc(%[1]s) AND abs(%[1]s) < %[2]d, %[1]s::BIGINT::VARCHAR, %[1]s::VARCHAR)", name,
+			exactWhole)
 	}
 	return name + "::VARCHAR"
 }
@@ -512,7 +528,8 @@ func typed(c *contract.Column, kind string, d dialect) string {
 		case kind == "DATE", strings.HasPrefix(kind, "TIMESTAMP"):
 			return fmt.Sprintf("CASE WHEN year(%[1]s) >= 1000 THEN %[1]s::DATE END", name) // 31-12-14 is read as of the year 14
 		case kind == "VARCHAR" || kind == "JSON":
-			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '\\d{4}-\\d{2}-\\d{2}') THEN TRY_CAST(%[1]s AS DATE) END", text)
+			return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '\\d{4}-\\d{2}-\\d{2}') THEN TRY_CAST(%[1]s AS DATE) END",
+				text)
 		}
 		return ""
 	}
@@ -522,7 +539,8 @@ func typed(c *contract.Column, kind string, d dialect) string {
 	case "FLOAT", "DOUBLE", "DECIMAL":
 		if c.Type == contract.Int {
 			// 2440.0000000000005 is what a product of decimals looks like, not a fraction.
-			return fmt.Sprintf("CASE WHEN abs(%[1]s - round(%[1]s)) < 1e-6 AND abs(%[1]s) < %[2]d THEN TRY_CAST(round(%[1]s) AS BIGINT) END", name, exactWhole)
+			return fmt.Sprintf("CASE WHEN abs(%[1]s - round(%[1]s)) < 1e-6 AND abs(%[1]s) < %[2]d THEN TRY_CAST(round(%[1]s) "+
+				"AS BIGINT) END", name, exactWhole)
 		}
 		return fmt.Sprintf("TRY_CAST(%s AS %s)", name, c.Type.SQL())
 	case "VARCHAR", "JSON", "ENUM":
@@ -551,7 +569,8 @@ func asNumber(c *contract.Column, text, form, read string) string {
 	if c.Type == contract.Int {
 		read = fmt.Sprintf("TRY_CAST(%s AS DECIMAL(38,6))", read)
 	}
-	return fmt.Sprintf("CASE WHEN regexp_full_match(%s, %s) THEN TRY_CAST(%s AS %s) END", text, duckdb.QuoteText(form), read, c.Type.SQL())
+	return fmt.Sprintf("CASE WHEN regexp_full_match(%s, %s) THEN TRY_CAST(%s AS %s) END", text, duckdb.QuoteText(form),
+		read, c.Type.SQL())
 }
 
 // rejected reports the lines of CSV files that could not be read; byName, once files whose columns
@@ -570,7 +589,8 @@ func (s *staged) rejected(selected *selection, byName bool) (found bool, err err
 		return false, nil
 	}
 	// Were the tables not there, lines would be lost in silence: the query would fail.
-	rows, err := s.conn.QueryContext(s.ctx, `SELECT DISTINCT s.file_path, e.line, coalesce(e.column_name, ''), e.error_type::VARCHAR, coalesce(e.csv_line, ''), e.error_message
+	rows, err := s.conn.QueryContext(s.ctx,
+		`SELECT DISTINCT s.file_path, e.line, coalesce(e.column_name, ''), e.error_type::VARCHAR, coalesce(e.csv_line, ''), e.error_message
 		FROM reject_errors AS e JOIN reject_scans AS s USING (scan_id, file_id) ORDER BY ALL`)
 	if err != nil {
 		return false, fmt.Errorf("lines that could not be read: %w", err)
@@ -589,11 +609,13 @@ func (s *staged) rejected(selected *selection, byName bool) (found bool, err err
 			seen[id] = true
 		}
 		line = strings.TrimSpace(line) // it begins with the end of the line before, in files of Windows
-		f := Issue{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", at), Column: column, Rule: "line", Value: clip(line), Rows: 1,
+		f := Issue{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", at), Column: column,
+			Rule: "line", Value: clip(line), Rows: 1,
 			Message: fmt.Sprintf("%q cannot be read: %s", clip(line), rejection(kind, message))}
 		switch {
 		case line == "":
-			f.Column, f.Message = "", "the line is blank; delete it, or leave such lines out with read_csv('…', ignore_errors = true)"
+			f.Column, f.Message = "", "the line is blank; delete it, or leave such lines out with read_csv('…', ignore_errors "+
+				"= true)"
 		case isFooter(line):
 			f.Message = fmt.Sprintf("%q is a note below the table, as statistical offices write, and no row", clip(line))
 			if !lenient[file] {
@@ -629,11 +651,13 @@ func rejection(kind, message string) string {
 	expected, got, _ := strings.Cut(strings.TrimPrefix(message, "Expected Number of Columns: "), " Found: ")
 	switch kind {
 	case "TOO MANY COLUMNS":
-		return fmt.Sprintf("it has %s or more fields, the header %s; a text with the separator in it needs quotes", got, expected)
+		return fmt.Sprintf("it has %s or more fields, the header %s; a text with the separator in it needs quotes", got,
+			expected)
 	case "MISSING COLUMNS":
 		return fmt.Sprintf("it has fewer fields than the header, which has %s", expected)
 	case "UNQUOTED VALUE":
-		return strings.TrimSuffix(oneLine(message), ".") + `; a field that begins with " ends with it, and one within is written twice; where quotes are text, read the file with read_csv('…', quote = '')`
+		return strings.TrimSuffix(oneLine(message), ".") +
+			`; a field that begins with " ends with it, and one within is written twice; where quotes are text, read the file with read_csv('…', quote = '')`
 	}
 	return oneLine(message)
 }
@@ -645,17 +669,20 @@ func (s *staged) save(t *contract.Table, dir, file string) error {
 	for _, c := range f.columns {
 		list = append(list, duckdb.QuoteName(c.Name))
 	}
-	if i := slices.IndexFunc(t.Columns, func(c *contract.Column) bool { return c.Secret }); t.Person != "" && i >= 0 && !f.has(t.Columns[i].Name) && f.has(t.Person) {
+	if i := slices.IndexFunc(t.Columns, func(c *contract.Column) bool { return c.Secret }); t.Person != "" && i >= 0 &&
+		!f.has(t.Columns[i].Name) && f.has(t.Person) {
 		if err := s.setRecordKey(dir); err != nil {
 			return err
 		}
 		list = append(list, recordKey(duckdb.QuoteName(t.Person))+" AS "+duckdb.QuoteName(t.Columns[i].Name))
 	}
-	_, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("COPY (SELECT %s FROM %s) TO %s (FORMAT parquet, COMPRESSION zstd)", strings.Join(list, ", "), f.view, duckdb.QuoteText(file)))
+	_, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("COPY (SELECT %s FROM %s) TO %s (FORMAT parquet, COMPRESSION zstd)",
+		strings.Join(list, ", "), f.view, duckdb.QuoteText(file)))
 	return err
 }
 
-// setRecordKey reads the secret of snapshot.KeyFile, 32 random bytes in hex, or makes it once, and gives it to the connection for recordKey.
+// setRecordKey reads the secret of snapshot.KeyFile, 32 random bytes in hex, or makes it once, and
+// gives it to the connection for recordKey.
 func (s *staged) setRecordKey(dir string) error {
 	file := filepath.Join(dir, snapshot.KeyFile)
 	text, err := os.ReadFile(file)
@@ -667,7 +694,8 @@ func (s *staged) setRecordKey(dir string) error {
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) != sha256.Size {
-		return fault.Invalidf("%s does not hold a secret of 32 bytes in hex; put back the one it held, since another would change every person's record key", file)
+		return fault.Invalidf("%s does not hold a secret of 32 bytes in hex; put back the one it held, since another would "+
+			"change every person's record key", file)
 	}
 	// HMAC (RFC 2104): the key, filled up to a block, with either pad.
 	for name, pad := range map[string]byte{"record_key_inner": 0x36, "record_key_outer": 0x5c} {
@@ -676,7 +704,8 @@ func (s *staged) setRecordKey(dir string) error {
 		for i := range block {
 			block[i] ^= pad
 		}
-		if _, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("SET VARIABLE %s = unhex(%s)", name, duckdb.QuoteText(hex.EncodeToString(block)))); err != nil {
+		if _, err := s.conn.ExecContext(s.ctx, fmt.Sprintf("SET VARIABLE %s = unhex(%s)", name,
+			duckdb.QuoteText(hex.EncodeToString(block)))); err != nil {
 			return errors.New("the secret for record keys could not be set") // DuckDB's message would show it
 		}
 	}

@@ -27,13 +27,14 @@ const (
 // Issue is something wrong or odd in the data, with where it stands.
 type Issue struct {
 	Severity Severity `json:"severity"`
-	File     string   `json:"file"`             // the file that holds it, relative to the recipe or the snapshot
-	Row      string   `json:"row,omitempty"`    // its row there, counted from 1 after a header; "line N"; in a JSON tree its path, e.g. 2012[27]
-	Column   string   `json:"column,omitempty"` // of the contract; in an issue about a file, of the file
-	Rule     string   `json:"rule"`             // a word, e.g. code
-	Value    string   `json:"value,omitempty"`  // as it stands in the file
-	Message  string   `json:"message"`          // what is wrong and what would be right
-	Rows     int64    `json:"rows"`             // the rows it stands for: 1, or all that are not listed one by one
+	File     string   `json:"file"` // the file that holds it, relative to the recipe or the snapshot
+	// its row there, counted from 1 after a header; "line N"; in a JSON tree its path, e.g. 2012[27]
+	Row     string `json:"row,omitempty"`
+	Column  string `json:"column,omitempty"` // of the contract; in an issue about a file, of the file
+	Rule    string `json:"rule"`             // a word, e.g. code
+	Value   string `json:"value,omitempty"`  // as it stands in the file
+	Message string `json:"message"`          // what is wrong and what would be right
+	Rows    int64  `json:"rows"`             // the rows it stands for: 1, or all that are not listed one by one
 
 	// The row of the contract's table, from which Check knows again what an import has said.
 	Table    string `json:"table,omitempty"`
@@ -107,7 +108,8 @@ func Report(w io.Writer, dir string, issues []Issue) (err error) {
 				}
 			}
 			if more[rule] > 0 {
-				if _, err := fmt.Fprintf(w, "%s (%s): and %s%s\n", severity, rule, plural(more[rule], "more row"), where); err != nil {
+				if _, err := fmt.Fprintf(w, "%s (%s): and %s%s\n", severity, rule, plural(more[rule], "more row"),
+					where); err != nil {
 					return err
 				}
 			}
@@ -152,7 +154,8 @@ func issueTable(issues []Issue) (string, error) {
 	var b strings.Builder
 	rows := [][]string{{"severity", "file", "row", "column", "rule", "value", "message", "rows"}}
 	for _, f := range issues {
-		rows = append(rows, []string{string(f.Severity), f.File, f.Row, f.Column, f.Rule, f.Value, f.Message, strconv.FormatInt(f.Rows, 10)})
+		rows = append(rows, []string{string(f.Severity), f.File, f.Row, f.Column, f.Rule, f.Value, f.Message,
+			strconv.FormatInt(f.Rows, 10)})
 	}
 	err := csv.NewWriter(&b).WriteAll(rows)
 	return b.String(), err

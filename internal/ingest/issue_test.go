@@ -18,7 +18,8 @@ func TestIssuesThatCannotBeListed(t *testing.T) {
 	}
 	var issues []ingest.Issue
 	for i := range 12 {
-		issues = append(issues, ingest.Issue{Severity: ingest.Warning, File: "f", Rule: "jump", Value: fmt.Sprint(i), Rows: 1})
+		issues = append(issues, ingest.Issue{Severity: ingest.Warning, File: "f", Rule: "jump", Value: fmt.Sprint(i),
+			Rows: 1})
 	}
 	var out strings.Builder
 	if err := ingest.Report(&out, file, issues); err != nil {
@@ -26,7 +27,8 @@ func TestIssuesThatCannotBeListed(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 13 || lines[10] != "warning (jump): and 2 more rows" ||
-		!strings.HasPrefix(lines[11], filepath.Join(file, "import-report.csv")+" does not list these: ") || lines[12] != "0 errors, 12 warnings" {
+		!strings.HasPrefix(lines[11], filepath.Join(file, "import-report.csv")+" does not list these: ") ||
+		lines[12] != "0 errors, 12 warnings" {
 		t.Errorf("%s", out.String())
 	}
 }

@@ -44,7 +44,8 @@ func (s *staged) join(t recipeTable, p *preparer, root, node, join object) error
 		return n, err == nil && s.conn.QueryRowContext(s.ctx, text).Scan(&n) == nil
 	}
 	warn := func(format string, args ...any) {
-		issue := Issue{Severity: Warning, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Rule: "join", Rows: 1, Table: t.Name, Message: fmt.Sprintf(format, args...)}
+		issue := Issue{Severity: Warning, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Rule: "join", Rows: 1,
+			Table: t.Name, Message: fmt.Sprintf(format, args...)}
 		if !slices.Contains(s.issues, issue) { // a UNION ALL may join several files so
 			s.add(issue)
 		}
@@ -59,7 +60,8 @@ func (s *staged) join(t recipeTable, p *preparer, root, node, join object) error
 	}
 	if kind == "INNER" {
 		if lost, ok := count("ANTI"); ok && lost > 0 {
-			warn("the JOIN with %s leaves out %s of %d, which find no partner there; if they are to be kept, write LEFT JOIN, and import names what is missing; if not, say so with SEMI JOIN or WHERE",
+			warn("the JOIN with %s leaves out %s of %d, which find no partner there; if they are to be kept, write LEFT JOIN, "+
+				"and import names what is missing; if not, say so with SEMI JOIN or WHERE",
 				right, plural(lost, "row"), lost+found)
 		}
 	}
@@ -68,14 +70,16 @@ func (s *staged) join(t recipeTable, p *preparer, root, node, join object) error
 	} else if added, err := s.addsUpLeft(node, join, reading); err != nil || added == "" {
 		return err
 	} else {
-		warn("the JOIN with %s finds several partners for some rows, and makes %d rows of %d, whose %s the SELECT adds up; join rows that are there once, as in SELECT DISTINCT, or tell them apart in ON",
+		warn("the JOIN with %s finds several partners for some rows, and makes %d rows of %d, whose %s the SELECT adds up; "+
+			"join rows that are there once, as in SELECT DISTINCT, or tell them apart in ON",
 			right, rows, found, added)
 	}
 	return nil
 }
 
 // addsUpLeft returns the first column of the left side of a join that a SELECT sums up, or "".
-func (s *staged) addsUpLeft(node, join object, reading func(items string, from, where any) (string, error)) (added string, err error) {
+func (s *staged) addsUpLeft(node, join object,
+	reading func(items string, from, where any) (string, error)) (added string, err error) {
 	columns := map[string][]column{}
 	for _, side := range []string{"left", "right"} {
 		text, err := reading("*", join[side], nil)
@@ -90,7 +94,8 @@ func (s *staged) addsUpLeft(node, join object, reading func(items string, from, 
 		return slices.ContainsFunc(columns[side], func(c column) bool { return strings.EqualFold(c.name, name) })
 	}
 	walkExpressions(node["select_list"], func(o object) {
-		if str(o, "class") != "FUNCTION" || o["distinct"] == true || !slices.Contains(summing, strings.ToLower(str(o, "function_name"))) {
+		if str(o, "class") != "FUNCTION" || o["distinct"] == true ||
+			!slices.Contains(summing, strings.ToLower(str(o, "function_name"))) {
 			return
 		}
 		walkExpressions(o["children"], func(o object) {

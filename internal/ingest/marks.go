@@ -60,14 +60,16 @@ func (f *facts) suggestMissing(c *contract.Column, value string) string {
 	case meaningOf(value) == "", !isNumber(c) && strings.ContainsAny(strings.ToLower(value), "abcdefghijklmnopqrstuvwxyz"):
 		return "" // a letter may be a code
 	}
-	ask := fmt.Sprintf("; it is a mark, and the file's notes say of what: %s. If missing, write %s", meaningOf(value), missing)
+	ask := fmt.Sprintf("; it is a mark, and the file's notes say of what: %s. If missing, write %s", meaningOf(value),
+		missing)
 	if !isNumber(c) {
 		return ask
 	}
 	if c.Name == "n" {
 		ask += " and leave the row out, WHERE n IS NOT NULL"
 	}
-	return ask + fmt.Sprintf("; if zero, write %s", f.plainly(fmt.Sprintf("CASE column WHEN %s THEN '0' ELSE column END", duckdb.QuoteText(value)), ""))
+	return ask + fmt.Sprintf("; if zero, write %s",
+		f.plainly(fmt.Sprintf("CASE column WHEN %s THEN '0' ELSE column END", duckdb.QuoteText(value)), ""))
 }
 
 func isNumber(c *contract.Column) bool { return c.Type == contract.Int || c.Type == contract.Decimal }
@@ -90,7 +92,8 @@ func (f *facts) plainly(expression, example string) string {
 func (f *facts) suggestComma(value string) string {
 	written := f.plainly("column", value)
 	if f.stated("decimal_separator") == "," {
-		return "; another value of the column is no number, and one makes a text of the whole: mend that one, or write " + written
+		return "; another value of the column is no number, and one makes a text of the whole: mend that one, or write " +
+			written
 	}
 	if !f.readsCSV() {
 		return "; write " + written
@@ -107,7 +110,8 @@ func (f *facts) suggestThousands() string {
 	if f.stated("thousands") == "" {
 		return "; if points part thousands, add thousands = '.' to read_csv('…'); else write round(column::DOUBLE)"
 	}
-	return "; another value of the column is no number, and one makes a text of the whole: mend that one, or write " + f.plainly("column", "")
+	return "; another value of the column is no number, and one makes a text of the whole: mend that one, or write " +
+		f.plainly("column", "")
 }
 
 // attached finds the one number of a text, with what stands before and after it.
@@ -122,22 +126,28 @@ func (f *facts) suggestAttached(c *contract.Column, value string) string {
 	before, sign, number, after := strings.TrimSpace(parts[1]), parts[2], parts[3], strings.TrimSpace(parts[4])
 	cure := func(expression string) string { return f.plainly(expression, number) }
 	kept := cure("regexp_replace(column, '[^0-9.,+-]', '', 'g')")
-	either := fmt.Sprintf("if the number is to be used, write %s; if not, nullif(column, %s)", kept, duckdb.QuoteText(value))
+	either := fmt.Sprintf("if the number is to be used, write %s; if not, nullif(column, %s)", kept,
+		duckdb.QuoteText(value))
 	switch {
 	case before == "" && after == "" && (sign == "−" || sign == "–"):
-		return fmt.Sprintf("; its minus is the character U+%04X, not a hyphen: write %s", []rune(sign)[0], cure(fmt.Sprintf("replace(column, '%s', '-')", sign)))
+		return fmt.Sprintf("; its minus is the character U+%04X, not a hyphen: write %s", []rune(sign)[0],
+			cure(fmt.Sprintf("replace(column, '%s', '-')", sign)))
 	case before == "" && after == "" && regexp.MustCompile(`\d\p{Z}\d`).MatchString(number):
 		return "; blanks part its thousands: write " + cure(`regexp_replace(column, '\p{Z}', '', 'g')`)
 	case before == "" && after == "%":
 		return "; the percent sign is no part of the number: write " + cure("replace(column, '%', '')")
 	case before == "(" && after == ")":
-		return fmt.Sprintf("; it stands in brackets, and the file's notes say why: negative, uncertain, or few observed. If negative, write %s; %s", cure("replace(replace(column, '(', '-'), ')', '')"), either)
-	case strings.ContainsAny(before, "<>≤≥~≈") || before == "ca." || before == "ca" || before == "under" || before == "over":
-		return fmt.Sprintf("; it is a bound and no number; if it is not to be used, write nullif(column, %s)", duckdb.QuoteText(value))
+		return fmt.Sprintf("; it stands in brackets, and the file's notes say why: negative, uncertain, or few observed. "+
+			"If negative, write %s; %s", cure("replace(replace(column, '(', '-'), ')', '')"), either)
+	case strings.ContainsAny(before, "<>≤≥~≈") || before == "ca." || before == "ca" || before == "under" ||
+		before == "over":
+		return fmt.Sprintf("; it is a bound and no number; if it is not to be used, write nullif(column, %s)",
+			duckdb.QuoteText(value))
 	case before != "" && after != "":
 		return ""
 	case before+after != "":
-		return fmt.Sprintf("; %q stands beside the number, and the file's notes say why: provisional, estimated, revised, uncertain, or a unit; %s", before+after, either)
+		return fmt.Sprintf("; %q stands beside the number, and the file's notes say why: provisional, estimated, revised, "+
+			"uncertain, or a unit; %s", before+after, either)
 	}
 	return ""
 }

@@ -51,7 +51,8 @@ func (s *staged) nearlyNamed(_ recipeTable, selected *selection) (err error) {
 		return nil
 	}
 	walk(selected.node, func(table object) {
-		if err == nil && str(table, "type") == "TABLE_FUNCTION" && slices.Contains(rowReaders, strings.ToLower(str(child(table, "function"), "function_name"))) {
+		if err == nil && str(table, "type") == "TABLE_FUNCTION" &&
+			slices.Contains(rowReaders, strings.ToLower(str(child(table, "function"), "function_name"))) {
 			err = s.nearlyNamedIn(p.relation(table), compared)
 		}
 	})
@@ -77,7 +78,8 @@ func (s *staged) nearlyNamedIn(relation string, compared map[string][]string) er
 			exact, near = append(exact, duckdb.QuoteText(text)), append(near, plain(duckdb.QuoteText(text)))
 		}
 		names = append(names, c.name)
-		conditions = append(conditions, fmt.Sprintf("%s NOT IN (%s) AND %s IN (%s)", name, strings.Join(exact, ", "), plain(name), strings.Join(near, ", ")))
+		conditions = append(conditions, fmt.Sprintf("%s NOT IN (%s) AND %s IN (%s)", name, strings.Join(exact, ", "),
+			plain(name), strings.Join(near, ", ")))
 		counts = append(counts, fmt.Sprintf("count(*) FILTER (%s)", conditions[len(conditions)-1]))
 	}
 	if len(names) == 0 {
@@ -87,7 +89,8 @@ func (s *staged) nearlyNamedIn(relation string, compared map[string][]string) er
 	for i := range found {
 		targets[i] = &found[i]
 	}
-	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(counts, ", ")+" FROM "+relation).Scan(targets...); err != nil {
+	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(counts,
+		", ")+" FROM "+relation).Scan(targets...); err != nil {
 		return err
 	}
 	for i, name := range names {
@@ -102,7 +105,8 @@ func (s *staged) nearlyNamedIn(relation string, compared map[string][]string) er
 		trimmed := strings.Trim(value, blanks)
 		text, differs, cure := trimmed, "blanks", fmt.Sprintf("trim(%s)", name)
 		if !slices.Contains(texts, trimmed) {
-			text = texts[slices.IndexFunc(texts, func(text string) bool { return strings.EqualFold(strings.Trim(text, blanks), trimmed) })]
+			text = texts[slices.IndexFunc(texts,
+				func(text string) bool { return strings.EqualFold(strings.Trim(text, blanks), trimmed) })]
 			differs, cure = "the case of letters", fmt.Sprintf("lower(%s)", name)
 			if trimmed != value {
 				differs, cure = "blanks and the case of letters", fmt.Sprintf("lower(trim(%s))", name)
@@ -114,8 +118,10 @@ func (s *staged) nearlyNamedIn(relation string, compared map[string][]string) er
 		if found[i] > 1 {
 			rows = fmt.Sprintf(" (and so in %s)", plural(found[i]-1, "more row"))
 		}
-		issue := Issue{Severity: Warning, File: file, Row: row, Column: name, Rule: "spelling", Value: clip(value), Rows: found[i],
-			Message: fmt.Sprintf("%q differs by %s from %s, with which the SELECT compares the column, and is not equal to it%s; if it is meant, compare %s", clip(value), differs, duckdb.QuoteText(text), rows, cure)}
+		issue := Issue{Severity: Warning, File: file, Row: row, Column: name, Rule: "spelling", Value: clip(value),
+			Rows: found[i],
+			Message: fmt.Sprintf("%q differs by %s from %s, with which the SELECT compares the column, and is not equal to "+
+				"it%s; if it is meant, compare %s", clip(value), differs, duckdb.QuoteText(text), rows, cure)}
 		if !slices.Contains(s.issues, issue) { // another SELECT may read the same file
 			s.add(issue)
 		}
@@ -135,7 +141,8 @@ func (p *preparer) codings(root object) (out []folding) {
 			for str(item, "class") == "CAST" {
 				item = child(item, "child")
 			}
-			if rest := child(item, "else_expr"); str(item, "type") != "CASE_EXPR" || str(rest, "class") != "CONSTANT" || child(rest, "value")["value"] != nil {
+			if rest := child(item, "else_expr"); str(item, "type") != "CASE_EXPR" || str(rest, "class") != "CONSTANT" ||
+				child(rest, "value")["value"] != nil {
 				continue
 			}
 			ok := true
@@ -186,8 +193,10 @@ func (s *staged) unnamedCodes(t recipeTable, selected *selection) error {
 		if isTotal(first) {
 			cure = "and leave out the rows of totals with WHERE"
 		}
-		issue := Issue{Severity: Warning, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Column: f.column, Rule: "unnamed", Rows: 1, Table: t.Name,
-			Message: fmt.Sprintf("the CASE makes NULL of values that it does not name: %s; add ELSE with the text of the column, as in ELSE column::VARCHAR, and import names each with its row, %s", strings.Join(others, ", "), cure)}
+		issue := Issue{Severity: Warning, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Column: f.column,
+			Rule: "unnamed", Rows: 1, Table: t.Name,
+			Message: fmt.Sprintf("the CASE makes NULL of values that it does not name: %s; add ELSE with the text of the "+
+				"column, as in ELSE column::VARCHAR, and import names each with its row, %s", strings.Join(others, ", "), cure)}
 		if !slices.Contains(s.issues, issue) { // a UNION ALL may have the same CASE for several files
 			s.add(issue)
 		}
@@ -206,8 +215,10 @@ func (s *staged) madeNull(p *preparer, f folding) (others []string, first string
 	for _, name := range f.named {
 		quoted = append(quoted, duckdb.QuoteText(name))
 	}
-	rows, err := s.conn.QueryContext(s.ctx, fmt.Sprintf("SELECT value::VARCHAR, count(*) FROM (%s) WHERE result IS NULL AND value IS NOT NULL AND value::VARCHAR NOT IN (%s) GROUP BY ALL ORDER BY count(*) DESC, 1 LIMIT 100",
-		values, strings.Join(quoted, ", ")))
+	rows, err := s.conn.QueryContext(s.ctx,
+		fmt.Sprintf("SELECT value::VARCHAR, count(*) FROM (%s) WHERE result IS NULL AND value IS NOT NULL AND "+
+			"value::VARCHAR NOT IN (%s) GROUP BY ALL ORDER BY count(*) DESC, 1 LIMIT 100",
+			values, strings.Join(quoted, ", ")))
 	if err != nil {
 		return nil, "", s.ctx.Err() // it is no value of the rows, such as another column of the SELECT
 	}
@@ -220,7 +231,8 @@ func (s *staged) madeNull(p *preparer, f folding) (others []string, first string
 		}
 		plain := strings.Trim(value, blanks)
 		if plain == "" || slices.Contains(missingWords, strings.ToUpper(plain)) || suggestRest(plain) != "" ||
-			meaningOf(plain) != "" && !strings.ContainsAny(strings.ToLower(plain), "abcdefghijklmnopqrstuvwxyz") { // a letter may be a code
+			// a letter may be a code
+			meaningOf(plain) != "" && !strings.ContainsAny(strings.ToLower(plain), "abcdefghijklmnopqrstuvwxyz") {
 			continue
 		}
 		if first == "" {

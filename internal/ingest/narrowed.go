@@ -37,8 +37,11 @@ func (s *staged) narrowed(reads []read) (found bool, err error) {
 				}
 				var row int64
 				var value string
-				switch err := s.conn.QueryRowContext(s.ctx, fmt.Sprintf("SELECT row, value FROM (SELECT row_number() OVER () AS row, value FROM (SELECT %[1]s::VARCHAR AS value FROM %[2]s)) WHERE %[3]s OR value IS NOT NULL AND TRY_CAST(value AS %[4]s) IS NULL ORDER BY row LIMIT 1",
-					duckdb.QuoteName(c.name), relation, dialect{decimal: "."}.rounds("value", kinds[name]), kinds[name])).Scan(&row, &value); err {
+				switch err := s.conn.QueryRowContext(s.ctx,
+					fmt.Sprintf("SELECT row, value FROM (SELECT row_number() OVER () AS row, value FROM (SELECT %[1]s::VARCHAR AS "+
+						"value FROM %[2]s)) WHERE %[3]s OR value IS NOT NULL AND TRY_CAST(value AS %[4]s) IS NULL ORDER BY row LIMIT 1",
+						duckdb.QuoteName(c.name), relation, dialect{decimal: "."}.rounds("value",
+							kinds[name]), kinds[name])).Scan(&row, &value); err {
 				case sql.ErrNoRows:
 					continue
 				case nil:
@@ -46,8 +49,10 @@ func (s *staged) narrowed(reads []read) (found bool, err error) {
 					return found, err
 				}
 				found = true
-				s.add(Issue{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprint(row), Column: c.name, Rule: "type", Value: value, Rows: 1,
-					Message: fmt.Sprintf("%q would be rounded, or does not fit: this file has the column as %s, and %s, the first of the files, as %s, as which all are read; write read_parquet('…', union_by_name = true)",
+				s.add(Issue{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprint(row), Column: c.name,
+					Rule: "type", Value: value, Rows: 1,
+					Message: fmt.Sprintf("%q would be rounded, or does not fit: this file has the column as %s, and %s, the first "+
+						"of the files, as %s, as which all are read; write read_parquet('…', union_by_name = true)",
 						value, c.kind, nameWithin(s.recipe.folder, first), kinds[name])})
 			}
 		}

@@ -18,8 +18,10 @@ func TestParquetOfSeveralTypes(t *testing.T) {
 	}
 	defer db.Close()
 	folder := t.TempDir()
-	for file, residents := range map[string]string{"2014.parquet": "1000", "2015.parquet": "1000.0::DOUBLE", "2016.parquet": "1000.6::DOUBLE"} {
-		if _, err := db.Exec("COPY (SELECT 'P' AS plan_id, " + residents + " AS n) TO '" + filepath.Join(folder, file) + "'"); err != nil {
+	for file, residents := range map[string]string{"2014.parquet": "1000", "2015.parquet": "1000.0::DOUBLE",
+		"2016.parquet": "1000.6::DOUBLE"} {
+		if _, err := db.Exec("COPY (SELECT 'P' AS plan_id, " + residents + " AS n) TO '" + filepath.Join(folder, file) +
+			"'"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -31,7 +33,9 @@ func TestParquetOfSeveralTypes(t *testing.T) {
 		"read_parquet(['2016.parquet', '2014.parquet'])":        false, // DOUBLE holds both
 		"'2014.parquet' UNION ALL SELECT n FROM '2016.parquet'": false,
 	} {
-		_, findings, err := importFolder(t, folder, plansRecipe+"|\n      SELECT 'P' || row_number() OVER () AS plan_id, n::VARCHAR AS name, DATE '2014-01-01' AS start FROM (SELECT n FROM "+reads+")\n")
+		_, findings, err := importFolder(t, folder,
+			plansRecipe+"|\n      SELECT 'P' || row_number() OVER () AS plan_id, n::VARCHAR AS name, DATE '2014-01-01' AS "+
+				"start FROM (SELECT n FROM "+reads+")\n")
 		got := slices.ContainsFunc(findings, func(f ingest.Issue) bool {
 			return f.Rule == "type" && f.File == "2016.parquet" && f.Row == "1" && f.Value == "1000.6"
 		})
@@ -56,7 +60,9 @@ func TestNotANumberInALaterParquetFile(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, findings, err := importFolder(t, folder, plansRecipe+"|\n      SELECT 'P' || row_number() OVER () AS plan_id, n::VARCHAR AS name, DATE '2014-01-01' AS start FROM '*.parquet'\n")
+		_, findings, err := importFolder(t, folder,
+			plansRecipe+"|\n      SELECT 'P' || row_number() OVER () AS plan_id, n::VARCHAR AS name, DATE '2014-01-01' AS "+
+				"start FROM '*.parquet'\n")
 		if err == nil || !slices.ContainsFunc(findings, func(f ingest.Issue) bool {
 			return f.Rule == "type" && f.File == "2015.parquet" && f.Row == "1" && f.Column == "n"
 		}) {

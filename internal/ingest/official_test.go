@@ -52,7 +52,8 @@ func TestOfficialFiles(t *testing.T) {
 	t.Run("lists", func(t *testing.T) {
 		for year, want := range map[int]int{2010: 29, 2011: 26, 2012: 33, 2013: 39, 2014: 31} {
 			var got struct{ Areas struct{ TotalCount int } }
-			if problems := ask(t, server, fmt.Sprintf("{ areas(where: {onOfficialListIn: %d}) { totalCount } }", year), &got); problems != nil || got.Areas.TotalCount != want {
+			if problems := ask(t, server, fmt.Sprintf("{ areas(where: {onOfficialListIn: %d}) { totalCount } }", year),
+				&got); problems != nil || got.Areas.TotalCount != want {
 				t.Errorf("areas on the list of %d: got %d %v, want %d", year, got.Areas.TotalCount, problems, want)
 			}
 		}
@@ -72,7 +73,8 @@ func TestOfficialFiles(t *testing.T) {
 					Kinds, Undecided []string
 				}
 			}
-			query := fmt.Sprintf("{ designations(year: %[1]d) { area { name keyFigures(years: {from: %[1]d, to: %[1]d}) { onOfficialList } } kinds undecided } }", year)
+			query := fmt.Sprintf("{ designations(year: %[1]d) { area { name keyFigures(years: {from: %[1]d, to: %[1]d}) { "+
+				"onOfficialList } } kinds undecided } }", year)
 			if problems := ask(t, server, query, &got); problems != nil {
 				t.Fatal(problems)
 			}
@@ -97,7 +99,9 @@ func TestOfficialFiles(t *testing.T) {
 			t.Errorf("areas by the criteria: %v, want %v (the list of 2012 has Ringparken, too: 33)", listed, want)
 		}
 		var got any
-		if problems := ask(t, server, "{ areas(where: {onOfficialListIn: 2016}) { totalCount } }", &got); len(problems) != 1 || !strings.Contains(problems[0], "the list of 2016 is not recorded; those of 2010 2011 2012 2013 2014 are") {
+		if problems := ask(t, server, "{ areas(where: {onOfficialListIn: 2016}) { totalCount } }",
+			&got); len(problems) != 1 || !strings.Contains(problems[0], "the list of 2016 is not recorded; those of 2010 2011 "+
+			"2012 2013 2014 are") {
 			t.Errorf("a list that is not recorded: %v", problems)
 		}
 	})
@@ -115,7 +119,8 @@ func TestOfficialFiles(t *testing.T) {
 				}
 			}
 		}
-		if problems := ask(t, server, "{ findings { id figures { name reproduced agrees missing } } }", &got); problems != nil {
+		if problems := ask(t, server, "{ findings { id figures { name reproduced agrees missing } } }",
+			&got); problems != nil {
 			t.Fatal(problems)
 		}
 		agree := map[string]int{}
@@ -131,7 +136,8 @@ func TestOfficialFiles(t *testing.T) {
 				}
 			}
 		}
-		if want := map[string]int{"residents": 8, "children": 8, "day-care-1-2-by-origin": 8, "day-care-3-5": 8, "official-lists": 5}; fmt.Sprint(agree) != fmt.Sprint(want) {
+		if want := map[string]int{"residents": 8, "children": 8, "day-care-1-2-by-origin": 8, "day-care-3-5": 8,
+			"official-lists": 5}; fmt.Sprint(agree) != fmt.Sprint(want) {
 			t.Errorf("figures that agree: %v, want %v", agree, want)
 		}
 	})
@@ -145,9 +151,13 @@ func TestOfficialFiles(t *testing.T) {
 			var got struct {
 				Children, Young, Residents struct{ Size struct{ Value int } }
 			}
-			query := fmt.Sprintf("{ children(where: {years: {from: %[1]d, to: %[1]d}}) { size { value } } young: children(where: {years: {from: %[1]d, to: %[1]d}, ages: {from: 1, to: 2}}) { size { value } } residents(where: {years: {from: %[1]d, to: %[1]d}}) { size { value } } }", year)
-			if problems := ask(t, server, query, &got); problems != nil || got.Children.Size.Value != children[i] || got.Young.Size.Value != young[i] || got.Residents.Size.Value != residents[i] {
-				t.Errorf("%d: got %+v %v, want %d children, %d aged 1-2, %d residents", year, got, problems, children[i], young[i], residents[i])
+			query := fmt.Sprintf("{ children(where: {years: {from: %[1]d, to: %[1]d}}) { size { value } } young: "+
+				"children(where: {years: {from: %[1]d, to: %[1]d}, ages: {from: 1, to: 2}}) { size { value } } residents(where: "+
+				"{years: {from: %[1]d, to: %[1]d}}) { size { value } } }", year)
+			if problems := ask(t, server, query, &got); problems != nil || got.Children.Size.Value != children[i] ||
+				got.Young.Size.Value != young[i] || got.Residents.Size.Value != residents[i] {
+				t.Errorf("%d: got %+v %v, want %d children, %d aged 1-2, %d residents", year, got, problems, children[i], young[i],
+					residents[i])
 			}
 		}
 		// The one municipality of the two files whose children are known from a third.
@@ -175,12 +185,14 @@ func TestOfficialFiles(t *testing.T) {
 			}
 		}
 		problems := ask(t, server, `{ areas(where: {nameContains: "bispehaven"}) { nodes { name municipality { name } keyFigures { year residents nonWestern outsideWorkAndEducation convicted basicSchoolingOnly incomeRatio onOfficialList } } } }`, &got)
-		if problems != nil || len(got.Areas.Nodes) != 1 || got.Areas.Nodes[0].Municipality.Name != "Aarhus" || len(got.Areas.Nodes[0].KeyFigures) != 5 {
+		if problems != nil || len(got.Areas.Nodes) != 1 || got.Areas.Nodes[0].Municipality.Name != "Aarhus" ||
+			len(got.Areas.Nodes[0].KeyFigures) != 5 {
 			t.Fatalf("got %+v %v", got, problems)
 		}
 		want := bispehaven(t, filepath.Join(folder, "area_years.csv"))
 		for i, y := range got.Areas.Nodes[0].KeyFigures {
-			if line := fmt.Sprintf("%d %d %s %s %s %s %s %t", y.Year, y.Residents, number(y.NonWestern), number(y.OutsideWorkAndEducation), number(y.Convicted), number(y.BasicSchoolingOnly), number(y.IncomeRatio), y.OnOfficialList); line != want[i] {
+			if line := fmt.Sprintf("%d %d %s %s %s %s %s %t", y.Year, y.Residents, number(y.NonWestern),
+				number(y.OutsideWorkAndEducation), number(y.Convicted), number(y.BasicSchoolingOnly), number(y.IncomeRatio), y.OnOfficialList); line != want[i] {
 				t.Errorf("got %s, want %s", line, want[i])
 			}
 		}
@@ -189,10 +201,12 @@ func TestOfficialFiles(t *testing.T) {
 	t.Run("what is not recorded", func(t *testing.T) {
 		var got any
 		problems := ask(t, server, `{ children(where: {setting: [SUPPORTED]}) { size { value } } }`, &got)
-		if len(problems) != 1 || !strings.Contains(problems[0], "not recorded by SETTING") || !strings.Contains(problems[0], "MUNICIPALITY") {
+		if len(problems) != 1 || !strings.Contains(problems[0], "not recorded by SETTING") ||
+			!strings.Contains(problems[0], "MUNICIPALITY") {
 			t.Errorf("got %v, want an error that SETTING is not recorded and what is", problems)
 		}
-		if problems := ask(t, server, `{ children { share(of: POOR) { value } } }`, &got); len(problems) != 1 || !strings.Contains(problems[0], "POOR is not recorded") {
+		if problems := ask(t, server, `{ children { share(of: POOR) { value } } }`, &got); len(problems) != 1 ||
+			!strings.Contains(problems[0], "POOR is not recorded") {
 			t.Errorf("got %v, want an error that POOR is not recorded", problems)
 		}
 	})
@@ -317,11 +331,13 @@ func TestOfficialFilesInOneUnit(t *testing.T) {
 func TestExample(t *testing.T) {
 	dir := t.TempDir()
 	var told bytes.Buffer
-	info, issues, err := ingest.Import(context.Background(), filepath.Join(root(t), "data", "example", "recipe.yaml"), dir, theContract(t), &told)
+	info, issues, err := ingest.Import(context.Background(), filepath.Join(root(t), "data", "example", "recipe.yaml"), dir,
+		theContract(t), &told)
 	if err != nil || len(issues) > 0 {
 		t.Fatalf("%v %v", err, issues)
 	}
-	if info.Name != "example" || !info.Synthetic || len(info.Tables) != 5 || !slices.Equal(info.Years, []int{2014, 2015, 2016}) {
+	if info.Name != "example" || !info.Synthetic || len(info.Tables) != 5 ||
+		!slices.Equal(info.Years, []int{2014, 2015, 2016}) {
 		t.Errorf("got %+v", info)
 	}
 	if !strings.Contains(told.String(), "Reading child_year") || !strings.Contains(told.String(), "Building the cells") {
@@ -358,7 +374,8 @@ func TestExample(t *testing.T) {
 	if n := got.Residents.Size.Value; n != 1410 {
 		t.Errorf("residents of Nordlyset in 2014: got %d", n)
 	}
-	if n := got.Areas.Nodes; len(n) != 3 || n[0].Name != "Nordlyset" || len(n[1].Plans) != 2 || n[1].Plans[0].Start != "2013-01-01" || n[2].Region != "Hovedstaden" {
+	if n := got.Areas.Nodes; len(n) != 3 || n[0].Name != "Nordlyset" || len(n[1].Plans) != 2 ||
+		n[1].Plans[0].Start != "2013-01-01" || n[2].Region != "Hovedstaden" {
 		t.Errorf("areas: got %+v", n)
 	}
 }

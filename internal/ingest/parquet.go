@@ -70,7 +70,8 @@ func checkParquet(ctx context.Context, file string) (problem string, err error) 
 				begin = min(begin, dictionary)
 			}
 			if begin < int64(len(mark)) || length < 0 || length > footer-begin {
-				return damagedParquet(fmt.Sprintf("column %s of row group %d (number %d) lies outside the rows", name, g+1, c+1)), nil
+				return damagedParquet(fmt.Sprintf("column %s of row group %d (number %d) lies outside the rows", name, g+1, c+1)),
+					nil
 			}
 			if problem := checkPages(io.NewSectionReader(f, begin, length), length, column); problem != "" {
 				return damagedParquet(fmt.Sprintf("%s in column %s of row group %d", problem, name, g+1)), nil
@@ -80,7 +81,8 @@ func checkParquet(ctx context.Context, file string) (problem string, err error) 
 	return "", nil
 }
 
-const notWhole = "this is no whole Parquet file: it does not begin and end with PAR1; was it cut off when it was copied?"
+const notWhole = "this is no whole Parquet file: it does not begin and end with PAR1; was it cut off when it was " +
+	"copied?"
 
 func damagedParquet(how string) string {
 	return "the Parquet file is damaged: " + how + "; get it again, or write it again"

@@ -31,7 +31,8 @@ func TestPages(t *testing.T) {
 	}{
 		{"two pages", append(bytes.Clone(good), good...), column(6), ""},
 		{"a page too few", good, column(6), "the pages hold 3 values where the footer has 6"},
-		{"another content", page(append(content[:5:5], "VALUES, as it were."...), crc32.ChecksumIEEE(content)), column(3), "page 1 is not what its checksum says"},
+		{"another content", page(append(content[:5:5], "VALUES, as it were."...), crc32.ChecksumIEEE(content)), column(3),
+			"page 1 is not what its checksum says"},
 		{"cut", good[:len(good)-1], column(3), "the header of page 1 is broken"},
 		{"no header", []byte("nothing of the kind"), column(3), "the header of page 1 is broken"},
 	}
@@ -43,7 +44,8 @@ func TestPages(t *testing.T) {
 			}
 		})
 	}
-	if got := checkPages(strings.NewReader(string(good[:len(good)-1])), int64(len(good)), column(3)); got != "page 1 ends too early" {
+	if got := checkPages(strings.NewReader(string(good[:len(good)-1])), int64(len(good)),
+		column(3)); got != "page 1 ends too early" {
 		t.Errorf("of a file that ends: got %q", got)
 	}
 }

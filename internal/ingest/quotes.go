@@ -57,7 +57,8 @@ func findSwallowed(in io.Reader, q sniffed, skip int) (*swallowed, error) {
 			outside, inside = quotedLine(line, delimiter, quote, q.escape, inside)
 			switch {
 			case !begun && inside:
-				record, fields, fewest, mostInner = swallowed{first: number, text: strings.TrimRight(string(line), "\r\n")}, outside, separators, 0
+				record, fields, fewest, mostInner = swallowed{first: number,
+					text: strings.TrimRight(string(line), "\r\n")}, outside, separators, 0
 			case begun:
 				fields += outside
 				if inside && len(bytes.TrimSpace(line)) == 0 {
@@ -127,8 +128,11 @@ func (s *staged) swallowedRows(p *preparer, r *csvRead) (wrong bool, err error) 
 		if found == nil {
 			continue
 		}
-		f := Issue{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", found.first), Rule: "line", Value: clip(found.text), Rows: 1,
-			Message: fmt.Sprintf("%q opens a text in quotes that ends in line %d, and each line of it has as many fields as a row; a quotation mark without its partner makes one row of many. Mend it, or read the file with read_csv('…', quote = '') where quotes are text; if it is one text, say so with quote = '%s'",
+		f := Issue{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", found.first),
+			Rule: "line", Value: clip(found.text), Rows: 1,
+			Message: fmt.Sprintf("%q opens a text in quotes that ends in line %d, and each line of it has as many fields as a "+
+				"row; a quotation mark without its partner makes one row of many. Mend it, or read the file with read_csv('…', "+
+				"quote = '') where quotes are text; if it is one text, say so with quote = '%s'",
 				clip(found.text), found.last, quote)}
 		if stated {
 			f.Severity = Warning
@@ -231,7 +235,8 @@ func (s *staged) oddQuotes(selected *selection, message string) (found bool, err
 			}
 			delimiter := constant(argument(r.table, "delim", "sep", "delimiter"))
 			if delimiter == "" {
-				delimiter = slices.MaxFunc([]string{",", ";", "\t", "|"}, func(a, b string) int { return strings.Count(header, a) - strings.Count(header, b) })
+				delimiter = slices.MaxFunc([]string{",", ";", "\t", "|"},
+					func(a, b string) int { return strings.Count(header, a) - strings.Count(header, b) })
 			}
 			in, err := s.sources.reader(r.how, file)
 			if err != nil {
@@ -245,8 +250,11 @@ func (s *staged) oddQuotes(selected *selection, message string) (found bool, err
 				continue
 			}
 			found = true
-			f := Issue{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", odd.first), Rule: "line", Value: clip(odd.text), Rows: 1,
-				Message: fmt.Sprintf("%q holds a quotation mark without its partner, or a text in quotes that goes on after them; a quotation mark within a text in quotes is written twice. Mend it, or read the file with read_csv('…', quote = '') where quotes are text", clip(odd.text))}
+			f := Issue{Severity: Error, File: nameWithin(s.recipe.folder, file), Row: fmt.Sprintf("line %d", odd.first),
+				Rule: "line", Value: clip(odd.text), Rows: 1,
+				Message: fmt.Sprintf("%q holds a quotation mark without its partner, or a text in quotes that goes on after "+
+					"them; a quotation mark within a text in quotes is written twice. Mend it, or read the file with read_csv('…', "+
+					"quote = '') where quotes are text", clip(odd.text))}
 			if !slices.Contains(s.issues, f) {
 				s.add(f)
 			}

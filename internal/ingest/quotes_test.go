@@ -23,7 +23,8 @@ func TestLateQuotes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "plans.csv"), text.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, findings, err := importFolder(t, folder, plansRecipe+"SELECT plan_id, name, start FROM read_csv('plans.csv', encoding = 'latin-1')\n")
+	_, findings, err := importFolder(t, folder,
+		plansRecipe+"SELECT plan_id, name, start FROM read_csv('plans.csv', encoding = 'latin-1')\n")
 	if wrong, _ := ingest.Count(findings); err != nil || wrong > 0 {
 		t.Errorf("got %v, %v", err, findings)
 	}

@@ -46,7 +46,8 @@ func ReadRecipe(file string, c *contract.Contract) (*Recipe, error) {
 		return nil, fault.Invalidf("the recipe cannot be read: %w", err)
 	}
 	if bad := badByte(text); bad >= 0 {
-		return nil, fault.Invalidf("%s:%d: the recipe is not UTF-8 (byte 0x%02X); save it as UTF-8", file, 1+bytes.Count(text[:bad], []byte{'\n'}), text[bad])
+		return nil, fault.Invalidf("%s:%d: the recipe is not UTF-8 (byte 0x%02X); save it as UTF-8", file,
+			1+bytes.Count(text[:bad], []byte{'\n'}), text[bad])
 	}
 	r, err := parseRecipe(file, text, c)
 	if err != nil {
@@ -106,7 +107,8 @@ func (p *recipeParser) wrong(line int, format string, args ...any) {
 
 // entries calls each for every entry of a mapping whose keys must be among known; those of
 // required that are not there are mistakes.
-func (p *recipeParser) entries(node ast.Node, what string, known, required []string, each func(key string, line int, value ast.Node)) {
+func (p *recipeParser) entries(node ast.Node, what string, known, required []string,
+	each func(key string, line int, value ast.Node)) {
 	m, ok := node.(ast.MapNode)
 	if !ok {
 		p.wrong(lineOf(node), "%s: a mapping was expected, with %s", what, strings.Join(known, ", "))
@@ -177,23 +179,24 @@ func (p *recipeParser) sources(line int, node ast.Node) {
 	}
 	for _, item := range list.Values {
 		var s snapshot.Source
-		p.entries(item, "a source", []string{"title", "publisher", "url", "accessed", "licence"}, []string{"title", "publisher"}, func(key string, line int, value ast.Node) {
-			switch text := p.text(key, value); key {
-			case "title":
-				s.Title = text
-			case "publisher":
-				s.Publisher = text
-			case "url":
-				s.URL = text
-			case "licence":
-				s.Licence = text
-			case "accessed":
-				s.Accessed = text
-				if text != "" && !isoDate.MatchString(text) {
-					p.wrong(line, "accessed: a date YYYY-MM-DD was expected, got %q", text)
+		p.entries(item, "a source", []string{"title", "publisher", "url", "accessed", "licence"},
+			[]string{"title", "publisher"}, func(key string, line int, value ast.Node) {
+				switch text := p.text(key, value); key {
+				case "title":
+					s.Title = text
+				case "publisher":
+					s.Publisher = text
+				case "url":
+					s.URL = text
+				case "licence":
+					s.Licence = text
+				case "accessed":
+					s.Accessed = text
+					if text != "" && !isoDate.MatchString(text) {
+						p.wrong(line, "accessed: a date YYYY-MM-DD was expected, got %q", text)
+					}
 				}
-			}
-		})
+			})
 		p.recipe.Sources = append(p.recipe.Sources, s)
 	}
 }

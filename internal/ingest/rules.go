@@ -34,7 +34,8 @@ type facts struct {
 
 // readsCSV reports whether all files that the table comes from are CSV.
 func (f *facts) readsCSV() bool {
-	return len(f.reads) > 0 && !slices.ContainsFunc(f.reads, func(r read) bool { return !strings.HasPrefix(r.function, "read_csv") })
+	return len(f.reads) > 0 && !slices.ContainsFunc(f.reads,
+		func(r read) bool { return !strings.HasPrefix(r.function, "read_csv") })
 }
 
 // stated returns the value of an argument by which the recipe reads all files of the table, or "".
@@ -98,7 +99,8 @@ func (k *checker) all() error {
 		if f == nil {
 			continue
 		}
-		for _, rule := range []func(*facts) error{k.rowRules, k.codes, k.duplicates, k.sizes, k.counts, k.repeated, k.totals, k.references, k.settings, k.recordKeys, k.jumps, k.units, k.scales, k.swapped, k.offTheList, k.names, k.alike, k.years} {
+		for _, rule := range []func(*facts) error{
+			k.rowRules, k.codes, k.duplicates, k.sizes, k.counts, k.repeated, k.totals, k.references, k.settings, k.recordKeys, k.jumps, k.units, k.scales, k.swapped, k.offTheList, k.names, k.alike, k.years} {
 			if err := rule(f); err != nil {
 				return fmt.Errorf("table %s: %w", t.Name, err)
 			}
@@ -121,7 +123,9 @@ type rule struct {
 // list adds an issue for each row that breaks the rule.
 func (k *checker) list(f *facts, r rule) (err error) {
 	from := fmt.Sprintf("FROM (%s) AS broken JOIN %s AS facts USING (_at)", r.rows, f.view)
-	rows, err := k.conn.QueryContext(k.ctx, fmt.Sprintf("SELECT _at, facts._file::VARCHAR, facts._row::VARCHAR, %s, broken.value::VARCHAR, broken.extra::VARCHAR %s ORDER BY _at, broken.value, broken.extra LIMIT %d", f.key(), from, listedRows))
+	rows, err := k.conn.QueryContext(k.ctx,
+		fmt.Sprintf("SELECT _at, facts._file::VARCHAR, facts._row::VARCHAR, %s, broken.value::VARCHAR, "+
+			"broken.extra::VARCHAR %s ORDER BY _at, broken.value, broken.extra LIMIT %d", f.key(), from, listedRows))
 	if err != nil {
 		return fmt.Errorf("rule %s: %w", r.name, err)
 	}
@@ -187,10 +191,12 @@ func (k *checker) rowRules(f *facts) error {
 			checks = append(checks, check{rule{column: c.Name, name: r, severity: severity, message: message}, where})
 		}
 		if !f.exact[c.Name] {
-			add("type", Error, fmt.Sprintf("%s IS NOT NULL AND %s IS NULL", given, name), func(value, _ string) string { return f.wrongType(c, value) })
+			add("type", Error, fmt.Sprintf("%s IS NOT NULL AND %s IS NULL", given, name),
+				func(value, _ string) string { return f.wrongType(c, value) })
 		}
 		if !c.Optional {
-			add("empty", Error, given+" IS NULL", func(_, _ string) string { return "this is empty, and the contract requires " + describeColumn(c) })
+			add("empty", Error, given+" IS NULL",
+				func(_, _ string) string { return "this is empty, and the contract requires " + describeColumn(c) })
 		}
 		var outside []string
 		if !math.IsInf(c.Min, 0) {
@@ -210,22 +216,28 @@ func (k *checker) rowRules(f *facts) error {
 		}
 	}
 	if f.Person != "" && f.has(f.Person) && f.has("n") {
-		checks = append(checks, check{rule{column: "n", name: "combination", severity: Error, message: func(value, _ string) string {
-			return fmt.Sprintf("the row has a %s and stands for %s; one person counts 1, and a group has no %s", f.Person, value, f.Person)
-		}}, fmt.Sprintf("%s IS NOT NULL AND n <> 1", duckdb.QuoteName(f.Person))})
+		checks = append(checks, check{rule{column: "n", name: "combination", severity: Error,
+			message: func(value, _ string) string {
+				return fmt.Sprintf("the row has a %s and stands for %s; one person counts 1, and a group has no %s", f.Person,
+					value,
+					f.Person)
+			}}, fmt.Sprintf("%s IS NOT NULL AND n <> 1", duckdb.QuoteName(f.Person))})
 	}
 	seen := map[string]bool{}
 	for _, i := range k.contract.Indicators {
-		if i.Among == nil || !slices.Contains(i.Tables, f.Name) || slices.ContainsFunc(i.Columns(), func(c string) bool { return !f.has(c) }) {
+		if i.Among == nil || !slices.Contains(i.Tables, f.Name) ||
+			slices.ContainsFunc(i.Columns(), func(c string) bool { return !f.has(c) }) {
 			continue
 		}
 		among := duckdb.Predicate(f.Table, i.Among)
 		for _, column := range i.When.Columns() {
 			if id := column + among; !seen[id] && !slices.Contains(i.Among.Columns(), column) {
 				seen[id] = true
-				checks = append(checks, check{rule{column: column, name: "combination", severity: Warning, message: func(value, _ string) string {
-					return fmt.Sprintf("the row has the value %s, but %s does not count it: %s", value, i.Name, sentence(i.Definition.EN))
-				}}, fmt.Sprintf("%s IS NOT NULL AND NOT %s", duckdb.QuoteName(column), among)})
+				checks = append(checks, check{rule{column: column, name: "combination", severity: Warning,
+					message: func(value, _ string) string {
+						return fmt.Sprintf("the row has the value %s, but %s does not count it: %s", value, i.Name,
+							sentence(i.Definition.EN))
+					}}, fmt.Sprintf("%s IS NOT NULL AND NOT %s", duckdb.QuoteName(column), among)})
 			}
 		}
 	}
@@ -237,7 +249,8 @@ func (k *checker) rowRules(f *facts) error {
 			targets[i] = &counts[i]
 			expressions = append(expressions, fmt.Sprintf("count(*) FILTER (%s)", c.where))
 		}
-		if err := k.conn.QueryRowContext(k.ctx, "SELECT "+strings.Join(expressions, ", ")+" FROM "+f.view).Scan(targets...); err != nil {
+		if err := k.conn.QueryRowContext(k.ctx, "SELECT "+strings.Join(expressions,
+			", ")+" FROM "+f.view).Scan(targets...); err != nil {
 			return err
 		}
 		for i, c := range part {
@@ -266,7 +279,8 @@ func (k *checker) codes(f *facts) error {
 		}
 		where := fmt.Sprintf("%s NOT IN (%s)", duckdb.QuoteName(c.Name), strings.Join(quoted, ", "))
 		var wrong bool
-		if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT count(*) > 0 FROM (SELECT DISTINCT %s FROM %s) WHERE %s", duckdb.QuoteName(c.Name), f.view, where)).Scan(&wrong); err != nil {
+		if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT count(*) > 0 FROM (SELECT DISTINCT %s FROM %s) WHERE %s",
+			duckdb.QuoteName(c.Name), f.view, where)).Scan(&wrong); err != nil {
 			return err
 		}
 		if !wrong {
@@ -284,7 +298,8 @@ func (k *checker) codes(f *facts) error {
 	return nil
 }
 
-var typeNames = map[contract.Type]string{contract.Int: "a whole number", contract.Decimal: "a number", contract.Bool: "yes or no",
+var typeNames = map[contract.Type]string{contract.Int: "a whole number", contract.Decimal: "a number",
+	contract.Bool:   "yes or no",
 	contract.String: "a text", contract.Strings: "a list of texts", contract.Date: "a date YYYY-MM-DD"}
 
 // describeColumn says what a column holds.
@@ -322,11 +337,13 @@ func (f *facts) wrongType(c *contract.Column, value string) string {
 	case c.Type == contract.Int && pointsPartThousands(value) && f.stated("decimal_separator") == ",":
 		hint = f.suggestThousands()
 	case c.Type == contract.Int && pointsPartThousands(value):
-		hint = "; if points part thousands, read the file with read_csv('…', decimal_separator = ',', thousands = '.'); else write round(column::DOUBLE)"
+		hint = "; if points part thousands, read the file with read_csv('…', decimal_separator = ',', thousands = '.'); " +
+			"else write round(column::DOUBLE)"
 	case c.Type == contract.Int && looksLike(decimalNumber, value):
 		hint = "; write round(column), or 1000 * column if these are thousands"
 	case c.Type == contract.Int && looksLike(commaThousands, value):
-		hint = "; if commas part thousands, write replace(column, ',', ''); if it is a decimal comma, write round(replace(column, ',', '.')::DOUBLE)"
+		hint = "; if commas part thousands, write replace(column, ',', ''); if it is a decimal comma, write " +
+			"round(replace(column, ',', '.')::DOUBLE)"
 	case isNumber(c) && looksLike(commaNumber, value):
 		hint = f.suggestComma(value) + round
 	case isNumber(c):
@@ -334,7 +351,8 @@ func (f *facts) wrongType(c *contract.Column, value string) string {
 	case c.Type == contract.Date && looksLike(dayFirst, value) && !inCalendar(value):
 		hint = "; read day, month, year, the calendar has no such day, and one such value makes a text of the whole column"
 	case c.Type == contract.Date && looksLike(dayFirst, value) && f.stated("dateformat") != "":
-		hint = fmt.Sprintf("; the file is read with dateformat = %s: is one of its values written otherwise?", duckdb.QuoteText(f.stated("dateformat")))
+		hint = fmt.Sprintf("; the file is read with dateformat = %s: is one of its values written otherwise?",
+			duckdb.QuoteText(f.stated("dateformat")))
 	case c.Type == contract.Date && looksLike(dayFirst, value):
 		hint = "; read the file with read_csv('…', dateformat = '%d-%m-%Y'), with the points or slashes of the file"
 	case c.Type == contract.Bool:
@@ -427,7 +445,8 @@ func (k *checker) duplicates(f *facts) error {
 			FROM %s AS facts JOIN (SELECT %s, min(_at) AS first_at FROM %s WHERE %s GROUP BY ALL HAVING count(*) > 1) AS twice USING (%s)
 			WHERE _at > first_at`, shown, f.view, keys, f.view, where, keys),
 		message: func(value, first string) string {
-			return fmt.Sprintf("%s stands already in row %s of the table %s; each %s may stand once", value, first, f.Name, strings.Join(f.Key, " and "))
+			return fmt.Sprintf("%s stands already in row %s of the table %s; each %s may stand once", value, first, f.Name,
+				strings.Join(f.Key, " and "))
 		}})
 }
 
@@ -453,7 +472,8 @@ func (k *checker) repeated(f *facts) error {
 			FROM %s AS facts JOIN (SELECT %s, min(_at) AS first_at FROM %s WHERE %s GROUP BY ALL HAVING count(*) > 1) AS twice ON %s
 			WHERE %s AND _at > first_at`, f.view, strings.Join(names, ", "), f.view, where, strings.Join(same, " AND "), where),
 		message: func(value, first string) string {
-			return fmt.Sprintf("the row has the same values as row %s of the table %s in all columns but n; is the group there twice? Both are counted", first, f.Name)
+			return fmt.Sprintf("the row has the same values as row %s of the table %s in all columns but n; is the group "+
+				"there twice? Both are counted", first, f.Name)
 		}})
 }
 
@@ -470,12 +490,15 @@ func (k *checker) references(f *facts) error {
 		}
 		if other == nil || !other.has(column) {
 			var given bool
-			if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT coalesce(bool_or(%s IS NOT NULL), false) FROM %s", duckdb.QuoteName(c.Name), f.view)).Scan(&given); err != nil {
+			if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT coalesce(bool_or(%s IS NOT NULL), false) FROM %s",
+				duckdb.QuoteName(c.Name), f.view)).Scan(&given); err != nil {
 				return err
 			}
 			if given {
-				k.add(Issue{Severity: Error, File: k.whole, Column: f.Name + "." + c.Name, Rule: "reference", Rows: 1, Table: f.Name,
-					Message: fmt.Sprintf("its values name rows of the table %s, which is not there; add that table, or leave the column out", table)})
+				k.add(Issue{Severity: Error, File: k.whole, Column: f.Name + "." + c.Name, Rule: "reference", Rows: 1,
+					Table: f.Name,
+					Message: fmt.Sprintf("its values name rows of the table %s, which is not there; add that table, or leave the "+
+						"column out", table)})
 			}
 			continue
 		}
@@ -484,7 +507,8 @@ func (k *checker) references(f *facts) error {
 			values = fmt.Sprintf("SELECT _at, unnest(%s) AS value FROM %s", duckdb.QuoteName(c.Name), f.view)
 		}
 		err := k.list(f, rule{column: c.Name, name: "reference", severity: Error,
-			rows: fmt.Sprintf("SELECT _at, value, NULL AS extra FROM (%s) AS given WHERE value IS NOT NULL AND NOT EXISTS (SELECT 1 FROM %s AS other WHERE other.%s = value)", values, other.view, duckdb.QuoteName(column)),
+			rows: fmt.Sprintf("SELECT _at, value, NULL AS extra FROM (%s) AS given WHERE value IS NOT NULL AND NOT EXISTS "+
+				"(SELECT 1 FROM %s AS other WHERE other.%s = value)", values, other.view, duckdb.QuoteName(column)),
 			message: func(value, _ string) string {
 				total := ""
 				if isTotal(value) {
@@ -506,9 +530,11 @@ func (k *checker) settings(f *facts) error {
 		return nil
 	}
 	return k.list(f, rule{column: "area_id", name: "combination", severity: Error,
-		rows: fmt.Sprintf("SELECT _at, area_id AS value, NULL AS extra FROM %s WHERE area_id IN (SELECT area_id FROM %s WHERE NOT supported)", f.view, area.view),
+		rows: fmt.Sprintf("SELECT _at, area_id AS value, NULL AS extra FROM %s WHERE area_id IN (SELECT area_id FROM %s "+
+			"WHERE NOT supported)", f.view, area.view),
 		message: func(value, _ string) string {
-			return fmt.Sprintf("the area %q is not under a social housing plan, since its row of the table area has supported false; leave area_id empty for those in the rest of the country, or set supported to true", value)
+			return fmt.Sprintf("the area %q is not under a social housing plan, since its row of the table area has supported "+
+				"false; leave area_id empty for those in the rest of the country, or set supported to true", value)
 		}})
 }
 
@@ -525,9 +551,11 @@ func (k *checker) sizes(f *facts) error {
 		}
 	}
 	r := rule{column: "n", name: "empty", severity: Error,
-		rows: fmt.Sprintf("SELECT _at, NULL AS value, NULL AS extra FROM %s WHERE %s", f.view, strings.Join(missing, " AND ")),
+		rows: fmt.Sprintf("SELECT _at, NULL AS value, NULL AS extra FROM %s WHERE %s", f.view,
+			strings.Join(missing, " AND ")),
 		message: func(_, _ string) string {
-			return fmt.Sprintf("this is empty, and the row has no %s; how many a group counts was expected. Leave out a row whose number was not published", f.Person)
+			return fmt.Sprintf("this is empty, and the row has no %s; how many a group counts was expected. Leave out a row "+
+				"whose number was not published", f.Person)
 		}}
 	if !f.has("n") {
 		r.column, r.name, r.severity = f.Person, "record key", Warning
@@ -541,8 +569,10 @@ func (k *checker) sizes(f *facts) error {
 // recordKeys: a person has one secret key, the same in all years.
 func (k *checker) recordKeys(f *facts) error {
 	if f.Person != "" && !f.has(f.Person) && !f.has("n") {
-		k.add(Issue{Severity: Warning, File: k.whole, Column: f.Name + "." + f.Person, Rule: "record key", Rows: 1, Table: f.Name,
-			Message: fmt.Sprintf("each row is a person, and without %s a person is not followed over the years and has no record key, from which cells are protected", f.Person)})
+		k.add(Issue{Severity: Warning, File: k.whole, Column: f.Name + "." + f.Person, Rule: "record key", Rows: 1,
+			Table: f.Name,
+			Message: fmt.Sprintf("each row is a person, and without %s a person is not followed over the years and has no "+
+				"record key, from which cells are protected", f.Person)})
 		return nil
 	}
 	i := slices.IndexFunc(f.columns, func(c *contract.Column) bool { return c.Secret })
@@ -554,7 +584,8 @@ func (k *checker) recordKeys(f *facts) error {
 		rows: fmt.Sprintf(`SELECT min(_at) AS _at, NULL AS value, NULL AS extra FROM %s WHERE %s IS NOT NULL
 			GROUP BY %s HAVING min(%s) <> max(%s) OR count(%s) < count(*)`, f.view, person, person, key, key, key),
 		message: func(_, _ string) string {
-			return "the person's record key is missing, or not the same in all rows; one secret integer per person was expected, or no such column, and import makes them"
+			return "the person's record key is missing, or not the same in all rows; one secret integer per person was " +
+				"expected, or no such column, and import makes them"
 		}})
 }
 
@@ -567,7 +598,8 @@ func (f *facts) series() []string {
 			out = append(out, duckdb.QuoteName(name))
 		}
 	}
-	if f.Person != "" || !f.has("year") || !slices.Contains(f.Key, "year") || slices.ContainsFunc(f.Key, func(name string) bool { return !f.has(name) }) {
+	if f.Person != "" || !f.has("year") || !slices.Contains(f.Key, "year") ||
+		slices.ContainsFunc(f.Key, func(name string) bool { return !f.has(name) }) {
 		return nil
 	}
 	return out
@@ -647,12 +679,14 @@ func (k *checker) scales(f *facts) error {
 			continue
 		}
 		var highest sql.NullFloat64
-		if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT max(abs(%s))::DOUBLE FROM %s", duckdb.QuoteName(c.Name), f.view)).Scan(&highest); err != nil {
+		if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT max(abs(%s))::DOUBLE FROM %s", duckdb.QuoteName(c.Name),
+			f.view)).Scan(&highest); err != nil {
 			return err
 		}
 		if highest.Float64 > 0 && highest.Float64 <= most {
 			value := strconv.FormatFloat(highest.Float64, 'f', -1, 64)
-			k.add(Issue{Severity: Warning, File: k.whole, Column: f.Name + "." + c.Name, Rule: "unit", Value: value, Rows: 1, Table: f.Name, Message: fmt.Sprintf(message, value)})
+			k.add(Issue{Severity: Warning, File: k.whole, Column: f.Name + "." + c.Name, Rule: "unit", Value: value, Rows: 1,
+				Table: f.Name, Message: fmt.Sprintf(message, value)})
 		}
 	}
 	return nil
@@ -713,9 +747,11 @@ func (k *checker) offTheList(f *facts) error {
 			WHERE NOT %[1]s AND year IN (SELECT year FROM %[2]s GROUP BY year HAVING avg(%[1]s::INT) BETWEEN 0.75 AND 0.9999)`, flag, f.view),
 		message: func(_, before string) string {
 			if before == "" {
-				return "nearly all rows of the year are on the official list, this one is not, and no earlier year has it there under this name; it is kept as a row and not counted as listed"
+				return "nearly all rows of the year are on the official list, this one is not, and no earlier year has it there " +
+					"under this name; it is kept as a row and not counted as listed"
 			}
-			return "nearly all rows of the year are on the official list, and this one is not; it was in " + before + ". It is kept as a row and not counted as listed"
+			return "nearly all rows of the year are on the official list, and this one is not; it was in " + before +
+				". It is kept as a row and not counted as listed"
 		}})
 }
 
@@ -748,11 +784,15 @@ func (k *checker) names(f *facts) error {
 			continue
 		}
 		if c := t.Column(other.Key[0]); c.References == f.Name+"."+f.Key[0] {
-			from = fmt.Sprintf("(SELECT %s AS id, string_agg(DISTINCT year, ' ' ORDER BY year) AS years FROM %s GROUP BY ALL) AS followed", duckdb.QuoteName(c.Name), other.view)
+			from = fmt.Sprintf("(SELECT %s AS id, string_agg(DISTINCT year, ' ' ORDER BY year) AS years FROM %s GROUP BY ALL) "+
+				"AS followed", duckdb.QuoteName(c.Name), other.view)
 		}
 	}
 	id := duckdb.QuoteName(f.Key[0])
-	rows, err := k.conn.QueryContext(k.ctx, fmt.Sprintf("SELECT _at, %s, name, coalesce(%s::VARCHAR, ''), coalesce(followed.years, '') FROM %s AS facts LEFT JOIN %s ON followed.id = facts.%s WHERE %s IS NOT NULL AND name IS NOT NULL ORDER BY ALL", id, group, f.view, from, id, id))
+	rows, err := k.conn.QueryContext(k.ctx,
+		fmt.Sprintf("SELECT _at, %s, name, coalesce(%s::VARCHAR, ''), coalesce(followed.years, '') FROM %s AS facts LEFT "+
+			"JOIN %s ON followed.id = facts.%s WHERE %s IS NOT NULL AND name IS NOT NULL ORDER BY "+
+			"ALL", id, group, f.view, from, id, id))
 	if err != nil {
 		return err
 	}
@@ -846,7 +886,8 @@ func (n *named) like(m *named) string {
 		return "(the same words in another order)"
 	case nearlyAlike(n.words, m.words), transposed(n.plain, m.plain):
 		return "(one or two letters apart)"
-	case len(short) > 0 && len(long) == len(short)+1 && len(short[0]) > 3 && !slices.ContainsFunc(short, func(w string) bool { return !slices.Contains(long, w) }):
+	case len(short) > 0 && len(long) == len(short)+1 && len(short[0]) > 3 &&
+		!slices.ContainsFunc(short, func(w string) bool { return !slices.Contains(long, w) }):
 		return "(one word more)"
 	}
 	return ""
@@ -856,7 +897,8 @@ func (n *named) like(m *named) string {
 // one more for every fourteen. Words in both, like "Plan for", say nothing about likeness.
 func nearlyAlike(a, b []string) bool {
 	without := func(words, other []string) string {
-		return strings.Join(slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(other, w) }), " ")
+		return strings.Join(slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(other, w) }),
+			" ")
 	}
 	x, y := without(a, b), without(b, a)
 	return levenshtein.ComputeDistance(x, y) <= 1+min(len(x), len(y))/14

@@ -36,7 +36,8 @@ func recipeOf(t testing.TB, tables string, files ...txtar.File) string {
 
 // persons is a table of n children, each followed over three years.
 func persons(n int) string {
-	return fmt.Sprintf("  child_year:\n    select: SELECT i AS child_id, 2014 + y AS year, i %% 4 + y AS age, CASE WHEN i %% 5 = 0 THEN 'FEMALE' ELSE 'MALE' END AS sex FROM range(%d) t(i), range(3) u(y)\n", n)
+	return fmt.Sprintf("  child_year:\n    select: SELECT i AS child_id, 2014 + y AS year, i %% 4 + y AS age, CASE WHEN "+
+		"i %% 5 = 0 THEN 'FEMALE' ELSE 'MALE' END AS sex FROM range(%d) t(i), range(3) u(y)\n", n)
 }
 
 func importOf(t testing.TB, recipe, dir string) snapshot.Info {
@@ -65,7 +66,8 @@ func TestKilledImport(t *testing.T) {
 	dir := t.TempDir()
 	old := importOf(t, recipeOf(t, persons(100)), dir)
 	recipe := recipeOf(t, persons(50_000))
-	steps := []string{"Reading child_year", "Checking", "Writing the facts", "Taking the fingerprint", "Building the cells"}
+	steps := []string{"Reading child_year", "Checking", "Writing the facts", "Taking the fingerprint",
+		"Building the cells"}
 	left := 0
 	for _, step := range steps {
 		process := exec.Command(os.Args[0], "-test.run=^TestImportProcess$")
@@ -101,7 +103,8 @@ func TestKilledImport(t *testing.T) {
 		var got struct {
 			Children struct{ Size struct{ Value int } }
 		}
-		if problems := ask(t, serve(t, dir), "{ children { size { value } } }", &got); problems != nil || got.Children.Size.Value != 300 {
+		if problems := ask(t, serve(t, dir), "{ children { size { value } } }", &got); problems != nil ||
+			got.Children.Size.Value != 300 {
 			t.Errorf("killed at %q: got %v %v, want 300", step, got, problems)
 		}
 	}
@@ -113,7 +116,8 @@ func TestKilledImport(t *testing.T) {
 	if err != nil || len(building) > 0 {
 		t.Errorf("left behind: %v %v", building, err)
 	}
-	if _, info, err := snapshot.Current(dir); err != nil || info.Fingerprint != whole.Fingerprint || whole.Fingerprint == old.Fingerprint {
+	if _, info, err := snapshot.Current(dir); err != nil || info.Fingerprint != whole.Fingerprint ||
+		whole.Fingerprint == old.Fingerprint {
 		t.Errorf("after the next import the current data set is %v %v", info, err)
 	}
 }
@@ -127,7 +131,8 @@ func TestFailedImportKeepsTheOld(t *testing.T) {
 	cancel()
 	for what, attempt := range map[string]func() error{
 		"errors": func() error {
-			_, issues, err := ingest.Import(context.Background(), recipeOf(t, "  child_year:\n    select: SELECT 2014 AS year, 9 AS age\n"), dir, theContract(t), nil)
+			_, issues, err := ingest.Import(context.Background(), recipeOf(t,
+				"  child_year:\n    select: SELECT 2014 AS year, 9 AS age\n"), dir, theContract(t), nil)
 			if errors, _ := ingest.Count(issues); errors != 1 || fault.KindOf(err) != fault.Invalid {
 				t.Errorf("got %v %v", issues, err)
 			}
@@ -199,7 +204,8 @@ func TestRecordKeys(t *testing.T) {
 		}
 	}
 	// The next release has more persons, in another order; those of the first keep their keys.
-	importOf(t, recipeOf(t, strings.Replace(persons(6000), "range(6000) t(i)", "(SELECT 5999 - i AS i FROM range(6000) r(i)) t", 1)), dir)
+	importOf(t, recipeOf(t, strings.Replace(persons(6000), "range(6000) t(i)",
+		"(SELECT 5999 - i AS i FROM range(6000) r(i)) t", 1)), dir)
 	second := recordKeys(t, dir)
 	for person, key := range first {
 		if second[person] != key {
@@ -222,7 +228,8 @@ func TestRecordKeys(t *testing.T) {
 	if err := os.WriteFile(file, []byte("spoilt\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := ingest.Import(context.Background(), recipeOf(t, persons(10)), dir, theContract(t), nil); err == nil || !strings.Contains(err.Error(), "put back the one it held") {
+	if _, _, err := ingest.Import(context.Background(), recipeOf(t, persons(10)), dir, theContract(t), nil); err == nil ||
+		!strings.Contains(err.Error(), "put back the one it held") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -231,17 +238,18 @@ func TestRecordKeys(t *testing.T) {
 func recordKeys(t testing.TB, dir string) map[int]int {
 	t.Helper()
 	out := map[int]int{}
-	query(t, dir, "SELECT child_id, min(record_key), max(record_key) FROM child_year GROUP BY child_id", func(scan func(...any) error) error {
-		var person, low, high int
-		if err := scan(&person, &low, &high); err != nil {
-			return err
-		}
-		if low != high {
-			t.Errorf("person %d has the keys %d and %d", person, low, high)
-		}
-		out[person] = low
-		return nil
-	})
+	query(t, dir, "SELECT child_id, min(record_key), max(record_key) FROM child_year GROUP BY child_id",
+		func(scan func(...any) error) error {
+			var person, low, high int
+			if err := scan(&person, &low, &high); err != nil {
+				return err
+			}
+			if low != high {
+				t.Errorf("person %d has the keys %d and %d", person, low, high)
+			}
+			out[person] = low
+			return nil
+		})
 	return out
 }
 
@@ -258,7 +266,8 @@ func query(t testing.TB, dir, text string, each func(scan func(...any) error) er
 	}
 	defer db.Close()
 	for _, table := range info.Tables {
-		if _, err := db.Exec(fmt.Sprintf("CREATE VIEW %s AS FROM '%s'", table.Name, filepath.Join(folder, table.Name+".parquet"))); err != nil {
+		if _, err := db.Exec(fmt.Sprintf("CREATE VIEW %s AS FROM '%s'", table.Name,
+			filepath.Join(folder, table.Name+".parquet"))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -305,22 +314,30 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 		want   []string // rules without hashes, in order
 	}{
 		"nothing": {func(testing.TB, string) {}, nil},
-		"a value": {copyOver("COPY (SELECT * REPLACE (CASE WHEN child_id = 7 AND year = 2014 THEN age + 1 ELSE age END AS age) FROM 'FOLDER/child_year.parquet') TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
+		"a value": {copyOver("COPY (SELECT * REPLACE (CASE WHEN child_id = 7 AND year = 2014 THEN age + 1 ELSE age END AS " +
+			"age) FROM 'FOLDER/child_year.parquet') TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
 			[]string{"fingerprint", "cells"}},
-		"an impossible value": {copyOver("COPY (SELECT * REPLACE (CASE WHEN child_id = 7 AND year = 2014 THEN 17 ELSE age END AS age) FROM 'FOLDER/child_year.parquet') TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
+		"an impossible value": {copyOver("COPY (SELECT * REPLACE (CASE WHEN child_id = 7 AND year = 2014 THEN 17 ELSE age " +
+			"END AS age) FROM 'FOLDER/child_year.parquet') TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
 			[]string{"range", "fingerprint", "cells"}},
-		"a code": {copyOver("COPY (SELECT * REPLACE (CASE WHEN child_id = 7 THEN 'BOY' ELSE sex END AS sex) FROM 'FOLDER/child_year.parquet') TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
+		"a code": {copyOver("COPY (SELECT * REPLACE (CASE WHEN child_id = 7 THEN 'BOY' ELSE sex END AS sex) FROM " +
+			"'FOLDER/child_year.parquet') TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
 			[]string{"code", "code", "code", "fingerprint"}},
-		"a row less": {copyOver("COPY (FROM 'FOLDER/child_year.parquet' WHERE NOT (child_id = 7 AND year = 2014)) TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
+		"a row less": {copyOver("COPY (FROM 'FOLDER/child_year.parquet' WHERE NOT (child_id = 7 AND year = 2014)) TO " +
+			"'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
 			[]string{"rows", "fingerprint", "cells"}},
-		"a row twice": {copyOver("COPY (FROM 'FOLDER/child_year.parquet' UNION ALL FROM 'FOLDER/child_year.parquet' WHERE child_id = 7 AND year = 2014) TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
+		"a row twice": {copyOver("COPY (FROM 'FOLDER/child_year.parquet' UNION ALL FROM 'FOLDER/child_year.parquet' WHERE " +
+			"child_id = 7 AND year = 2014) TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
 			[]string{"rows", "duplicate", "fingerprint", "cells"}},
-		"a type": {copyOver("COPY (SELECT * REPLACE (age::VARCHAR AS age) FROM 'FOLDER/child_year.parquet') TO 'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
+		"a type": {copyOver("COPY (SELECT * REPLACE (age::VARCHAR AS age) FROM 'FOLDER/child_year.parquet') TO " +
+			"'FOLDER/child_year.parquet.new' (FORMAT parquet)"),
 			[]string{"type"}},
-		"a cell": {copyOver("COPY (SELECT * REPLACE (n + 1 AS n) FROM 'FOLDER/cells/child_overview.parquet') TO 'FOLDER/cells/child_overview.parquet.new' (FORMAT parquet)"),
+		"a cell": {copyOver("COPY (SELECT * REPLACE (n + 1 AS n) FROM 'FOLDER/cells/child_overview.parquet') TO " +
+			"'FOLDER/cells/child_overview.parquet.new' (FORMAT parquet)"),
 			[]string{"cells"}},
 		"a damaged file": {func(t testing.TB, folder string) {
-			if err := os.WriteFile(filepath.Join(folder, "child_year.parquet"), bytes.Repeat([]byte("x"), 100), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(folder, "child_year.parquet"), bytes.Repeat([]byte("x"), 100),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{"file"}},
@@ -332,7 +349,9 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 	}
 	// child_overview needs area_id and origin.
 	tables := strings.Replace(persons(100), "SELECT i AS", "SELECT NULL::VARCHAR AS area_id, 'DANISH' AS origin, i AS", 1)
-	tables = "  area:\n    select: SELECT 'A1' AS area_id, 'Nordlyset' AS name, '461' AS municipality, true AS supported, 'test' AS source\n" + strings.Replace(tables, "NULL::VARCHAR AS area_id", "CASE WHEN i < 10 THEN 'A1' END AS area_id", 1)
+	tables = "  area:\n    select: SELECT 'A1' AS area_id, 'Nordlyset' AS name, '461' AS municipality, true AS " +
+		"supported, 'test' AS source\n" + strings.Replace(tables, "NULL::VARCHAR AS area_id",
+		"CASE WHEN i < 10 THEN 'A1' END AS area_id", 1)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -379,8 +398,9 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 // file had another name.
 func TestCheckTellsWhatTheImportFound(t *testing.T) {
 	dir := t.TempDir()
-	recipe := recipeOf(t, "  child_year:\n    select: FROM read_csv('children.csv', ignore_errors = true)\n", txtar.File{Name: "children.csv", Data: []byte(
-		"child_id,year,age,sex\n1,2014,0,MALE\n2,2014,1,FEMALE\nSource: invented\n")})
+	recipe := recipeOf(t, "  child_year:\n    select: FROM read_csv('children.csv', ignore_errors = true)\n",
+		txtar.File{Name: "children.csv", Data: []byte(
+			"child_id,year,age,sex\n1,2014,0,MALE\n2,2014,1,FEMALE\nSource: invented\n")})
 	_, found, err := ingest.Import(context.Background(), recipe, dir, theContract(t), nil)
 	if err != nil || !slices.ContainsFunc(found, func(f ingest.Issue) bool { return f.Rule == "line" }) {
 		t.Fatalf("the import finds %v %v", found, err)

@@ -38,7 +38,8 @@ func (s *staged) sameFiles(reads []read) error {
 				first[content] = file
 				continue
 			}
-			what := fmt.Sprintf("the file holds the same as %s, and the SELECT reads both: their rows are there twice; was it downloaded or copied a second time? Delete one, or name the files one by one", nameWithin(s.recipe.folder, other))
+			what := fmt.Sprintf("the file holds the same as %s, and the SELECT reads both: their rows are there twice; was it "+
+				"downloaded or copied a second time? Delete one, or name the files one by one", nameWithin(s.recipe.folder, other))
 			if other == file {
 				what = "the SELECT names the file twice in one reading, and its rows are there twice; name it once"
 			}

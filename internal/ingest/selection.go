@@ -61,17 +61,21 @@ const (
 
 // readerOf is the function by which DuckDB reads a file named in FROM, by the end of its name.
 var readerOf = []struct{ suffix, function string }{
-	{".csv", "read_csv"}, {".tsv", "read_csv"}, {".csv.gz", "read_csv"}, {".tsv.gz", "read_csv"}, {".csv.zst", "read_csv"}, {".tsv.zst", "read_csv"},
-	{".json", "read_json"}, {".jsonl", "read_json"}, {".ndjson", "read_json"}, {".json.gz", "read_json"}, {".jsonl.gz", "read_json"}, {".ndjson.gz", "read_json"},
+	{".csv", "read_csv"}, {".tsv", "read_csv"}, {".csv.gz", "read_csv"}, {".tsv.gz", "read_csv"}, {".csv.zst",
+		"read_csv"}, {".tsv.zst", "read_csv"},
+	{".json", "read_json"}, {".jsonl", "read_json"}, {".ndjson", "read_json"}, {".json.gz", "read_json"}, {".jsonl.gz",
+		"read_json"}, {".ndjson.gz", "read_json"},
 	{".json.zst", "read_json"}, {".jsonl.zst", "read_json"}, {".ndjson.zst", "read_json"},
 	{".parquet", "read_parquet"},
 }
 
 // rowReaders are the functions whose result has a row per row of the file.
-var rowReaders = []string{"read_csv", "read_csv_auto", "read_json", "read_json_auto", "read_ndjson", "read_ndjson_auto", "read_parquet", "parquet_scan"}
+var rowReaders = []string{"read_csv", "read_csv_auto", "read_json", "read_json_auto", "read_ndjson", "read_ndjson_auto",
+	"read_parquet", "parquet_scan"}
 
 // fileReaders are all functions whose first argument names files.
-var fileReaders = append([]string{"sniff_csv", "read_text", "read_blob", "glob", "read_json_objects", "read_json_objects_auto", "read_ndjson_objects", "parquet_metadata", "parquet_schema", "parquet_file_metadata", "parquet_kv_metadata"}, rowReaders...)
+var fileReaders = append([]string{"sniff_csv", "read_text", "read_blob", "glob", "read_json_objects",
+	"read_json_objects_auto", "read_ndjson_objects", "parquet_metadata", "parquet_schema", "parquet_file_metadata", "parquet_kv_metadata"}, rowReaders...)
 
 // object is a node of DuckDB's parse.
 type object = map[string]any
@@ -170,7 +174,8 @@ func ctes(node object) map[string]object {
 // parseSQL returns the node of the one SELECT that the text is.
 func parseSQL(ctx context.Context, conn *sql.Conn, text string) (object, error) {
 	var out string
-	if err := conn.QueryRowContext(ctx, "SELECT json_serialize_sql("+duckdb.QuoteText(text)+"::VARCHAR)::VARCHAR").Scan(&out); err != nil {
+	if err := conn.QueryRowContext(ctx,
+		"SELECT json_serialize_sql("+duckdb.QuoteText(text)+"::VARCHAR)::VARCHAR").Scan(&out); err != nil {
 		return nil, err
 	}
 	decoder := json.NewDecoder(strings.NewReader(out))
@@ -220,10 +225,12 @@ func (p *preparer) write(node object) (text string, err error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(object{"error": false, "statements": []any{object{"node": node, "named_param_map": []any{}}}}); err != nil {
+	if err := encoder.Encode(object{"error": false,
+		"statements": []any{object{"node": node, "named_param_map": []any{}}}}); err != nil {
 		return "", err
 	}
-	err = p.conn.QueryRowContext(p.ctx, "SELECT json_deserialize_sql("+duckdb.QuoteText(strings.TrimSpace(b.String()))+"::JSON)").Scan(&text)
+	err = p.conn.QueryRowContext(p.ctx,
+		"SELECT json_deserialize_sql("+duckdb.QuoteText(strings.TrimSpace(b.String()))+"::JSON)").Scan(&text)
 	return text, err
 }
 
@@ -257,7 +264,8 @@ func (p *preparer) baseTable(o object) {
 	if kind := kindNamed(name); kind != nil {
 		p.fail(mistake("%s is %s; %s", name, kind.name, kind.advice))
 	} else if str(o, "schema_name") == "" && str(o, "catalog_name") == "" {
-		p.fail(mistake("FROM %q names no file; a .csv, .tsv, .json, .jsonl, .ndjson or .parquet file of the recipe's folder was expected, or read_csv('…'), read_json('…'), read_parquet('…')", name))
+		p.fail(mistake("FROM %q names no file; a .csv, .tsv, .json, .jsonl, .ndjson or .parquet file of the recipe's "+
+			"folder was expected, or read_csv('…'), read_json('…'), read_parquet('…')", name))
 	}
 }
 
@@ -273,7 +281,8 @@ func (p *preparer) prepare(o object) {
 		if alias := str(a, "alias"); alias != "" {
 			value := clone(a)
 			value["alias"] = ""
-			named := list(child(child(p.template("FROM read_csv('x', "+duckdb.QuoteName(alias)+" = 0)"), "from_table"), "function"), "children")[1]
+			named := list(child(child(p.template("FROM read_csv('x', "+duckdb.QuoteName(alias)+" = 0)"), "from_table"),
+				"function"), "children")[1]
 			named["right"] = value
 			replace(a, named)
 		}
@@ -346,7 +355,8 @@ func (p *preparer) prepare(o object) {
 		}
 		p.csvs = append(p.csvs, &csvRead{table: o, how: r, files: files})
 	}
-	if slices.Contains(rowReaders, name) && !slices.ContainsFunc(p.reads[before:], func(r read) bool { return strings.Contains(r.path[len(p.folder):], "=") }) {
+	if slices.Contains(rowReaders, name) && !slices.ContainsFunc(p.reads[before:],
+		func(r read) bool { return strings.Contains(r.path[len(p.folder):], "=") }) {
 		p.state(o, "hive_partitioning", "false") // year=2014 above the recipe's folder is no column
 	}
 	if slices.Contains(rowReaders, name) && strings.Contains(name, "json") {
@@ -364,7 +374,8 @@ func (p *preparer) prepare(o object) {
 // path returns the absolute name of a file that a recipe names.
 func (p *preparer) path(name string) (string, bool) {
 	if strings.Contains(name, "://") {
-		p.fail(mistake("%q is on a network, which a recipe does not reach; download the file into the recipe's folder and name it there", name))
+		p.fail(mistake("%q is on a network, which a recipe does not reach; download the file into the recipe's folder and "+
+			"name it there", name))
 		return "", false
 	}
 	path := filepath.FromSlash(name)
@@ -373,7 +384,8 @@ func (p *preparer) path(name string) (string, bool) {
 	}
 	path = filepath.Clean(path)
 	if !strings.HasPrefix(path, p.folder+string(filepath.Separator)) {
-		p.fail(mistake("%q is outside the recipe's folder, the one place a recipe reads; put the file, or the recipe, elsewhere", name))
+		p.fail(mistake("%q is outside the recipe's folder, the one place a recipe reads; put the file, or the recipe, "+
+			"elsewhere", name))
 		return "", false
 	}
 	return path, true
@@ -419,7 +431,8 @@ func (p *preparer) files(name, path string) (string, []string) {
 
 // glob returns the files that a path or pattern stands for.
 func (p *preparer) glob(path string) (files []string) {
-	rows, err := p.conn.QueryContext(p.ctx, "SELECT file FROM glob("+duckdb.QuoteText(literal(p.folder, path))+") ORDER BY file")
+	rows, err := p.conn.QueryContext(p.ctx,
+		"SELECT file FROM glob("+duckdb.QuoteText(literal(p.folder, path))+") ORDER BY file")
 	if err != nil {
 		p.fail(err)
 		return nil
@@ -452,7 +465,8 @@ func (p *preparer) trace(node object) bool {
 	if str(node, "type") == "SET_OPERATION_NODE" {
 		return p.traceUnion(node)
 	}
-	if str(node, "type") != "SELECT_NODE" || len(list(node, "group_expressions")) > 0 || str(node, "aggregate_handling") != "STANDARD_HANDLING" {
+	if str(node, "type") != "SELECT_NODE" || len(list(node, "group_expressions")) > 0 ||
+		str(node, "aggregate_handling") != "STANDARD_HANDLING" {
 		return false
 	}
 	alias, ok := p.traceFrom(child(node, "from_table"))
@@ -501,7 +515,9 @@ func (p *preparer) aggregates(node any) bool {
 			return false
 		} else if class == "FUNCTION" {
 			var is bool
-			if err := p.conn.QueryRowContext(p.ctx, "SELECT count(*) > 0 FROM duckdb_functions() WHERE function_type = 'aggregate' AND function_name = lower("+duckdb.QuoteText(str(n, "function_name"))+")").Scan(&is); err != nil {
+			if err := p.conn.QueryRowContext(p.ctx,
+				"SELECT count(*) > 0 FROM duckdb_functions() WHERE function_type = 'aggregate' AND function_name = "+
+					"lower("+duckdb.QuoteText(str(n, "function_name"))+")").Scan(&is); err != nil {
 				p.fail(err)
 			}
 			if is {
@@ -547,13 +563,16 @@ func (p *preparer) traceUnion(node object) bool {
 func (p *preparer) traceFrom(from object) (alias string, ok bool) {
 	switch str(from, "type") {
 	case "TABLE_FUNCTION":
-		if !slices.Contains(rowReaders, strings.ToLower(str(child(from, "function"), "function_name"))) || from["sample"] != nil {
+		if !slices.Contains(rowReaders, strings.ToLower(str(child(from, "function"), "function_name"))) ||
+			from["sample"] != nil {
 			return "", false
 		}
 		alias = str(from, "alias")
 		reading := clone(from)
-		items := fmt.Sprintf("filename AS %s, row_number() OVER () + %d AS %s", fileColumn, len(p.origins)*branchRows, rowColumn)
-		wrapped := child(p.template(fmt.Sprintf("FROM (SELECT *, %s FROM x) AS %s", items, duckdb.QuoteName(alias))), "from_table")
+		items := fmt.Sprintf("filename AS %s, row_number() OVER () + %d AS %s", fileColumn, len(p.origins)*branchRows,
+			rowColumn)
+		wrapped := child(p.template(fmt.Sprintf("FROM (SELECT *, %s FROM x) AS %s", items, duckdb.QuoteName(alias))),
+			"from_table")
 		child(child(wrapped, "subquery"), "node")["from_table"] = reading
 		replace(from, wrapped)
 		origin := p.template("SELECT " + items + " FROM x")

@@ -43,7 +43,9 @@ func TestOriginChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "COPY (FROM read_csv("+duckdb.QuoteText(filepath.Join(folder, "a.csv"))+")) TO "+duckdb.QuoteText(filepath.Join(folder, "e.parquet"))); err != nil {
+	if _, err := conn.ExecContext(ctx,
+		"COPY (FROM read_csv("+duckdb.QuoteText(filepath.Join(folder,
+			"a.csv"))+")) TO "+duckdb.QuoteText(filepath.Join(folder, "e.parquet"))); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -54,16 +56,20 @@ func TestOriginChangesNothing(t *testing.T) {
 		{"SELECT id, n FROM 'a.csv' WHERE year = 2015", "a.csv 3, a.csv 4"},
 		{"FROM 'a.csv'", "a.csv 1, a.csv 2, a.csv 3, a.csv 4"},
 		{"SELECT *, n + 1 AS more FROM 'a.csv' ORDER BY n DESC NULLS LAST", "a.csv 3, a.csv 2, a.csv 1, a.csv 4"},
-		{"SELECT * EXCLUDE (town) REPLACE (n * 2 AS n) FROM read_csv('a.csv', nullstr = '')", "a.csv 1, a.csv 2, a.csv 3, a.csv 4"},
+		{"SELECT * EXCLUDE (town) REPLACE (n * 2 AS n) FROM read_csv('a.csv', nullstr = '')",
+			"a.csv 1, a.csv 2, a.csv 3, a.csv 4"},
 		{"SELECT a.id FROM 'a.csv'", "a.csv 1, a.csv 2, a.csv 3, a.csv 4"},
-		{"SELECT a.*, b.code FROM 'a.csv' AS a LEFT JOIN 'b.csv' AS b USING (town) ORDER BY id", "a.csv 1, a.csv 2, a.csv 3, a.csv 4"},
+		{"SELECT a.*, b.code FROM 'a.csv' AS a LEFT JOIN 'b.csv' AS b USING (town) ORDER BY id",
+			"a.csv 1, a.csv 2, a.csv 3, a.csv 4"},
 		{"SELECT * FROM 'a.csv' JOIN 'b.csv' USING (town) ORDER BY id", "a.csv 1, a.csv 2, a.csv 3"},
 		{"SELECT b.code, x.n FROM 'a.csv' x, 'b.csv' b WHERE x.town = b.town ORDER BY n", "a.csv 1, a.csv 2, a.csv 3"},
 		{"WITH q AS (SELECT * FROM 'a.csv' WHERE n > 10) SELECT id FROM q", "a.csv 2, a.csv 3"},
 		{"WITH q AS (SELECT id, n FROM 'a.csv') SELECT * FROM q AS z WHERE n > 10", "a.csv 2, a.csv 3"},
 		{"SELECT id FROM (SELECT id, n FROM 'a.csv') AS s WHERE s.n > 10", "a.csv 2, a.csv 3"},
-		{"UNPIVOT (FROM 'wide.csv') ON COLUMNS(* EXCLUDE (age)) INTO NAME year VALUE n", "wide.csv 1, wide.csv 1, wide.csv 2, wide.csv 2"},
-		{"SELECT year::INT AS year, n FROM (UNPIVOT 'wide.csv' ON \"2014\", \"2015\" INTO NAME year VALUE n)", "wide.csv 1, wide.csv 1, wide.csv 2, wide.csv 2"},
+		{"UNPIVOT (FROM 'wide.csv') ON COLUMNS(* EXCLUDE (age)) INTO NAME year VALUE n",
+			"wide.csv 1, wide.csv 1, wide.csv 2, wide.csv 2"},
+		{"SELECT year::INT AS year, n FROM (UNPIVOT 'wide.csv' ON \"2014\", \"2015\" INTO NAME year VALUE n)",
+			"wide.csv 1, wide.csv 1, wide.csv 2, wide.csv 2"},
 		{"SELECT id, row_number() OVER (ORDER BY n) AS place FROM 'a.csv' ORDER BY id", "a.csv 1, a.csv 2, a.csv 3, a.csv 4"},
 		{"SELECT id, len(list) AS n FROM 'c.json'", "c.json 1, c.json 2"},
 		{"SELECT id FROM read_json('d.jsonl')", "d.jsonl 1, d.jsonl 2"},
@@ -71,12 +77,18 @@ func TestOriginChangesNothing(t *testing.T) {
 		{"SELECT x, y FROM read_csv('semi.txt', delim = ';')", "semi.txt 1, semi.txt 2"},
 		{"SELECT i, j FROM read_csv('semi.txt', delim = ';') AS s(i, j)", "semi.txt 1, semi.txt 2"},
 		{"SELECT id, (SELECT max(code) FROM 'b.csv') AS top FROM 'a.csv'", "a.csv 1, a.csv 2, a.csv 3, a.csv 4"},
-		{"SELECT id FROM 'a.csv' UNION ALL SELECT id FROM 'd.jsonl'", "a.csv 1, a.csv 2, a.csv 3, a.csv 4, d.jsonl 1, d.jsonl 2"},
-		{"SELECT n, id FROM 'a.csv' WHERE id > 2 UNION ALL BY NAME SELECT id FROM 'd.jsonl'", "a.csv 3, a.csv 4, d.jsonl 1, d.jsonl 2"},
-		{"SELECT id FROM 'a.csv' WHERE n > 10 UNION ALL SELECT sum(id) FROM 'd.jsonl' UNION ALL SELECT id FROM 'd.jsonl'", "a.csv 2, a.csv 3, - -, d.jsonl 1, d.jsonl 2"},
-		{"SELECT * FROM 'a.csv' JOIN 'b.csv' USING (town) UNION ALL SELECT 9, 9, 9, town, code FROM 'b.csv'", "a.csv 1, a.csv 2, a.csv 3, b.csv 1, b.csv 2"},
-		{"WITH q AS (SELECT id FROM 'a.csv' UNION ALL SELECT id FROM 'd.jsonl') SELECT q.id FROM q WHERE id < 2", "a.csv 1, d.jsonl 1"},
-		{"(SELECT id FROM 'a.csv' UNION ALL SELECT id FROM 'a.csv') UNION ALL (SELECT id FROM 'd.jsonl' ORDER BY id DESC)", "a.csv 1, a.csv 2, a.csv 3, a.csv 4, a.csv 1, a.csv 2, a.csv 3, a.csv 4, d.jsonl 2, d.jsonl 1"},
+		{"SELECT id FROM 'a.csv' UNION ALL SELECT id FROM 'd.jsonl'",
+			"a.csv 1, a.csv 2, a.csv 3, a.csv 4, d.jsonl 1, d.jsonl 2"},
+		{"SELECT n, id FROM 'a.csv' WHERE id > 2 UNION ALL BY NAME SELECT id FROM 'd.jsonl'",
+			"a.csv 3, a.csv 4, d.jsonl 1, d.jsonl 2"},
+		{"SELECT id FROM 'a.csv' WHERE n > 10 UNION ALL SELECT sum(id) FROM 'd.jsonl' UNION ALL SELECT id FROM 'd.jsonl'",
+			"a.csv 2, a.csv 3, - -, d.jsonl 1, d.jsonl 2"},
+		{"SELECT * FROM 'a.csv' JOIN 'b.csv' USING (town) UNION ALL SELECT 9, 9, 9, town, code FROM 'b.csv'",
+			"a.csv 1, a.csv 2, a.csv 3, b.csv 1, b.csv 2"},
+		{"WITH q AS (SELECT id FROM 'a.csv' UNION ALL SELECT id FROM 'd.jsonl') SELECT q.id FROM q WHERE id < 2",
+			"a.csv 1, d.jsonl 1"},
+		{"(SELECT id FROM 'a.csv' UNION ALL SELECT id FROM 'a.csv') UNION ALL (SELECT id FROM 'd.jsonl' ORDER BY id DESC)",
+			"a.csv 1, a.csv 2, a.csv 3, a.csv 4, a.csv 1, a.csv 2, a.csv 3, a.csv 4, d.jsonl 2, d.jsonl 1"},
 
 		{"SELECT year, sum(n) AS n FROM 'a.csv' GROUP BY year", ""},
 		{"SELECT year, sum(n) AS n FROM 'a.csv' GROUP BY ALL", ""},
@@ -118,8 +130,9 @@ func TestOriginChangesNothing(t *testing.T) {
 			}
 			list := strings.Join(names, ", ")
 			var different int
-			err = conn.QueryRowContext(ctx, fmt.Sprintf(`SELECT (SELECT count(*) FROM (SELECT %[1]s FROM %[2]s EXCEPT ALL SELECT %[1]s FROM (%[3]s))) + (SELECT count(*) FROM (SELECT %[1]s FROM (%[3]s) EXCEPT ALL SELECT %[1]s FROM %[2]s))`,
-				list, relation, selected.text)).Scan(&different)
+			err = conn.QueryRowContext(ctx,
+				fmt.Sprintf(`SELECT (SELECT count(*) FROM (SELECT %[1]s FROM %[2]s EXCEPT ALL SELECT %[1]s FROM (%[3]s))) + (SELECT count(*) FROM (SELECT %[1]s FROM (%[3]s) EXCEPT ALL SELECT %[1]s FROM %[2]s))`,
+					list, relation, selected.text)).Scan(&different)
 			if err != nil || different != 0 {
 				t.Errorf("%d rows differ: %v", different, err)
 			}

@@ -42,8 +42,9 @@ func serve(t testing.TB, dir string) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolvers.Resolver{Study: study.New(s, study.Settings{Law: rules, Findings: stated, Cells: 500, Dataset: study.Dataset{Name: info.Name, Fingerprint: info.Fingerprint, Years: info.Years,
-		Limits: &study.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 10000, Tokens: 1000, Bytes: 100000}}})}
+	r := &resolvers.Resolver{Study: study.New(s, study.Settings{Law: rules, Findings: stated, Cells: 500,
+		Dataset: study.Dataset{Name: info.Name, Fingerprint: info.Fingerprint, Years: info.Years,
+			Limits: &study.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 10000, Tokens: 1000, Bytes: 100000}}})}
 	h := handler.New(resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r))
 	h.AddTransport(transport.POST{})
 	server := httptest.NewServer(h)

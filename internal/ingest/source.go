@@ -352,7 +352,8 @@ func decompressed(in io.Reader, compression string) (io.ReadCloser, error) {
 		}
 		return &zstdReader{z.IOReadCloser(), false}, nil
 	}
-	return nil, &brokenFile{fmt.Sprintf("the recipe states compression = %q; 'gzip', 'zstd' or 'none' was expected", compression)}
+	return nil, &brokenFile{fmt.Sprintf("the recipe states compression = %q; 'gzip', 'zstd' or 'none' was expected",
+		compression)}
 }
 
 type gzipReader struct {
@@ -373,9 +374,11 @@ func (r *gzipReader) Read(p []byte) (int, error) {
 func brokenGzip(err error, begun bool) error {
 	switch {
 	case errors.Is(err, gzip.ErrHeader) && begun:
-		return &brokenFile{"after the end of the compressed rows the file holds something else; was it put together from several, or damaged? Compress it again"}
+		return &brokenFile{"after the end of the compressed rows the file holds something else; was it put together from " +
+			"several, or damaged? Compress it again"}
 	case errors.Is(err, gzip.ErrHeader):
-		return &brokenFile{"this is no gzip file, which its name or the recipe says it is; name it after what it is, or read it with compression = 'none'"}
+		return &brokenFile{"this is no gzip file, which its name or the recipe says it is; name it after what it is, or " +
+			"read it with compression = 'none'"}
 	case errors.Is(err, gzip.ErrChecksum):
 		return &brokenFile{"the compressed file is damaged: its checksum is that of another content; get it again"}
 	}
@@ -396,7 +399,8 @@ func (r *zstdReader) Read(p []byte) (int, error) {
 	case errors.Is(err, zstd.ErrMagicMismatch) && r.begun:
 		return n, brokenGzip(gzip.ErrHeader, true)
 	case errors.Is(err, zstd.ErrMagicMismatch):
-		return n, &brokenFile{"this is no Zstandard file, which its name or the recipe says it is; name it after what it is, or read it with compression = 'none'"}
+		return n, &brokenFile{"this is no Zstandard file, which its name or the recipe says it is; name it after what it " +
+			"is, or read it with compression = 'none'"}
 	case errors.Is(err, zstd.ErrCRCMismatch):
 		return n, brokenGzip(gzip.ErrChecksum, true)
 	}
@@ -436,7 +440,8 @@ func (s *sources) copy(r read, file string) (err error) {
 		return err
 	}
 	if err := errors.Join(write(f, in, r.compressionOf(file)), f.Close()); errors.Is(err, syscall.ENOSPC) {
-		return fault.Unavailablef("%s is read from a copy in UTF-8, for which the disk of %s has no room", nameWithin(s.folder, file), filepath.Dir(filepath.Dir(s.copies)))
+		return fault.Unavailablef("%s is read from a copy in UTF-8, for which the disk of %s has no room",
+			nameWithin(s.folder, file), filepath.Dir(filepath.Dir(s.copies)))
 	} else if err != nil {
 		return err
 	}
@@ -500,7 +505,8 @@ func checkBytes(r read, file string) (problem string, err error) {
 		return "", err
 	}
 	k := kindOf(file, start[:n])
-	if k == nil || k.compression != "" && k.compression == r.compressionOf(file) || k.format != "" && k.format == r.format() {
+	if k == nil || k.compression != "" && k.compression == r.compressionOf(file) || k.format != "" &&
+		k.format == r.format() {
 		return "", nil
 	}
 	return "this is " + k.name + "; " + k.advice, nil

@@ -46,12 +46,19 @@ func TestNamesThatAreNoFiles(t *testing.T) {
 		want   string
 		asUser bool // root may read anything
 	}{
-		{name: "a folder", make: func(p string) error { return os.Mkdir(p, 0o755) }, want: `x.csv is a folder; a file was expected, or a pattern such as x.csv/*.csv`},
-		{name: "a dangling link", make: func(p string) error { return os.Symlink("gone.csv", p) }, want: `x.csv is a link to gone.csv, where no file is; put the file itself there`},
-		{name: "a circle of links", make: func(p string) error { return os.Symlink("x.csv", p) }, want: `x.csv is a link that leads back to itself; put the file itself there`},
-		{name: "a pipe", make: func(p string) error { return exec.Command("mkfifo", p).Run() }, want: `x.csv: this is a device or a pipe; a file was expected, which can be read more than once`},
-		{name: "an unreadable file", make: func(p string) error { return os.WriteFile(p, []byte("plan_id,name\nP1,One\n"), 0o000) }, want: `x.csv: the file cannot be read: its permissions keep it from you`, asUser: true},
-		{name: "a folder of Parquet", reads: "x.parquet", make: func(p string) error { return os.Mkdir(p, 0o755) }, want: `x.parquet is a folder`},
+		{name: "a folder", make: func(p string) error { return os.Mkdir(p, 0o755) },
+			want: `x.csv is a folder; a file was expected, or a pattern such as x.csv/*.csv`},
+		{name: "a dangling link", make: func(p string) error { return os.Symlink("gone.csv", p) },
+			want: `x.csv is a link to gone.csv, where no file is; put the file itself there`},
+		{name: "a circle of links", make: func(p string) error { return os.Symlink("x.csv", p) },
+			want: `x.csv is a link that leads back to itself; put the file itself there`},
+		{name: "a pipe", make: func(p string) error { return exec.Command("mkfifo", p).Run() },
+			want: `x.csv: this is a device or a pipe; a file was expected, which can be read more than once`},
+		{name: "an unreadable file", make: func(p string) error {
+			return os.WriteFile(p, []byte("plan_id,name\nP1,One\n"), 0o000)
+		}, want: `x.csv: the file cannot be read: its permissions keep it from you`, asUser: true},
+		{name: "a folder of Parquet", reads: "x.parquet", make: func(p string) error { return os.Mkdir(p, 0o755) },
+			want: `x.parquet is a folder`},
 		{name: "a link to a file of the folder", make: func(p string) error {
 			if err := os.WriteFile(p+".real", []byte("plan_id,name\nP1,One\n"), 0o644); err != nil {
 				return err
@@ -142,13 +149,15 @@ func TestWindows1252IsRead(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(folder, "in 2014"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for file, data := range map[string][]byte{"in 2014/a.csv": raw, "in 2014/b.csv": []byte("plan_id,name,start\nP1,\xd8st,2014-13-01\n")} {
+	for file, data := range map[string][]byte{"in 2014/a.csv": raw,
+		"in 2014/b.csv": []byte("plan_id,name,start\nP1,\xd8st,2014-13-01\n")} {
 		if err := os.WriteFile(filepath.Join(folder, file), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	recipe := func(files string) string {
-		return plansRecipe + "|\n      SELECT plan_id, name, start FROM read_csv('in*/" + files + "', encoding = 'latin-1', types = {'start': 'VARCHAR'})\n"
+		return plansRecipe + "|\n      SELECT plan_id, name, start FROM read_csv('in*/" + files +
+			"', encoding = 'latin-1', types = {'start': 'VARCHAR'})\n"
 	}
 	dir, issues, err := importFolder(t, folder, recipe("a.csv"))
 	for _, f := range issues {
@@ -169,7 +178,8 @@ func TestWindows1252IsRead(t *testing.T) {
 	}
 	defer db.Close()
 	var stored string
-	if err := db.QueryRow("SELECT string_agg(name, ' ' ORDER BY plan_id[2:]::INT DESC) FROM read_parquet('" + strings.Replace(current, "[", "[[]", 1) + "/plan.parquet')").Scan(&stored); err != nil {
+	if err := db.QueryRow("SELECT string_agg(name, ' ' ORDER BY plan_id[2:]::INT DESC) FROM read_parquet('" +
+		strings.Replace(current, "[", "[[]", 1) + "/plan.parquet')").Scan(&stored); err != nil {
 		t.Fatal(err)
 	}
 	if want := strings.Join(names, " "); stored != want {
@@ -194,7 +204,8 @@ func TestDamagedParquet(t *testing.T) {
 	file := filepath.Join(folder, "x.parquet")
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, compression := range []string{"gzip", "snappy", "zstd"} {
-		if _, err := db.Exec("COPY (SELECT 2010 + range % 8 AS year, range % 7 AS age, 100 + range AS n FROM range(5000)) TO '" + file + "' (COMPRESSION " + compression + ")"); err != nil {
+		if _, err := db.Exec("COPY (SELECT 2010 + range % 8 AS year, range % 7 AS age, 100 + range AS n FROM range(5000)) " +
+			"TO '" + file + "' (COMPRESSION " + compression + ")"); err != nil {
 			t.Fatal(err)
 		}
 		whole, err := os.ReadFile(file)
@@ -226,10 +237,12 @@ func TestDamagedParquet(t *testing.T) {
 func TestInterruptedCopy(t *testing.T) {
 	folder := t.TempDir()
 	row := []byte("P1,\xd8st og vest for alting og lidt til\n")
-	if err := os.WriteFile(filepath.Join(folder, "plans.csv"), append([]byte("plan_id,name\n"), bytes.Repeat(row, 1<<20)...), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "plans.csv"), append([]byte("plan_id,name\n"),
+		bytes.Repeat(row, 1<<20)...), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "recipe.yaml"), []byte(head+plansRecipe+"FROM read_csv('plans.csv', encoding = 'latin-1')\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "recipe.yaml"),
+		[]byte(head+plansRecipe+"FROM read_csv('plans.csv', encoding = 'latin-1')\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
@@ -275,7 +288,8 @@ func TestLettersOfParquet(t *testing.T) {
 	}
 	defer db.Close()
 	folder := t.TempDir()
-	if _, err := db.Exec("COPY (SELECT * FROM (VALUES ('P1', 'Lyset'), ('P2', 'SÃ¸nderÃ¥s'), ('P3', 'A\u030alyset')) AS v(plan_id, name)) TO '" + filepath.Join(folder, "x.parquet") + "'"); err != nil {
+	if _, err := db.Exec("COPY (SELECT * FROM (VALUES ('P1', 'Lyset'), ('P2', 'SÃ¸nderÃ¥s'), ('P3', 'A\u030alyset')) AS " +
+		"v(plan_id, name)) TO '" + filepath.Join(folder, "x.parquet") + "'"); err != nil {
 		t.Fatal(err)
 	}
 	dir, issues, err := importFolder(t, folder, plansRecipe+"FROM 'x.parquet'\n")
@@ -287,7 +301,8 @@ func TestLettersOfParquet(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, found := range map[string][]ingest.Issue{"import": issues, "check": checked} {
-		if len(found) != 1 || found[0].Rule != "encoding" || found[0].Row != "2" || !strings.Contains(found[0].Message, `for "Sønderås"`) {
+		if len(found) != 1 || found[0].Rule != "encoding" || found[0].Row != "2" ||
+			!strings.Contains(found[0].Message, `for "Sønderås"`) {
 			t.Errorf("%s: got %v, want the one row", what, found)
 		}
 	}
@@ -296,7 +311,8 @@ func TestLettersOfParquet(t *testing.T) {
 		t.Fatal(err)
 	}
 	var whole int
-	if err := db.QueryRow("SELECT count(*) FROM read_parquet('" + strings.Replace(current, "[", "[[]", 1) + "/plan.parquet') WHERE name = '\u00c5lyset'").Scan(&whole); err != nil || whole != 1 {
+	if err := db.QueryRow("SELECT count(*) FROM read_parquet('" + strings.Replace(current, "[", "[[]", 1) +
+		"/plan.parquet') WHERE name = '\u00c5lyset'").Scan(&whole); err != nil || whole != 1 {
 		t.Errorf("%d names in composed letters: %v", whole, err)
 	}
 }

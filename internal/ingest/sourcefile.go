@@ -44,7 +44,8 @@ func checkJSON(open opener, mixed bool) ([]Issue, error) {
 		for _, m := range object {
 			if !norm.NFC.IsNormalString(m.text) {
 				if listed++; listed <= listedRows {
-					issues = append(issues, Issue{Severity: Warning, Row: place, Column: m.key, Rule: "name", Value: clip(m.text), Rows: 1, Message: fmt.Sprintf("%q %s", clip(m.text), inParts)})
+					issues = append(issues, Issue{Severity: Warning, Row: place, Column: m.key, Rule: "name", Value: clip(m.text),
+						Rows: 1, Message: fmt.Sprintf("%q %s", clip(m.text), inParts)})
 				} else {
 					issues[len(issues)-1].Rows++
 				}
@@ -173,7 +174,8 @@ func (r *jsonRows) misspelt(open opener) ([]Issue, error) {
 			for s := range suspects {
 				if s.array == array && s.key == m.key && !has(s.usual) {
 					out = append(out, Issue{Severity: Warning, Row: place, Column: m.key, Rule: "key", Value: m.text, Rows: 1,
-						Message: fmt.Sprintf("the key %q is in few rows, and this one has no %q; a slip of the pen? Without a remedy in the SELECT the value is lost", m.key, s.usual)})
+						Message: fmt.Sprintf("the key %q is in few rows, and this one has no %q; a slip of the pen? Without a remedy "+
+							"in the SELECT the value is lost", m.key, s.usual)})
 				}
 			}
 		}
@@ -206,8 +208,10 @@ func (r *jsonRows) otherUnits() []Issue {
 				if math.Abs(mean-usual) < factor {
 					continue
 				}
-				out = append(out, Issue{Severity: Warning, Row: fmt.Sprintf("%s[0-%d]", a.path, a.rows-1), Column: key, Rule: "unit", Value: k.example, Rows: int64(a.rows),
-					Message: fmt.Sprintf("values of about %.3g, where the other arrays have about %.0f; another unit, such as thousands? The SELECT must bring them to one", math.Pow(10, mean), math.Pow(10, usual))})
+				out = append(out, Issue{Severity: Warning, Row: fmt.Sprintf("%s[0-%d]", a.path, a.rows-1), Column: key,
+					Rule: "unit", Value: k.example, Rows: int64(a.rows),
+					Message: fmt.Sprintf("values of about %.3g, where the other arrays have about %.0f; another unit, such as "+
+						"thousands? The SELECT must bring them to one", math.Pow(10, mean), math.Pow(10, usual))})
 			}
 		}
 	}

@@ -10,12 +10,14 @@ import (
 )
 
 // wholeKinds are the DuckDB types of whole numbers.
-var wholeKinds = []string{"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
+var wholeKinds = []string{"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+	"UBIGINT", "UHUGEINT"}
 
 // rounds writes the condition under which a text, written as d says, is another number once it is
 // read as a DuckDB type; "" where no number is.
 func (d dialect) rounds(column, kind string) string {
-	number := fmt.Sprintf("TRY_CAST(replace(replace(trim(%s), %s, ''), %s, '.') AS DOUBLE)", duckdb.QuoteName(column), duckdb.QuoteText(d.thousands), duckdb.QuoteText(d.decimal))
+	number := fmt.Sprintf("TRY_CAST(replace(replace(trim(%s), %s, ''), %s, '.') AS DOUBLE)", duckdb.QuoteName(column),
+		duckdb.QuoteText(d.thousands), duckdb.QuoteText(d.decimal))
 	switch {
 	case slices.Contains(wholeKinds, kind), strings.HasPrefix(kind, "DECIMAL(") && strings.HasSuffix(kind, ",0)"):
 		return fmt.Sprintf("%[1]s <> trunc(%[1]s)", number)
@@ -56,8 +58,10 @@ func (s *staged) statedNumbers(p *preparer, r *csvRead) (doubtful bool, err erro
 	var expressions []string
 	var targets []any
 	for i, c := range given {
-		numeric := slices.Contains(wholeKinds, c.kind) || c.kind == "FLOAT" || c.kind == "DOUBLE" || strings.HasPrefix(c.kind, "DECIMAL")
-		if !numeric || len(columns) == 0 && (named && !stated[strings.ToLower(c.name)] || !named && i >= len(list(kinds, "children"))) {
+		numeric := slices.Contains(wholeKinds, c.kind) || c.kind == "FLOAT" || c.kind == "DOUBLE" ||
+			strings.HasPrefix(c.kind, "DECIMAL")
+		if !numeric || len(columns) == 0 && (named && !stated[strings.ToLower(c.name)] || !named &&
+			i >= len(list(kinds, "children"))) {
 			continue
 		}
 		rounds := d.rounds(c.name, c.kind)
@@ -71,7 +75,8 @@ func (s *staged) statedNumbers(p *preparer, r *csvRead) (doubtful bool, err erro
 	if len(numbers) == 0 {
 		return false, nil
 	}
-	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(expressions, ", ")+" FROM "+p.relation(texts.table)).Scan(targets...); err != nil {
+	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(expressions,
+		", ")+" FROM "+p.relation(texts.table)).Scan(targets...); err != nil {
 		return false, s.ctx.Err()
 	}
 	for i, c := range numbers {
@@ -91,7 +96,8 @@ func (s *staged) statedNumbers(p *preparer, r *csvRead) (doubtful bool, err erro
 				thousands = "; if points part thousands, state decimal_separator = ',' and thousands = '.'"
 			}
 			s.add(Issue{Severity: Error, File: file, Row: row, Column: c.name, Rule: "type", Value: value, Rows: 1,
-				Message: fmt.Sprintf("%q is no %s, as which the recipe states the column, and would be rounded; leave the type out, or state DOUBLE, and write round(column) where that is meant%s", value, c.kind, thousands)})
+				Message: fmt.Sprintf("%q is no %s, as which the recipe states the column, and would be rounded; leave the type "+
+					"out, or state DOUBLE, and write round(column) where that is meant%s", value, c.kind, thousands)})
 		}
 		doubtful = doubtful || wrong
 	}
@@ -124,7 +130,8 @@ func (s *staged) roundedByCasts(selected *selection) (err error) {
 					return
 				}
 				s.add(Issue{Severity: Warning, File: file, Row: row, Column: c.name, Rule: "type", Value: value, Rows: 1,
-					Message: fmt.Sprintf("%q is rounded by the cast to %s in the SELECT; leave the cast out, and each value that is no whole number is listed, or write round(column) where that is meant", value, kind)})
+					Message: fmt.Sprintf("%q is rounded by the cast to %s in the SELECT; leave the cast out, and each value that is "+
+						"no whole number is listed, or write round(column) where that is meant", value, kind)})
 			}
 		}
 	})

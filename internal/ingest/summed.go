@@ -10,7 +10,8 @@ import (
 )
 
 // summing are the aggregates that count rows of a total again; max and the like do not.
-var summing = []string{"sum", "sum_no_overflow", "fsum", "kahan_sum", "sumkahan", "count", "count_star", "avg", "mean", "favg"}
+var summing = []string{"sum", "sum_no_overflow", "fsum", "kahan_sum", "sumkahan", "count", "count_star", "avg", "mean",
+	"favg"}
 
 // countryWords call a whole country, which is a total of areas, but no total of countries of birth.
 var countryWords = []string{"danmark", "denmark"}
@@ -34,8 +35,10 @@ func (s *staged) summedTotals(t recipeTable, selected *selection) (err error) {
 				continue
 			}
 			told[condition] = true
-			s.add(Issue{Severity: Warning, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Rule: "total", Value: total.value, Rows: 1, Table: t.Name,
-				Message: fmt.Sprintf("the SELECT adds up rows with different values of %s, and %q among them is the mark of a total, which counts the others again; leave its rows out with WHERE %s, or group by %s",
+			s.add(Issue{Severity: Warning, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Rule: "total",
+				Value: total.value, Rows: 1, Table: t.Name,
+				Message: fmt.Sprintf("the SELECT adds up rows with different values of %s, and %q among them is the mark of a "+
+					"total, which counts the others again; leave its rows out with WHERE %s, or group by %s",
 					total.column, total.value, condition, total.column)})
 		}
 	})
@@ -48,7 +51,8 @@ type namedValue struct{ column, value string }
 // sums reports whether an expression adds up rows.
 func sums(expression any) (found bool) {
 	walkExpressions(expression, func(o object) {
-		found = found || str(o, "class") == "FUNCTION" && o["distinct"] != true && slices.Contains(summing, strings.ToLower(str(o, "function_name")))
+		found = found || str(o, "class") == "FUNCTION" && o["distinct"] != true &&
+			slices.Contains(summing, strings.ToLower(str(o, "function_name")))
 	})
 	return found
 }
@@ -150,8 +154,10 @@ func (s *staged) handOn(p *preparer, node object, within map[string]object) ([]c
 			return nil
 		}
 		renamed, _ := o["column_name_alias"].([]any)
-		plain := len(renamed) == 0 && str(source, "type") == "SELECT_NODE" && str(source, "aggregate_handling") == "STANDARD_HANDLING" &&
-			len(list(source, "group_expressions")) == 0 && len(list(source, "modifiers")) == 0 && !p.aggregates(source["select_list"])
+		plain := len(renamed) == 0 && str(source, "type") == "SELECT_NODE" &&
+			str(source, "aggregate_handling") == "STANDARD_HANDLING" &&
+			len(list(source, "group_expressions")) == 0 && len(list(source, "modifiers")) == 0 &&
+			!p.aggregates(source["select_list"])
 		if !plain {
 			return nil
 		}

@@ -99,7 +99,9 @@ func decoded(in *bufio.Reader, r read) (io.Reader, error) {
 		_, err := in.Discard(2)
 		return &utf16Decoder{in: in, big: big, line: 1}, err
 	case bytes.IndexByte(start, 0) < 0:
-		return nil, &brokenFile{stated + "and the file is not: it begins with no mark of UTF-16, and none of its first bytes is zero; leave the encoding out, or state 'latin-1'"}
+		return nil, &brokenFile{stated +
+			"and the file is not: it begins with no mark of UTF-16, and none of its first bytes is zero; leave the encoding " +
+			"out, or state 'latin-1'"}
 	}
 	// Without a mark: the first letter of a table, or a quotation mark, has no more than 8 bits.
 	return &utf16Decoder{in: in, big: start[0] == 0, line: 1}, nil
@@ -128,7 +130,8 @@ func (d *byteDecoder) Read(p []byte) (int, error) {
 		for _, b := range d.raw[:n] {
 			r := d.runes[b]
 			if r == utf8.RuneError {
-				d.err = &brokenFile{fmt.Sprintf("line %d holds the byte 0x%02X, which %s leaves without a letter%s", d.line, b, d.encoding, d.instead(b))}
+				d.err = &brokenFile{fmt.Sprintf("line %d holds the byte 0x%02X, which %s leaves without a letter%s", d.line, b,
+					d.encoding, d.instead(b))}
 				break
 			}
 			if b == '\n' {
@@ -146,7 +149,8 @@ func (d *byteDecoder) Read(p []byte) (int, error) {
 // instead says in which encoding a byte is a letter.
 func (d *byteDecoder) instead(b byte) string {
 	if r := charmap.CodePage850.DecodeByte(b); strings.ContainsRune("ÅØ", r) {
-		return fmt.Sprintf("; it is %c in cp850, as DOS wrote: state encoding = 'cp850' if the other letters are right in it, else 'utf-8'", r)
+		return fmt.Sprintf("; it is %c in cp850, as DOS wrote: state encoding = 'cp850' if the other letters are right in "+
+			"it, else 'utf-8'", r)
 	}
 	return "; is the file in UTF-8, or damaged?"
 }
@@ -189,7 +193,8 @@ func (d *utf16Decoder) rune() (rune, error) {
 			return 0, err
 		}
 		if r = utf16.DecodeRune(r, second); err == io.EOF || r == utf8.RuneError {
-			return 0, &brokenFile{fmt.Sprintf("line %d holds half of a letter of UTF-16; was the file cut, or put together from several?", d.line)}
+			return 0, &brokenFile{fmt.Sprintf("line %d holds half of a letter of UTF-16; was the file cut, or put together "+
+				"from several?", d.line)}
 		}
 	}
 	if r == '\n' {
@@ -202,7 +207,8 @@ func (d *utf16Decoder) rune() (rune, error) {
 func (d *utf16Decoder) unit() (rune, error) {
 	var b [2]byte
 	if _, err := io.ReadFull(d.in, b[:]); errors.Is(err, io.ErrUnexpectedEOF) {
-		return 0, &brokenFile{fmt.Sprintf("the file ends within a letter of UTF-16, in line %d; was it cut off when it was copied?", d.line)}
+		return 0, &brokenFile{fmt.Sprintf("the file ends within a letter of UTF-16, in line %d; was it cut off when it was "+
+			"copied?", d.line)}
 	} else if err != nil {
 		return 0, err
 	}
@@ -312,7 +318,8 @@ func (t *scanned) lines(text []byte, line int, r read) (problem string) {
 		return notText(text, bad, line+bytes.Count(text[:bad], []byte{'\n'}), r)
 	}
 	if mark := bytes.Index(text, []byte(utf8Mark)); mark >= 0 {
-		return fmt.Sprintf("line %d holds the mark with which a file in UTF-8 begins; were two files put behind one another? Name both in the SELECT, or delete the mark and a second header",
+		return fmt.Sprintf("line %d holds the mark with which a file in UTF-8 begins; were two files put behind one "+
+			"another? Name both in the SELECT, or delete the mark and a second header",
 			line+bytes.Count(text[:mark], []byte{'\n'}))
 	}
 	t.composed = t.composed || !norm.NFD.IsNormal(text)
@@ -376,15 +383,18 @@ const continuation = "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“�
 func (t *scanned) warnings(r read) (found []Issue) {
 	warn := func(odd oddLines, format string, args ...any) {
 		if odd.count > 0 {
-			found = append(found, Issue{Severity: Warning, Row: fmt.Sprintf("line %d", odd.first), Rule: "encoding", Value: clip(odd.word), Rows: odd.count,
+			found = append(found, Issue{Severity: Warning, Row: fmt.Sprintf("line %d", odd.first), Rule: "encoding",
+				Value: clip(odd.word), Rows: odd.count,
 				Message: fmt.Sprintf("%q ", clip(odd.word)) + fmt.Sprintf(format, args...) + t.others(odd)})
 		}
 	}
 	switch again := read1252(t.misread.word); {
 	case r.encoding != "":
-		warn(t.misread, "looks like UTF-8 read as %s, for %q; leave encoding = '%[1]s' out if the file is UTF-8", r.stated["encoding"], again)
+		warn(t.misread, "looks like UTF-8 read as %s, for %q; leave encoding = '%[1]s' out if the file is UTF-8",
+			r.stated["encoding"], again)
 	default:
-		warn(t.misread, "looks like UTF-8 that was read as Latin-1 and saved again, for %q; get the file again, saved as UTF-8 once", again)
+		warn(t.misread, "looks like UTF-8 that was read as Latin-1 and saved again, for %q; get the file again, saved as "+
+			"UTF-8 once", again)
 	}
 	warn(t.lost, "holds the sign that stands for a letter lost when the file was made; get the file again, saved as UTF-8")
 	if t.mixed() && r.format() != jsonFormat { // of JSON the rows are named
@@ -392,7 +402,8 @@ func (t *scanned) warnings(r read) (found []Issue) {
 		found[len(found)-1].Rule = "name"
 	}
 	if r.encoding == latin {
-		warn(t.oldLetters, "looks like the letters of an older system; state encoding = 'cp850' (DOS) or 'macintosh' if words are right in it")
+		warn(t.oldLetters, "looks like the letters of an older system; state encoding = 'cp850' (DOS) or 'macintosh' if "+
+			"words are right in it")
 	}
 	return found
 }
@@ -401,7 +412,8 @@ func (t *scanned) warnings(r read) (found []Issue) {
 func (t *scanned) mixed() bool { return t.composed && t.decomposed.count > 0 }
 
 // inParts says what is odd about a word of a mixed text.
-const inParts = "is written with letters and their signs apart (Unicode NFD), where the file has them in one elsewhere; both are read as one letter (NFC)"
+const inParts = "is written with letters and their signs apart (Unicode NFD), where the file has them in one " +
+	"elsewhere; both are read as one letter (NFC)"
 
 // decomposedWord returns the first word whose letters are not composed.
 func decomposedWord(text string) string {
@@ -425,9 +437,11 @@ func (s *staged) misreadRows(f *facts, reads []read) error {
 		}
 		if err := s.list(f, rule{
 			column: c.Name, name: "encoding", severity: Warning,
-			rows: fmt.Sprintf("SELECT _at, %[1]s AS value, '' AS extra FROM %[2]s WHERE regexp_matches(%[1]s, %[3]s)", duckdb.QuoteName(c.Name), f.view, duckdb.QuoteText(misread.String())),
+			rows: fmt.Sprintf("SELECT _at, %[1]s AS value, '' AS extra FROM %[2]s WHERE regexp_matches(%[1]s, %[3]s)",
+				duckdb.QuoteName(c.Name), f.view, duckdb.QuoteText(misread.String())),
 			message: func(value, _ string) string {
-				return fmt.Sprintf("%q looks like UTF-8 that was read as Latin-1 and saved again, for %q; make the file again from the text in its own encoding", value, read1252(value))
+				return fmt.Sprintf("%q looks like UTF-8 that was read as Latin-1 and saved again, for %q; make the file again "+
+					"from the text in its own encoding", value, read1252(value))
 			},
 		}); err != nil {
 			return err
@@ -472,11 +486,13 @@ func notText(text []byte, bad, line int, r read) string {
 	case b == 0 && line == 1 && bad < 2 && r.encoding == "":
 		return "the file looks like UTF-16 without its mark: every second byte is zero" + remedy(utf16Name)
 	case b == 0:
-		return fmt.Sprintf("line %d holds a zero byte, which no text does; was the file damaged? Get it again, or delete the byte", line)
+		return fmt.Sprintf("line %d holds a zero byte, which no text does; was the file damaged? Get it again, or delete "+
+			"the byte", line)
 	case strings.IndexByte("\x86\x8f\x9b\x9d", b) >= 0: // å, Å, ø and Ø
 		return fmt.Sprintf("line %d is not UTF-8 (byte 0x%02X); it looks like cp850, as DOS wrote", line, b) + remedy("cp850")
 	default:
-		return fmt.Sprintf("line %d is not UTF-8 (byte 0x%02X); it looks like Latin-1 (Windows-1252), as older systems write", line, b) + remedy("latin-1")
+		return fmt.Sprintf("line %d is not UTF-8 (byte 0x%02X); it looks like Latin-1 (Windows-1252), as older systems write",
+			line, b) + remedy("latin-1")
 	}
 }
 

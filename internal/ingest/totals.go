@@ -42,7 +42,8 @@ func (k *checker) totals(f *facts) error {
 	if f.has(f.Person) {
 		groups += " AND " + duckdb.QuoteName(f.Person) + " IS NULL"
 	}
-	t := &totalled{checker: k, facts: f, groups: groups, relation: duckdb.QuoteName("groups of " + f.Name), named: duckdb.QuoteName("totals of " + f.Name)}
+	t := &totalled{checker: k, facts: f, groups: groups, relation: duckdb.QuoteName("groups of " + f.Name),
+		named: duckdb.QuoteName("totals of " + f.Name)}
 	for _, c := range f.columns {
 		switch {
 		case c.Name == f.Person || c.Name == "n" || c.Secret:
@@ -56,7 +57,8 @@ func (k *checker) totals(f *facts) error {
 		return nil // the columns that the contract requires are not there, which is said
 	}
 	var largest int64
-	if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT coalesce(max(n), 0) FROM %s WHERE %s", f.view, groups)).Scan(&largest); err != nil {
+	if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT coalesce(max(n), 0) FROM %s WHERE %s", f.view,
+		groups)).Scan(&largest); err != nil {
 		return err
 	}
 	if largest < 2 {
@@ -115,7 +117,8 @@ func (t *totalled) find() (err error) {
 		t.relation, strings.Join(columns, ", "), t.view, t.groups)); err != nil {
 		return err
 	}
-	if _, err := t.conn.ExecContext(t.ctx, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s (_at BIGINT)", t.named)); err != nil {
+	if _, err := t.conn.ExecContext(t.ctx, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s (_at BIGINT)",
+		t.named)); err != nil {
 		return err
 	}
 	defer func() {
@@ -125,7 +128,8 @@ func (t *totalled) find() (err error) {
 			}
 		}
 	}()
-	rows, err := t.conn.QueryContext(t.ctx, fmt.Sprintf("SELECT mask FROM %s GROUP BY mask ORDER BY sum(n) DESC, mask LIMIT %d", t.relation, patterns))
+	rows, err := t.conn.QueryContext(t.ctx,
+		fmt.Sprintf("SELECT mask FROM %s GROUP BY mask ORDER BY sum(n) DESC, mask LIMIT %d", t.relation, patterns))
 	if err != nil {
 		return err
 	}
@@ -237,7 +241,8 @@ func (t *totalled) compare(whole, part uint64) (found bool, err error) {
 // empty area_id does of the rest of the country.
 func (t *totalled) emptyMeans(c *contract.Column) bool {
 	for _, d := range t.contract.Dimensions {
-		if d.Columns[t.Name] == c && slices.ContainsFunc(d.Selections(t.Name), func(s contract.Selection) bool { return s.Missing || s.Present != nil }) {
+		if d.Columns[t.Name] == c && slices.ContainsFunc(d.Selections(t.Name),
+			func(s contract.Selection) bool { return s.Missing || s.Present != nil }) {
 			return true
 		}
 	}
@@ -257,11 +262,14 @@ func columnNames(columns []*contract.Column, between string) string {
 func totalMessage(value, sum string, over []*contract.Column, meaning bool) string {
 	const mark = "by the file's own mark of a total, as in WHERE KØN <> 'TOT'"
 	if len(over) == 0 {
-		return fmt.Sprintf("the row counts %s, as the other rows with the same values in all columns but n do together; is it their total, of groups by a column that is not taken? Its people are counted twice then; leave totals out %s", value, mark)
+		return fmt.Sprintf("the row counts %s, as the other rows with the same values in all columns but n do together; is "+
+			"it their total, of groups by a column that is not taken? Its people are counted twice then; leave totals out "+
+			"%s", value, mark)
 	}
 	so := "it is their total"
 	if value != sum {
-		so = "nearly as many, so it seems to be their total, with small numbers hidden or rounded, or a total of several levels"
+		so = "nearly as many, so it seems to be their total, with small numbers hidden or rounded, or a total of several " +
+			"levels"
 	}
 	var filled []string
 	for _, c := range over {
@@ -272,10 +280,12 @@ func totalMessage(value, sum string, over []*contract.Column, meaning bool) stri
 		filled = append(filled, condition)
 	}
 	names := columnNames(over, " and no ")
-	text := fmt.Sprintf("the row counts %s and has no %s; the rows beside it that have count %s together: %s, and its people are counted twice. Leave totals out with WHERE %s, or %s",
+	text := fmt.Sprintf("the row counts %s and has no %s; the rows beside it that have count %s together: %s, and its "+
+		"people are counted twice. Leave totals out with WHERE %s, or %s",
 		value, names, sum, so, strings.Join(filled, " AND "), mark)
 	if meaning {
-		text += fmt.Sprintf("; if the row is meant as the codebook says of one without %s, it is right", columnNames(over, " or "))
+		text += fmt.Sprintf("; if the row is meant as the codebook says of one without %s, it is right",
+			columnNames(over, " or "))
 	}
 	return text
 }
@@ -303,7 +313,8 @@ func (k *checker) totalOfSeries(f *facts) error {
 				QUALIFY bool_and(value > 1 AND together > 2 AND value::VARCHAR = extra) OVER (PARTITION BY %[2]s)`,
 				duckdb.QuoteName(c.Name), strings.Join(series, ", "), f.view),
 			message: func(value, sum string) string {
-				return fmt.Sprintf("%s, as many as all other rows of the year together (%s), in each year; is this their total? Leave it out with WHERE %s <> '…'", value, sum, f.Key[0])
+				return fmt.Sprintf("%s, as many as all other rows of the year together (%s), in each year; is this their total? "+
+					"Leave it out with WHERE %s <> '…'", value, sum, f.Key[0])
 			}})
 		if err != nil {
 			return err
@@ -319,7 +330,8 @@ func (k *checker) namedTotal(f *facts) error {
 			continue
 		}
 		err := k.list(f, rule{column: c.Name, name: "total", severity: Warning,
-			rows: fmt.Sprintf("SELECT _at, %[1]s AS value, NULL AS extra FROM %[2]s WHERE %[3]s", duckdb.QuoteName(c.Name), f.view, calledTotal(duckdb.QuoteName(c.Name), totalWords)),
+			rows: fmt.Sprintf("SELECT _at, %[1]s AS value, NULL AS extra FROM %[2]s WHERE %[3]s", duckdb.QuoteName(c.Name),
+				f.view, calledTotal(duckdb.QuoteName(c.Name), totalWords)),
 			message: func(value, _ string) string {
 				return fmt.Sprintf("%q%s", value, strings.Replace(suggestTotal(value, nil), "; it", "", 1))
 			}})
@@ -333,7 +345,9 @@ func (k *checker) namedTotal(f *facts) error {
 // What tables of statistical offices call the sum of their groups; a code often stands before its
 // text, as in `TOT I alt` and `000 Hele landet`.
 var (
-	totalWords = []string{"000", "tot", "total", "totalt", "_t", "i alt", "ialt", "alle", "all", "sum", "hele landet", "danmark", "all denmark", "denmark", "whole country", "begge køn", "both sexes", "mænd og kvinder", "men and women", "alle aldre", "all ages", "total population", "all persons"}
+	totalWords = []string{"000", "tot", "total", "totalt", "_t", "i alt", "ialt", "alle", "all", "sum", "hele landet",
+		"danmark", "all denmark", "denmark", "whole country", "begge køn", "both sexes", "mænd og kvinder", "men and " +
+			"women", "alle aldre", "all ages", "total population", "all persons"}
 	totalForm  = regexp.MustCompile(`^(000|tot|i alt|ialt|_t)[ ,:]|^(total|all)[,:]|[ ,:](i alt|ialt|total)$`)
 	regionForm = regexp.MustCompile(`^08[1-5]( |$)|^(\d+ )?(region|landsdel|province) `)
 	restForm   = regexp.MustCompile(`^9{2,4}$`)
@@ -345,7 +359,8 @@ func calledTotal(text string, words []string) string {
 	for _, w := range words {
 		quoted = append(quoted, duckdb.QuoteText(w))
 	}
-	return fmt.Sprintf("(lower(trim(%[1]s)) IN (%[2]s) OR regexp_matches(lower(trim(%[1]s)), %[3]s))", text, strings.Join(quoted, ", "), duckdb.QuoteText(totalForm.String()))
+	return fmt.Sprintf("(lower(trim(%[1]s)) IN (%[2]s) OR regexp_matches(lower(trim(%[1]s)), %[3]s))", text,
+		strings.Join(quoted, ", "), duckdb.QuoteText(totalForm.String()))
 }
 
 // isTotal reports whether a text is what statistical offices call a total.
@@ -373,5 +388,7 @@ func suggestRest(value string) string {
 	if !restForm.MatchString(strings.TrimSpace(value)) {
 		return ""
 	}
-	return fmt.Sprintf("; 99 and 999 mark what is not stated in many files, and a total in some: if not stated, write nullif(column::VARCHAR, %[1]s); if a total, leave its rows out, as in WHERE column <> %[1]s", duckdb.QuoteText(strings.TrimSpace(value)))
+	return fmt.Sprintf("; 99 and 999 mark what is not stated in many files, and a total in some: if not stated, write "+
+		"nullif(column::VARCHAR, %[1]s); if a total, leave its rows out, as in WHERE column <> "+
+		"%[1]s", duckdb.QuoteText(strings.TrimSpace(value)))
 }

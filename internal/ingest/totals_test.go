@@ -18,8 +18,10 @@ import (
 func TestTotalsAreFound(t *testing.T) {
 	c := theContract(t)
 	values := map[string][]string{
-		"sex": {"MALE", "FEMALE"}, "origin": {"DANISH", "IMMIGRANT_WESTERN", "DESCENDANT_NON_WESTERN", "IMMIGRANT_NON_WESTERN"},
-		"municipality": {"101", "147", "461", "751"}, "poor": {"true", "false"}, "parents_status": {"BOTH_ACTIVE", "ONE_ACTIVE", "NONE_ACTIVE"},
+		"sex": {"MALE", "FEMALE"}, "origin": {"DANISH", "IMMIGRANT_WESTERN", "DESCENDANT_NON_WESTERN",
+			"IMMIGRANT_NON_WESTERN"},
+		"municipality": {"101", "147", "461", "751"}, "poor": {"true", "false"}, "parents_status": {"BOTH_ACTIVE",
+			"ONE_ACTIVE", "NONE_ACTIVE"},
 	}
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -125,7 +127,8 @@ func TestTotalsAreFound(t *testing.T) {
 			slices.Sort(want)
 			slices.Sort(got)
 			if !slices.Equal(want, got) {
-				t.Errorf("%v with totals over %v (over all only: %t, with unknown: %t): %d rows are totals, %d found\n%s", dims, over, grand, unknown, len(want), len(got), text)
+				t.Errorf("%v with totals over %v (over all only: %t, with unknown: %t): %d rows are totals, %d found\n%s", dims,
+					over, grand, unknown, len(want), len(got), text)
 			}
 		})
 	}

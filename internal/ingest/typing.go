@@ -66,7 +66,8 @@ func (f forms) of(other forms) bool { return f != 0 && f&^other == 0 }
 
 // exact reports whether a column's type writes each value as the file has it.
 func (c *csvColumn) exact() bool {
-	return c.kind == "VARCHAR" || c.kind == "BIGINT" && c.forms.of(wholeForm) || c.kind == "DATE" && c.forms.of(dateForm) || c.kind == "BOOLEAN" && c.forms.of(booleanForm)
+	return c.kind == "VARCHAR" || c.kind == "BIGINT" && c.forms.of(wholeForm) || c.kind == "DATE" &&
+		c.forms.of(dateForm) || c.kind == "BOOLEAN" && c.forms.of(booleanForm)
 }
 
 // dialect is what the recipe states of numbers and dates.
@@ -78,7 +79,8 @@ type dialect struct {
 // dialect returns what the recipe states of a reading.
 func (r *csvRead) dialect() dialect {
 	text := func(names ...string) string { return constant(argument(r.table, names...)) }
-	d := dialect{decimal: text("decimal_separator"), thousands: text("thousands"), date: text("dateformat", "date_format"), timestamp: text("timestampformat", "timestamp_format")}
+	d := dialect{decimal: text("decimal_separator"), thousands: text("thousands"), date: text("dateformat", "date_format"),
+		timestamp: text("timestampformat", "timestamp_format")}
 	if d.decimal == "" {
 		d.decimal, d.unstated = ".", d.thousands == ""
 	}
@@ -100,12 +102,14 @@ func (d dialect) form(column string) string {
 	is := func(f forms) string { return fmt.Sprint(int(f)) }
 	branches := []branch{{"-?(" + whole + ")", is(wholeForm)}}
 	if d.unstated {
-		branches = append(branches, branch{`-?[1-9]\d{0,2}[.]000`, is(zerosForm)}, branch{`-?[1-9]\d{0,2}[.]\d{3}`, is(pointedForm)})
+		branches = append(branches, branch{`-?[1-9]\d{0,2}[.]000`, is(zerosForm)},
+			branch{`-?[1-9]\d{0,2}[.]\d{3}`, is(pointedForm)})
 	}
 	day := func(separator string, f forms) branch {
 		first, second := duckdb.QuoteText("%d"+separator+"%m"+separator+"%Y"), duckdb.QuoteText("%m"+separator+"%d"+separator+"%Y")
 		return branch{`\d{1,2}[` + separator + `]\d{1,2}[` + separator + `]\d{4}`,
-			fmt.Sprintf("CASE WHEN try_strptime(%[1]s, %[2]s) IS NULL AND try_strptime(%[1]s, %[3]s) IS NULL THEN %[4]d WHEN try_strptime(%[1]s, %[3]s) IS NULL THEN %[5]d WHEN try_strptime(%[1]s, %[2]s) IS NULL THEN %[6]d ELSE %[7]d END",
+			fmt.Sprintf("CASE WHEN try_strptime(%[1]s, %[2]s) IS NULL AND try_strptime(%[1]s, %[3]s) IS NULL THEN %[4]d WHEN "+
+				"try_strptime(%[1]s, %[3]s) IS NULL THEN %[5]d WHEN try_strptime(%[1]s, %[2]s) IS NULL THEN %[6]d ELSE %[7]d END",
 				c, first, second, otherForm, f|dayFirstForm, f|monthFirstForm, f)}
 	}
 	valid := func(kind string, f forms) string {
@@ -124,7 +128,8 @@ func (d dialect) form(column string) string {
 		fmt.Fprintf(&b, " WHEN regexp_full_match(%s, %s) THEN %s", c, duckdb.QuoteText(branch.pattern), branch.form)
 		if i == 0 {
 			// What begins with a letter has none of the other forms; most texts are told by this.
-			fmt.Fprintf(&b, " WHEN %[1]s >= ':' THEN CASE WHEN %[1]s IN ('true', 'false') THEN %[2]d WHEN lower(%[1]s) IN ('true', 'false') THEN %[3]d ELSE %[4]d END", c, booleanForm, casedBooleanForm, otherForm)
+			fmt.Fprintf(&b, " WHEN %[1]s >= ':' THEN CASE WHEN %[1]s IN ('true', 'false') THEN %[2]d WHEN lower(%[1]s) IN "+
+				"('true', 'false') THEN %[3]d ELSE %[4]d END", c, booleanForm, casedBooleanForm, otherForm)
 		}
 	}
 	fmt.Fprintf(&b, " ELSE %d END", otherForm)
@@ -175,7 +180,8 @@ func (p *preparer) state(table object, name, value string, synonyms ...string) {
 		return
 	}
 	function := child(table, "function")
-	added := child(child(p.template("FROM "+str(function, "function_name")+"('x', "+name+" = "+value+")"), "from_table"), "function")
+	added := child(child(p.template("FROM "+str(function, "function_name")+"('x', "+name+" = "+value+")"), "from_table"),
+		"function")
 	function["children"] = append(function["children"].([]any), added["children"].([]any)[1])
 }
 
@@ -247,8 +253,11 @@ func (p *preparer) settle(r *csvRead) {
 	}
 	// Of files whose columns are matched by name, one that is taken to pieces otherwise would have
 	// other columns, and rows of nothing.
-	if other := slices.IndexFunc(found, func(s sniffed) bool { return s.delimiter != found[0].delimiter }); other > 0 && r.how.byName && len(argument(table, "delim", "sep", "delimiter")) == 0 {
-		p.fail(mistake("of the files that are read with union_by_name = true, one seems to part its fields with %q, another with %q; if all are written alike, state delim = '%[1]s', else read them one by one with UNION ALL BY NAME", found[0].delimiter, found[other].delimiter))
+	if other := slices.IndexFunc(found, func(s sniffed) bool { return s.delimiter != found[0].delimiter }); other > 0 &&
+		r.how.byName && len(argument(table, "delim", "sep", "delimiter")) == 0 {
+		p.fail(mistake("of the files that are read with union_by_name = true, one seems to part its fields with %q, "+
+			"another with %q; if all are written alike, state delim = '%[1]s', else read them one by one with UNION ALL BY "+
+			"NAME", found[0].delimiter, found[other].delimiter))
 	}
 	if len(found) != 1 {
 		return
@@ -284,7 +293,8 @@ func (s *staged) rejectedByName(selected *selection, r *csvRead) (bool, error) {
 	p := selected.preparer
 	for _, file := range r.files {
 		table := p.apart(r.table)
-		path := child(p.template("FROM read_csv("+duckdb.QuoteText(literal(p.readable(r.how, file), p.readable(r.how, file)))+")"), "from_table")
+		path := child(p.template("FROM read_csv("+duckdb.QuoteText(literal(p.readable(r.how, file),
+			p.readable(r.how, file)))+")"), "from_table")
 		child(table, "function")["children"].([]any)[0] = child(path, "function")["children"].([]any)[0]
 		if _, err := s.conn.ExecContext(s.ctx, "SELECT count(COLUMNS(*)) FROM "+p.relation(table)); err != nil {
 			return false, s.ctx.Err() // the SELECT itself fails then, and says why
@@ -315,7 +325,8 @@ func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
 		}
 		stated := argument(r.table, typeArguments...)
 		// A list has a type for each column.
-		if len(argument(r.table, "all_varchar", "columns")) > 0 || len(stated) > 0 && str(stated, "function_name") != "struct_pack" {
+		if len(argument(r.table, "all_varchar", "columns")) > 0 || len(stated) > 0 &&
+			str(stated, "function_name") != "struct_pack" {
 			wrong, err := s.swallowedRows(p, r)
 			if err != nil {
 				return false, err
@@ -374,20 +385,24 @@ func (s *staged) typeColumns(selected *selection) (doubtful bool, err error) {
 func (s *staged) lookAtForms(p *preparer, r *csvRead, computed map[string]bool) error {
 	d := r.dialect()
 	expressions, targets := []string{"count(*)"}, []any{&r.rows}
-	found, dates, times := make([]sql.NullInt64, len(r.columns)), make([]sql.NullBool, len(r.columns)), make([]sql.NullBool, len(r.columns))
+	found, dates, times := make([]sql.NullInt64, len(r.columns)), make([]sql.NullBool,
+		len(r.columns)), make([]sql.NullBool, len(r.columns))
 	add := func(target any, expression string) {
 		targets, expressions = append(targets, target), append(expressions, expression)
 	}
 	for i, c := range r.columns {
 		add(&found[i], "bit_or("+d.form(c.name)+")")
 		if d.date != "" {
-			add(&dates[i], fmt.Sprintf("bool_and(try_strptime(%s, %s) IS NOT NULL)", duckdb.QuoteName(c.name), duckdb.QuoteText(d.date)))
+			add(&dates[i], fmt.Sprintf("bool_and(try_strptime(%s, %s) IS NOT NULL)", duckdb.QuoteName(c.name),
+				duckdb.QuoteText(d.date)))
 		}
 		if d.timestamp != "" {
-			add(&times[i], fmt.Sprintf("bool_and(try_strptime(%s, %s) IS NOT NULL)", duckdb.QuoteName(c.name), duckdb.QuoteText(d.timestamp)))
+			add(&times[i], fmt.Sprintf("bool_and(try_strptime(%s, %s) IS NOT NULL)", duckdb.QuoteName(c.name),
+				duckdb.QuoteText(d.timestamp)))
 		}
 	}
-	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(expressions, ", ")+" FROM "+p.relation(r.table)).Scan(targets...); err != nil {
+	if err := s.conn.QueryRowContext(s.ctx, "SELECT "+strings.Join(expressions,
+		", ")+" FROM "+p.relation(r.table)).Scan(targets...); err != nil {
 		return err
 	}
 	for i, c := range r.columns {
@@ -460,11 +475,15 @@ var typeArguments = []string{"types", "dtypes", "column_types"}
 // be read.
 func (s *staged) headerProblem(_ *preparer, r *csvRead) (bool, error) {
 	var tables, lines int
-	if err := s.conn.QueryRowContext(s.ctx, "SELECT count(*) FROM duckdb_tables() WHERE table_name IN ('reject_errors', 'reject_scans')").Scan(&tables); err != nil || r.rows > 0 || tables < 2 {
+	if err := s.conn.QueryRowContext(s.ctx,
+		"SELECT count(*) FROM duckdb_tables() WHERE table_name IN ('reject_errors', "+
+			"'reject_scans')").Scan(&tables); err != nil || r.rows > 0 || tables < 2 {
 		return false, err
 	}
 	var line, message sql.NullString
-	if err := s.conn.QueryRowContext(s.ctx, "SELECT count(*), min_by(csv_line, line), min_by(error_message, line) FROM reject_errors WHERE error_type IN ('MISSING COLUMNS', 'TOO MANY COLUMNS')").Scan(&lines, &line, &message); err != nil || lines == 0 {
+	if err := s.conn.QueryRowContext(s.ctx,
+		"SELECT count(*), min_by(csv_line, line), min_by(error_message, line) FROM reject_errors WHERE error_type IN "+
+			"('MISSING COLUMNS', 'TOO MANY COLUMNS')").Scan(&lines, &line, &message); err != nil || lines == 0 {
 		return false, err
 	}
 	expected, got, _ := strings.Cut(strings.TrimPrefix(message.String, "Expected Number of Columns: "), " Found: ")
@@ -472,7 +491,8 @@ func (s *staged) headerProblem(_ *preparer, r *csvRead) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	problem := fmt.Sprintf("no line has as many fields as the header, %s: the first, %q, has %s", expected, clip(strings.TrimSpace(line.String)), got)
+	problem := fmt.Sprintf("no line has as many fields as the header, %s: the first, %q, has %s", expected,
+		clip(strings.TrimSpace(line.String)), got)
 	separator := constant(argument(r.table, "delim", "sep", "delimiter"))
 	wanted, _ := strconv.Atoi(expected)
 	given, _ := strconv.Atoi(got)
@@ -480,7 +500,8 @@ func (s *staged) headerProblem(_ *preparer, r *csvRead) (bool, error) {
 	case given == wanted-1 && separator != "" && strings.HasSuffix(header, separator):
 		problem += fmt.Sprintf("; the header ends with %q, as if one more column came: take it away", separator)
 	case given == wanted+1:
-		problem += "; if the first field of each line is its number or name, the header has none for it: add one, or save the file without them"
+		problem += "; if the first field of each line is its number or name, the header has none for it: add one, or save " +
+			"the file without them"
 	}
 	s.add(Issue{Severity: Error, File: nameWithin(s.recipe.folder, r.files[0]), Rule: "line", Rows: 1, Message: problem})
 	return true, s.dropRejects()
@@ -492,11 +513,13 @@ func (s *staged) doubtful(p *preparer, c *csvColumn) (bool, error) {
 	switch {
 	case c.forms&shortenedForm != 0:
 		return true, s.firstOf(p, c, shortenedForm, func(value string) string {
-			return fmt.Sprintf("%q is how a spreadsheet shows a number that does not fit its column; the other digits are not in the file. Show the column as a number, and save it again", value)
+			return fmt.Sprintf("%q is how a spreadsheet shows a number that does not fit its column; the other digits are not "+
+				"in the file. Show the column as a number, and save it again", value)
 		})
 	// 117.000 is more likely a hundred and seventeen thousand, as Danish tables write it, than
 	// 117; so is 3.482 among whole numbers.
-	case pointed != 0 && c.forms.of(wholeForm|pointed) && (pointed&zerosForm != 0 && pointed&pointedForm == 0 || c.forms&wholeForm != 0):
+	case pointed != 0 && c.forms.of(wholeForm|pointed) && (pointed&zerosForm != 0 && pointed&pointedForm == 0 ||
+		c.forms&wholeForm != 0):
 		have := "three zeros"
 		if pointed&pointedForm != 0 {
 			have = "three digits"
@@ -506,7 +529,9 @@ func (s *staged) doubtful(p *preparer, c *csvColumn) (bool, error) {
 			if pointed == zerosForm {
 				number = value[:strings.IndexByte(value, '.')]
 			}
-			return fmt.Sprintf("%q would be read as %s, and all points of the column have %s after them; if they part thousands, read the file with read_csv('…', decimal_separator = ',', thousands = '.'), else with read_csv('…', decimal_separator = '.')",
+			return fmt.Sprintf("%q would be read as %s, and all points of the column have %s after them; if they part "+
+				"thousands, read the file with read_csv('…', decimal_separator = ',', thousands = '.'), else with read_csv('…', "+
+				"decimal_separator = '.')",
 				value, number, have)
 		})
 	}
@@ -519,7 +544,8 @@ func (s *staged) firstOf(p *preparer, c *csvColumn, f forms, message func(value 
 	if err != nil {
 		return err
 	}
-	s.add(Issue{Severity: Error, File: file, Row: row, Column: c.name, Rule: "type", Value: value, Rows: 1, Message: message(value)})
+	s.add(Issue{Severity: Error, File: file, Row: row, Column: c.name, Rule: "type", Value: value, Rows: 1,
+		Message: message(value)})
 	return nil
 }
 
@@ -538,10 +564,13 @@ func (s *staged) firstWhere(p *preparer, c *csvColumn, condition string) (file, 
 // firstIn returns the file, row and text of the first value of a column of a relation of files that
 // meets a condition.
 func (s *staged) firstIn(relation, column, condition string) (file, row, value string, err error) {
-	text, name := strings.Replace(relation, "SELECT *", "SELECT filename AS file, "+duckdb.QuoteName(column), 1), duckdb.QuoteName(column)
+	text, name := strings.Replace(relation, "SELECT *", "SELECT filename AS file, "+duckdb.QuoteName(column),
+		1), duckdb.QuoteName(column)
 	var at, before int64
-	err = s.conn.QueryRowContext(s.ctx, fmt.Sprintf("WITH numbered AS (SELECT *, row_number() OVER () AS row FROM %s) SELECT file, row, %s, (SELECT min(row) - 1 FROM numbered AS n WHERE n.file = f.file) FROM (FROM numbered WHERE %s ORDER BY row LIMIT 1) AS f",
-		text, name, condition)).Scan(&file, &at, &value, &before)
+	err = s.conn.QueryRowContext(s.ctx,
+		fmt.Sprintf("WITH numbered AS (SELECT *, row_number() OVER () AS row FROM %s) SELECT file, row, %s, (SELECT "+
+			"min(row) - 1 FROM numbered AS n WHERE n.file = f.file) FROM (FROM numbered WHERE %s ORDER BY row LIMIT 1) AS f",
+			text, name, condition)).Scan(&file, &at, &value, &before)
 	return nameWithin(s.recipe.folder, s.sources.original(file)), fmt.Sprint(at - before), value, err
 }
 
@@ -604,7 +633,8 @@ func (s *staged) comparedAsText(selected *selection) (found bool, err error) {
 	}
 	isNumber := func(o object) bool {
 		id := str(child(child(o, "value"), "type"), "id")
-		return id == "INTEGER" || id == "BIGINT" || id == "HUGEINT" || id == "DECIMAL" || id == "DOUBLE" || numbers[lastName(o)]
+		return id == "INTEGER" || id == "BIGINT" || id == "HUGEINT" || id == "DECIMAL" || id == "DOUBLE" ||
+			numbers[lastName(o)]
 	}
 	told := map[*csvColumn]bool{}
 	report := func(c *csvColumn, odd forms, reason string) {
@@ -617,10 +647,12 @@ func (s *staged) comparedAsText(selected *selection) (found bool, err error) {
 	const rounds = "compares it with a number, for which a text is rounded"
 	const orders = "puts it in order, where as texts 9 is above 10"
 	walkExpressions(selected.node, func(o object) {
-		sides := append(list(o, "children"), child(o, "left"), child(o, "right"), child(o, "input"), child(o, "lower"), child(o, "upper"))
+		sides := append(list(o, "children"), child(o, "left"), child(o, "right"), child(o, "input"), child(o, "lower"),
+			child(o, "upper"))
 		ordered := false
 		switch kind := str(o, "type"); {
-		case kind == "COMPARE_EQUAL", kind == "COMPARE_NOTEQUAL", kind == "COMPARE_IN", kind == "COMPARE_NOT_IN", kind == "COMPARE_DISTINCT_FROM", kind == "COMPARE_NOT_DISTINCT_FROM":
+		case kind == "COMPARE_EQUAL", kind == "COMPARE_NOTEQUAL", kind == "COMPARE_IN", kind == "COMPARE_NOT_IN",
+			kind == "COMPARE_DISTINCT_FROM", kind == "COMPARE_NOT_DISTINCT_FROM":
 			if slices.ContainsFunc(sides, isNumber) {
 				for _, side := range sides {
 					if c := mixed[lastName(side)]; c != nil {
@@ -668,7 +700,8 @@ func (s *staged) comparedAsText(selected *selection) (found bool, err error) {
 // with it.
 func (s *staged) makesText(p *preparer, c *csvColumn, odd forms, does string) error {
 	return s.firstOf(p, c, odd, func(value string) string {
-		return fmt.Sprintf("%q makes a text of the column, and the SELECT %s; mend it, or mark it as missing with nullstr, or state what the column is with read_csv('…', types = {%s: 'VARCHAR'})", value, does, duckdb.QuoteText(c.name))
+		return fmt.Sprintf("%q makes a text of the column, and the SELECT %s; mend it, or mark it as missing with nullstr, "+
+			"or state what the column is with read_csv('…', types = {%s: 'VARCHAR'})", value, does, duckdb.QuoteText(c.name))
 	})
 }
 
@@ -707,12 +740,14 @@ func (s *staged) undatedArgument(selected *selection, message string) (found boo
 // written, and what the SELECT does with it.
 func (s *staged) undatedValue(p *preparer, c *csvColumn, does string) error {
 	return s.firstOf(p, c, dayForms, func(value string) string {
-		return fmt.Sprintf("%q may be a date, of which the column does not tell the day from the month, and the SELECT %s; say how dates are written with read_csv('…', dateformat = '%%d-%%m-%%Y') or the like", value, does)
+		return fmt.Sprintf("%q may be a date, of which the column does not tell the day from the month, and the SELECT %s; "+
+			"say how dates are written with read_csv('…', dateformat = '%%d-%%m-%%Y') or the like", value, does)
 	})
 }
 
 // orderFunctions are functions that take a text as well as a number, and order it.
-var orderFunctions = []string{"min", "max", "greatest", "least", "arg_min", "arg_max", "argmin", "argmax", "min_by", "max_by", "median", "mode", "quantile", "quantile_disc"}
+var orderFunctions = []string{"min", "max", "greatest", "least", "arg_min", "arg_max", "argmin", "argmax", "min_by",
+	"max_by", "median", "mode", "quantile", "quantile_disc"}
 
 // lastName returns the name of a column reference without its table, in lower case, or "".
 func lastName(o object) string {
@@ -747,7 +782,8 @@ func walkExpressions(node any, visit func(object)) {
 func usedNames(node object) map[string]bool {
 	names, all := map[string]bool{}, false
 	walkExpressions(node, func(o object) {
-		all = all || str(o, "class") == "STAR" || str(o, "ref_type") == "NATURAL" || str(o, "type") == "PIVOT" || str(o, "class") == "POSITIONAL_REFERENCE"
+		all = all || str(o, "class") == "STAR" || str(o, "ref_type") == "NATURAL" || str(o, "type") == "PIVOT" ||
+			str(o, "class") == "POSITIONAL_REFERENCE"
 		if parts, _ := o["column_names"].([]any); str(o, "class") == "COLUMN_REF" {
 			for _, part := range parts {
 				name, _ := part.(string)
@@ -789,7 +825,8 @@ func (s *staged) describeAsTexts(t recipeTable, selected *selection) (string, []
 	}
 	texts := map[string]bool{}
 	for _, c := range t.Columns {
-		if c.Type == contract.String && slices.ContainsFunc(columns, func(given column) bool { return strings.EqualFold(given.name, c.Name) && given.kind != "VARCHAR" }) {
+		if c.Type == contract.String && slices.ContainsFunc(columns,
+			func(given column) bool { return strings.EqualFold(given.name, c.Name) && given.kind != "VARCHAR" }) {
 			texts[c.Name] = true
 		}
 	}
@@ -828,7 +865,9 @@ func (s *staged) computedText(t recipeTable, selected *selection, columns []colu
 		for _, r := range selected.csvs {
 			for _, read := range r.columns {
 				if read.kind == columns[i].kind && !read.exact() && from[strings.ToLower(read.name)] {
-					return mistake("it computes the text %s from the column %q, whose values are taken for %s and written anew; read it as text with read_csv('…', types = {%s: 'VARCHAR'})", c.Name, read.name, read.kind, duckdb.QuoteText(read.name))
+					return mistake("it computes the text %s from the column %q, whose values are taken for %s and written anew; "+
+						"read it as text with read_csv('…', types = {%s: "+
+						"'VARCHAR'})", c.Name, read.name, read.kind, duckdb.QuoteText(read.name))
 				}
 			}
 		}

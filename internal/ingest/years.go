@@ -28,7 +28,9 @@ func (k *checker) years(f *facts) error {
 	if f.Person != "" && f.has("n") {
 		people = "sum(coalesce(n, 1))"
 	}
-	rows, err := k.conn.QueryContext(k.ctx, fmt.Sprintf("SELECT year, count(*), %s::DOUBLE FROM %s WHERE year IS NOT NULL GROUP BY year ORDER BY year", people, f.view))
+	rows, err := k.conn.QueryContext(k.ctx,
+		fmt.Sprintf("SELECT year, count(*), %s::DOUBLE FROM %s WHERE year IS NOT NULL GROUP BY year ORDER BY year", people,
+			f.view))
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,8 @@ func (k *checker) years(f *facts) error {
 		return err
 	}
 	warn := func(year int64, rule, format string, args ...any) {
-		k.add(Issue{Severity: Warning, File: k.whole, Column: f.Name + ".year", Rule: rule, Value: fmt.Sprint(year), Rows: 1, Table: f.Name, Message: fmt.Sprintf(format, args...)})
+		k.add(Issue{Severity: Warning, File: k.whole, Column: f.Name + ".year", Rule: rule, Value: fmt.Sprint(year), Rows: 1,
+			Table: f.Name, Message: fmt.Sprintf(format, args...)})
 	}
 	for i, y := range years {
 		beside := i - 1
@@ -68,7 +71,8 @@ func (k *checker) years(f *facts) error {
 			figures = append(figures, fmt.Sprintf("%.0f people, where %d has %.0f", y.people, b.year, b.people))
 		}
 		if len(figures) > 0 {
-			warn(y.year, "year", "%d has %s; was a file cut short, or are rows left out? Less than half from one year to another is seldom so in the population", y.year, strings.Join(figures, ", and "))
+			warn(y.year, "year", "%d has %s; was a file cut short, or are rows left out? Less than half from one year to "+
+				"another is seldom so in the population", y.year, strings.Join(figures, ", and "))
 		}
 	}
 	// Every second year, or two years picked, is a plan; one gap among years in a row is none.
@@ -87,7 +91,8 @@ func (k *checker) years(f *facts) error {
 		if to > from {
 			missing = fmt.Sprintf("%d to %d", from, to)
 		}
-		warn(from, "year", "there are rows for %d and %d, and none for %s; is a file missing?", years[i-1].year, years[i].year, missing)
+		warn(from, "year", "there are rows for %d and %d, and none for %s; is a file missing?", years[i-1].year,
+			years[i].year, missing)
 	}
 	return nil
 }
@@ -106,11 +111,14 @@ func (k *checker) counts(f *facts) error {
 	}
 	var over bool
 	var text string
-	if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT coalesce(people, 0) > %d, coalesce(people, 0)::VARCHAR FROM (SELECT %s AS people FROM %s)", largestCount, people, f.view)).Scan(&over, &text); err != nil || !over {
+	if err := k.conn.QueryRowContext(k.ctx,
+		fmt.Sprintf("SELECT coalesce(people, 0) > %d, coalesce(people, 0)::VARCHAR FROM (SELECT %s AS people FROM %s)",
+			largestCount, people, f.view)).Scan(&over, &text); err != nil || !over {
 		return err
 	}
 	k.add(Issue{Severity: Warning, File: k.whole, Column: f.Name + ".n", Rule: "size", Value: text, Rows: 1, Table: f.Name,
-		Message: fmt.Sprintf("the rows count %s people together, more than %d, the largest Int of GraphQL: what counts more, a client may refuse or spoil. Is n a number of people, and of each once?", text, largestCount)})
+		Message: fmt.Sprintf("the rows count %s people together, more than %d, the largest Int of GraphQL: what counts "+
+			"more, a client may refuse or spoil. Is n a number of people, and of each once?", text, largestCount)})
 	return nil
 }
 
@@ -150,8 +158,10 @@ func (k *checker) alike(f *facts) error {
 		}
 		var yes, no float64
 		var different int64
-		if err := k.conn.QueryRowContext(k.ctx, fmt.Sprintf("SELECT coalesce(sum(%[1]s) FILTER (%[2]s), 0)::DOUBLE, coalesce(sum(%[1]s) FILTER (NOT %[2]s), 0)::DOUBLE, %[5]s FROM %[3]s WHERE %[4]s",
-			n, i.yes, f.view, i.among, values)).Scan(&yes, &no, &different); err != nil {
+		if err := k.conn.QueryRowContext(k.ctx,
+			fmt.Sprintf("SELECT coalesce(sum(%[1]s) FILTER (%[2]s), 0)::DOUBLE, coalesce(sum(%[1]s) FILTER (NOT %[2]s), "+
+				"0)::DOUBLE, %[5]s FROM %[3]s WHERE %[4]s",
+				n, i.yes, f.view, i.among, values)).Scan(&yes, &no, &different); err != nil {
 			return err
 		}
 		coded := c != nil && c.Codes != nil
@@ -164,9 +174,11 @@ func (k *checker) alike(f *facts) error {
 		}
 		cause := "is a code of the file read as another?"
 		if !coded {
-			cause = fmt.Sprintf("is a code of the file read as what it does not mean? Leave %s as it is in the file, and each value that is not yes or no is named", i.column)
+			cause = fmt.Sprintf("is a code of the file read as what it does not mean? Leave %s as it is in the file, and each "+
+				"value that is not yes or no is named", i.column)
 		}
-		k.add(Issue{Severity: Warning, File: k.whole, Column: f.Name + "." + i.column, Rule: "alike", Value: answer, Rows: 1, Table: f.Name,
+		k.add(Issue{Severity: Warning, File: k.whole, Column: f.Name + "." + i.column, Rule: "alike", Value: answer, Rows: 1,
+			Table:   f.Name,
 			Message: fmt.Sprintf("%s is %s for all %.0f people of whom it is known; %s", i.name, answer, yes+no, cause)})
 	}
 	return nil

@@ -25,7 +25,8 @@ func yesOrNo(text string) string {
 		}
 		return strings.Join(quoted, ", ")
 	}
-	return fmt.Sprintf("CASE WHEN lower(%[1]s) IN (%[2]s) THEN true WHEN lower(%[1]s) IN (%[3]s) THEN false END", text, in(yesWords), in(noWords))
+	return fmt.Sprintf("CASE WHEN lower(%[1]s) IN (%[2]s) THEN true WHEN lower(%[1]s) IN (%[3]s) THEN false END", text,
+		in(yesWords), in(noWords))
 }
 
 // suggestYesOrNo says how a text is read that is neither yes nor no.
@@ -33,9 +34,12 @@ func suggestYesOrNo(value string) string {
 	const known = "J and N, ja and nej, Y and N, yes and no, T and F, true and false, 1 and 0 are read"
 	if value == "2" || value == "2.0" {
 		one := strings.Replace(value, "2", "1", 1)
-		return fmt.Sprintf("; %s. If 1 is yes and 2 is no, write CASE column::VARCHAR WHEN %s THEN 'yes' WHEN %s THEN 'no' ELSE column::VARCHAR END", known, duckdb.QuoteText(one), duckdb.QuoteText(value))
+		return fmt.Sprintf("; %s. If 1 is yes and 2 is no, write CASE column::VARCHAR WHEN %s THEN 'yes' WHEN %s THEN 'no' "+
+			"ELSE column::VARCHAR END", known, duckdb.QuoteText(one), duckdb.QuoteText(value))
 	}
-	return fmt.Sprintf("; %s. If it is one of them, write CASE column::VARCHAR WHEN %s THEN 'yes' ELSE column::VARCHAR END, or 'no'; if it is not known, nullif(column::VARCHAR, %s)", known, duckdb.QuoteText(value), duckdb.QuoteText(value))
+	return fmt.Sprintf("; %s. If it is one of them, write CASE column::VARCHAR WHEN %s THEN 'yes' ELSE column::VARCHAR "+
+		"END, or 'no'; if it is not known, nullif(column::VARCHAR, "+
+		"%s)", known, duckdb.QuoteText(value), duckdb.QuoteText(value))
 }
 
 // folding is an expression of a SELECT that makes yes or no of a value: x = 'J', x IN ('J', 'j'), or
@@ -169,8 +173,11 @@ func (s *staged) folded(t recipeTable, foldings []folding) error {
 		for _, name := range f.named {
 			named = append(named, duckdb.QuoteText(name))
 		}
-		s.add(Issue{Severity: Warning, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Column: f.column, Rule: "yes or no", Rows: 1, Table: t.Name,
-			Message: fmt.Sprintf("every value but %s becomes %s, and so do %s; leave the column as it is, or let what is not known keep its text, as in CASE column WHEN 'a' THEN 'yes' WHEN 'b' THEN 'no' ELSE column END: import names it then",
+		s.add(Issue{Severity: Warning, File: s.recipe.file, Row: fmt.Sprintf("line %d", t.line), Column: f.column,
+			Rule: "yes or no", Rows: 1, Table: t.Name,
+			Message: fmt.Sprintf("every value but %s becomes %s, and so do %s; leave the column as it is, or let what is not "+
+				"known keep its text, as in CASE column WHEN 'a' THEN 'yes' WHEN 'b' THEN 'no' ELSE column END: import names it "+
+				"then",
 				strings.Join(named, ", "), answer, strings.Join(others, ", "))})
 	}
 	return nil
@@ -197,8 +204,10 @@ func (s *staged) unnamed(f folding) (others []string, doubtful bool, err error) 
 	if f.empty {
 		value = "coalesce(value::VARCHAR, '')"
 	}
-	rows, err := s.conn.QueryContext(s.ctx, fmt.Sprintf("SELECT %[1]s, count(*) FROM (%[2]s) AS given(value) WHERE %[1]s NOT IN (%[3]s) GROUP BY ALL ORDER BY count(*) DESC, 1 LIMIT 100",
-		value, values, strings.Join(quoted, ", ")))
+	rows, err := s.conn.QueryContext(s.ctx,
+		fmt.Sprintf("SELECT %[1]s, count(*) FROM (%[2]s) AS given(value) WHERE %[1]s NOT IN (%[3]s) GROUP BY ALL ORDER BY "+
+			"count(*) DESC, 1 LIMIT 100",
+			value, values, strings.Join(quoted, ", ")))
 	if err != nil {
 		return nil, false, s.ctx.Err() // it is no value of the rows, such as another column of the SELECT
 	}

@@ -105,10 +105,12 @@ func Parse(text []byte) (*Law, error) {
 				}
 			}
 			if set != 1 || v.Figure == "" {
-				return nil, fault.Invalidf("law.yaml, %s, %v: a figure and one of above, below, national_times were expected", r.Name, c.Key)
+				return nil, fault.Invalidf("law.yaml, %s, %v: a figure and one of above, below, national_times were expected",
+					r.Name, c.Key)
 			}
 			names = append(names, fmt.Sprint(c.Key))
-			r.Criteria = append(r.Criteria, Criterion{Name: fmt.Sprint(c.Key), Figure: v.Figure, Label: v.Label, Above: v.Above, Below: v.Below, NationalTimes: v.NationalTimes, Average: v.Average})
+			r.Criteria = append(r.Criteria, Criterion{Name: fmt.Sprint(c.Key), Figure: v.Figure, Label: v.Label, Above: v.Above,
+				Below: v.Below, NationalTimes: v.NationalTimes, Average: v.Average})
 		}
 		for _, k := range body.Kinds {
 			var v rawKind
@@ -125,10 +127,12 @@ func Parse(text []byte) (*Law, error) {
 					return nil, fault.Invalidf("law.yaml, %s, %v: no kind %q stands before it", r.Name, k.Key, before)
 				}
 			}
-			if before := slices.IndexFunc(r.Kinds, func(before Kind) bool { return before.Name == v.Kind }); v.ForYears > 0 && (before < 0 || r.Kinds[before].ForYears > 0) {
+			if before := slices.IndexFunc(r.Kinds, func(before Kind) bool { return before.Name == v.Kind }); v.ForYears > 0 &&
+				(before < 0 || r.Kinds[before].ForYears > 0) {
 				return nil, fault.Invalidf("law.yaml, %s, %v: for_years counts the years on the list of a kind that asks for one year, which `kind` was expected to name", r.Name, k.Key)
 			}
-			r.Kinds = append(r.Kinds, Kind{Name: fmt.Sprint(k.Key), Kind: v.Kind, Unless: v.Unless, AtLeast: v.AtLeast, Of: v.Of, And: v.And, ForYears: v.ForYears})
+			r.Kinds = append(r.Kinds, Kind{Name: fmt.Sprint(k.Key), Kind: v.Kind, Unless: v.Unless, AtLeast: v.AtLeast, Of: v.Of,
+				And: v.And, ForYears: v.ForYears})
 		}
 		out.RuleSets = append(out.RuleSets, r)
 	}
@@ -151,7 +155,8 @@ func (l *Law) In(year int) (*RuleSet, error) {
 			return &l.RuleSets[i], nil
 		}
 	}
-	return nil, fault.Invalidf("no rule set was in force in %d; the first is of %d; name one with ruleSet to apply it to another year", year, l.RuleSets[0].First)
+	return nil, fault.Invalidf("no rule set was in force in %d; the first is of %d; name one with ruleSet to apply it "+
+		"to another year", year, l.RuleSets[0].First)
 }
 
 // Named returns the rule set of that name, or an error.
@@ -247,9 +252,12 @@ func (l *Law) apply(r *RuleSet, f Figures, year int) (Result, map[string]*bool) 
 	var enough *bool
 	switch residents := f.Residents(year); {
 	case residents == nil:
-		out.Warnings = append(out.Warnings, fmt.Sprintf("The residents of %d are not recorded; the law asks for at least %d.", year, l.MinimumResidents))
+		out.Warnings = append(out.Warnings, fmt.Sprintf("The residents of %d are not recorded; the law asks for at least %d.",
+			year, l.MinimumResidents))
 	case *residents < l.MinimumResidents:
-		out.Warnings = append(out.Warnings, fmt.Sprintf("The area has %d residents, below the %d that the law asks for: it can be on no list.", *residents, l.MinimumResidents))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("The area has %d residents, below the %d that the law asks for: it can be on no list.", *residents,
+				l.MinimumResidents))
 		enough = known(false)
 	default:
 		enough = known(true)
@@ -287,7 +295,8 @@ func (l *Law) apply(r *RuleSet, f Figures, year int) (Result, map[string]*bool) 
 		}
 		is[k.Name] = all(conditions...)
 		if is[k.Name] == nil && unknown > 0 {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("Whether it is %s cannot be told: %d of its criteria have no figure.", k.Name, unknown))
+			out.Warnings = append(out.Warnings,
+				fmt.Sprintf("Whether it is %s cannot be told: %d of its criteria have no figure.", k.Name, unknown))
 		}
 	}
 	return out, is
@@ -307,7 +316,9 @@ func (l *Law) lasting(out *Result, r *RuleSet, k Kind, now *bool, f Figures, yea
 	}
 	on := all(conditions...)
 	if on == nil && missing != 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s asks for %d years on the list of %s; of %d the data do not tell, so it cannot be told.", k.Name, k.ForYears, k.Kind, missing))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("%s asks for %d years on the list of %s; of %d the data do not tell, so it cannot be told.", k.Name,
+				k.ForYears, k.Kind, missing))
 	}
 	return on
 }
@@ -344,7 +355,8 @@ func (r *Result) figure(c Criterion, f Figures, of func(string, int) *float64, y
 	}
 	before := of(c.Figure, year-1)
 	if before == nil {
-		w := fmt.Sprintf("%s: the law takes the mean of %d and %d, but %d is not recorded; %d is taken alone.", c.Label.EN, year-1, year, year-1, year)
+		w := fmt.Sprintf("%s: the law takes the mean of %d and %d, but %d is not recorded; %d is taken alone.", c.Label.EN,
+			year-1, year, year-1, year)
 		if !slices.Contains(r.Warnings, w) { // once for the area and the country
 			r.Warnings = append(r.Warnings, w)
 		}

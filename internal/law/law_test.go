@@ -108,7 +108,8 @@ func figures(values map[string]float64, residents int) law.Figures {
 
 func TestRules(t *testing.T) {
 	l := parse(t)
-	base := map[string]float64{"percent_non_western": 55, "percent_outside_work_and_education": 41, "percent_convicted": 2.0, "percent_basic_schooling_only": 61, "income_ratio": 60}
+	base := map[string]float64{"percent_non_western": 55, "percent_outside_work_and_education": 41,
+		"percent_convicted": 2.0, "percent_basic_schooling_only": 61, "income_ratio": 60}
 	with := func(figure string, v float64) map[string]float64 {
 		out := map[string]float64{}
 		for k, x := range base {
@@ -137,16 +138,20 @@ func TestRules(t *testing.T) {
 		{"L2018", 2012, map[string]float64{"percent_convicted": 2.175, "income_ratio": 54}, 1500, []string{"VULNERABLE"}},
 		{"L2018", 2012, map[string]float64{"percent_convicted": 2.17, "income_ratio": 54}, 1500, nil},
 		// Prevention: 31 % non-Western, convicted 1.45 = twice the national share, income below 65.
-		{"L2021", 2022, map[string]float64{"percent_non_western": 31, "percent_outside_work_and_education": 30, "percent_convicted": 1.45, "percent_basic_schooling_only": 60, "income_ratio": 64}, 1500, []string{"PREVENTION"}},
-		{"L2021", 2022, map[string]float64{"percent_non_western": 30, "percent_outside_work_and_education": 30, "percent_convicted": 1.45, "percent_basic_schooling_only": 60, "income_ratio": 64}, 1500, nil},
-		{"L2021", 2022, with("income_ratio", 50), 1500, []string{"VULNERABLE", "PARALLEL_SOCIETY", "TRANSFORMATION"}}, // not prevention too
+		{"L2021", 2022, map[string]float64{"percent_non_western": 31, "percent_outside_work_and_education": 30,
+			"percent_convicted": 1.45, "percent_basic_schooling_only": 60, "income_ratio": 64}, 1500, []string{"PREVENTION"}},
+		{"L2021", 2022, map[string]float64{"percent_non_western": 30, "percent_outside_work_and_education": 30,
+			"percent_convicted": 1.45, "percent_basic_schooling_only": 60, "income_ratio": 64}, 1500, nil},
+		// not prevention too
+		{"L2021", 2022, with("income_ratio", 50), 1500, []string{"VULNERABLE", "PARALLEL_SOCIETY", "TRANSFORMATION"}},
 	} {
 		rules, err := l.Named(test.rules)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := l.Apply(rules, figures(test.values, test.residents), test.year).Kinds; !slices.Equal(got, test.want) {
-			t.Errorf("%s in %d of %v, %d residents: got %v, want %v", test.rules, test.year, test.values, test.residents, got, test.want)
+			t.Errorf("%s in %d of %v, %d residents: got %v, want %v", test.rules, test.year, test.values, test.residents, got,
+				test.want)
 		}
 	}
 }
@@ -168,7 +173,8 @@ func TestTwoYearAverages(t *testing.T) {
 	}
 	f.Averaged = func(int) bool { return false }
 	result := l.Apply(rules, f, 2012)
-	if m := result.Criteria[1]; m.Value == nil || *m.Value != 40.5 || !*m.Met || !slices.Equal(result.Kinds, []string{"GHETTO"}) {
+	if m := result.Criteria[1]; m.Value == nil || *m.Value != 40.5 || !*m.Met ||
+		!slices.Equal(result.Kinds, []string{"GHETTO"}) {
 		t.Errorf("the mean of 38 and 43 gave %+v, %v", m, result.Kinds)
 	}
 	if result.Criteria[2].Met != nil {
@@ -189,19 +195,28 @@ func TestWhatIsMissingIsUndecided(t *testing.T) {
 		national        bool // whether the national share is known
 		kinds, undecide []string
 	}{
-		{"two of three known and met", "L2010", map[string]float64{origin: 51, work: 41}, 1500, true, []string{"GHETTO"}, nil},
+		{"two of three known and met", "L2010", map[string]float64{origin: 51, work: 41}, 1500, true, []string{"GHETTO"},
+			nil},
 		{"one of three known and met", "L2010", map[string]float64{origin: 51}, 1500, true, nil, []string{"GHETTO"}},
 		{"two of three known and not met", "L2010", map[string]float64{origin: 50, work: 40}, 1500, true, nil, nil},
 		{"nothing known", "L2014", nil, 1500, true, nil, []string{"GHETTO"}},
 		{"too few residents decide", "L2014", nil, 999, true, nil, nil},
-		{"residents unknown, criteria met", "L2010", map[string]float64{origin: 51, work: 41}, 0, true, nil, []string{"GHETTO"}},
-		{"residents unknown, criteria not met", "L2010", map[string]float64{origin: 50, work: 40, convicted: 1}, 0, true, nil, nil},
-		{"vulnerable, origin unknown", "L2018", map[string]float64{work: 41, income: 54}, 1500, true, []string{"VULNERABLE"}, []string{"PARALLEL_SOCIETY", "TRANSFORMATION"}},
-		{"vulnerable unknown, few of non-Western origin", "L2018", map[string]float64{origin: 50, work: 41}, 1500, true, nil, []string{"VULNERABLE"}},
-		{"no national share to compare with", "L2018", map[string]float64{origin: 55, work: 41, convicted: 5, schooling: 50, income: 60}, 1500, false, nil, []string{"VULNERABLE", "PARALLEL_SOCIETY", "TRANSFORMATION"}},
-		{"prevention, which waits for vulnerable", "L2021", map[string]float64{origin: 31, work: 41, schooling: 61}, 1500, true, []string{"VULNERABLE"}, nil},
-		{"prevention or vulnerable", "L2021", map[string]float64{origin: 31, work: 41, convicted: 1.5, schooling: 50}, 1500, true, nil, []string{"VULNERABLE", "PREVENTION"}},
-		{"prevention, origin unknown", "L2021", map[string]float64{work: 31, convicted: 1.5, schooling: 50, income: 64}, 1500, true, nil, []string{"PREVENTION"}},
+		{"residents unknown, criteria met", "L2010", map[string]float64{origin: 51, work: 41}, 0, true, nil,
+			[]string{"GHETTO"}},
+		{"residents unknown, criteria not met", "L2010", map[string]float64{origin: 50, work: 40, convicted: 1}, 0, true, nil,
+			nil},
+		{"vulnerable, origin unknown", "L2018", map[string]float64{work: 41, income: 54}, 1500, true, []string{"VULNERABLE"},
+			[]string{"PARALLEL_SOCIETY", "TRANSFORMATION"}},
+		{"vulnerable unknown, few of non-Western origin", "L2018", map[string]float64{origin: 50, work: 41}, 1500, true, nil,
+			[]string{"VULNERABLE"}},
+		{"no national share to compare with", "L2018", map[string]float64{origin: 55, work: 41, convicted: 5, schooling: 50,
+			income: 60}, 1500, false, nil, []string{"VULNERABLE", "PARALLEL_SOCIETY", "TRANSFORMATION"}},
+		{"prevention, which waits for vulnerable", "L2021", map[string]float64{origin: 31, work: 41, schooling: 61}, 1500,
+			true, []string{"VULNERABLE"}, nil},
+		{"prevention or vulnerable", "L2021", map[string]float64{origin: 31, work: 41, convicted: 1.5, schooling: 50}, 1500,
+			true, nil, []string{"VULNERABLE", "PREVENTION"}},
+		{"prevention, origin unknown", "L2021", map[string]float64{work: 31, convicted: 1.5, schooling: 50, income: 64}, 1500,
+			true, nil, []string{"PREVENTION"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			rules, err := l.Named(test.rules)
@@ -217,7 +232,8 @@ func TestWhatIsMissingIsUndecided(t *testing.T) {
 			}
 			got := l.Apply(rules, f, 2022)
 			if !slices.Equal(got.Kinds, test.kinds) || !slices.Equal(got.Undecided, test.undecide) {
-				t.Errorf("on %v, undecided %v; want %v and %v; warnings %v", got.Kinds, got.Undecided, test.kinds, test.undecide, got.Warnings)
+				t.Errorf("on %v, undecided %v; want %v and %v; warnings %v", got.Kinds, got.Undecided, test.kinds, test.undecide,
+					got.Warnings)
 			}
 			if len(got.Undecided) > 0 && len(got.Warnings) == 0 {
 				t.Error("undecided without a warning")
@@ -246,7 +262,8 @@ func TestFiveYears(t *testing.T) {
 		{"the data start too late", map[int]float64{2017: 45, 2018: 45, 2019: 45, 2020: 45}, "undecided"},
 		{"the sixth year does not count", map[int]float64{2015: 39, 2016: 45, 2017: 45, 2018: 45, 2019: 45, 2020: 45}, "on"},
 	} {
-		f := figures(map[string]float64{"percent_non_western": 60, "percent_basic_schooling_only": 61, "income_ratio": 70, "percent_convicted": 1}, 1500)
+		f := figures(map[string]float64{"percent_non_western": 60, "percent_basic_schooling_only": 61, "income_ratio": 70,
+			"percent_convicted": 1}, 1500)
 		plain := f.Area
 		f.Area = func(figure string, year int) *float64 {
 			if figure == "percent_outside_work_and_education" {
@@ -300,7 +317,9 @@ func TestMistakes(t *testing.T) {
 		{"of: [non_western, outside_work, convicted]}", "of: [non_westen]}", "did you mean non_western?"},
 		{"above: 50,", "above: 50, below: 3,", "one of above, below, national_times"},
 		{"years: [2010, 2013]", "years: [2010]", "years [first, last] were expected"},
-		{"kind: PARALLEL_SOCIETY, for_years", "kind: VULNERABLE, at_least: 1, of: [income], for_years: 5}\n      LATER: {kind: TRANSFORMATION, for_years", "a kind that asks for one year"},
+		{"kind: PARALLEL_SOCIETY, for_years",
+			"kind: VULNERABLE, at_least: 1, of: [income], for_years: 5}\n      LATER: {kind: TRANSFORMATION, for_years", "a " +
+				"kind that asks for one year"},
 		{"kind: PARALLEL_SOCIETY, for_years", "kind: PARALEL, for_years", `no kind "PARALEL" stands before it`},
 	} {
 		_, err := law.Parse([]byte(strings.Replace(string(data.Law), test.old, test.new, 1)))

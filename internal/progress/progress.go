@@ -95,5 +95,6 @@ func (r *Reporter) draw() {
 		return
 	}
 	full := int(min(r.done, r.total) * width / r.total)
-	fmt.Fprintf(r.out, "\r\x1b[K%s [%s%s] %d %%", r.title, strings.Repeat("#", full), strings.Repeat(" ", width-full), 100*r.done/r.total)
+	fmt.Fprintf(r.out, "\r\x1b[K%s [%s%s] %d %%", r.title, strings.Repeat("#", full), strings.Repeat(" ", width-full),
+		100*r.done/r.total)
 }

@@ -19,7 +19,9 @@ func TestCancelLeavesNothingBehind(t *testing.T) {
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	alive := filepath.Join(t.TempDir(), "pid")
-	path := write(t, cell{code: first + fmt.Sprintf("signal.Ignore(os.Interrupt)\nos.WriteFile(%q, []byte(fmt.Sprint(os.Getpid(), \" \", os.Getppid())), 0o644)\ntime.Sleep(time.Hour)", alive)})
+	path := write(t, cell{code: first +
+		fmt.Sprintf("signal.Ignore(os.Interrupt)\nos.WriteFile(%q, []byte(fmt.Sprint(os.Getpid(), \" \", os.Getppid())), "+
+			"0o644)\ntime.Sleep(time.Hour)", alive)})
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error)
 	go func() {

@@ -298,7 +298,8 @@ func otherPicture(r *rand.Rand, n *Notebook) (string, []string, bool) {
 		if r.IntN(2) == 0 {
 			// The size of a digit, in a colour that is not there.
 			corner := image.Pt(r.IntN(size.X-8), r.IntN(size.Y-12))
-			area, what = image.Rectangle{corner, corner.Add(image.Pt(8, 12))}, fmt.Sprintf("a digit's place at %v drawn over", corner)
+			area, what = image.Rectangle{corner, corner.Add(image.Pt(8, 12))}, fmt.Sprintf("a digit's place at %v drawn over",
+				corner)
 		}
 		draw.Draw(drawn, area, image.NewUniform(color.RGBA{120, 120, 120, 255}), image.Point{}, draw.Src)
 		var b bytes.Buffer
@@ -371,11 +372,14 @@ func TestNoChangeOfANotebookEscapes(t *testing.T) {
 		inSource("markdown", `\d`, otherDigit),
 		swappedFigures,
 		swappedFigures,
-		inSource("markdown", `\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty)\b`, otherOf("two", "three", "four", "five", "seven", "eleven")),
-		inSource("markdown", `\b(?:third|fourth|fifth|tenth|half|twice|times|none)\b`, otherOf("third", "fourth", "sixth", "half", "all")),
+		inSource("markdown", `\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty)\b`,
+			otherOf("two", "three", "four", "five", "seven", "eleven")),
+		inSource("markdown", `\b(?:third|fourth|fifth|tenth|half|twice|times|none)\b`,
+			otherOf("third", "fourth", "sixth", "half", "all")),
 		inSource("markdown", `percentage points|%|\bpercent\b`, otherOf("percent", "percentage points", "‰")),
 		inSource("markdown", `[-−]\d`, func(_ *rand.Rand, s string) string { return s[len(s)-1:] }),
-		inSource("markdown", `\b(?:more|less|fewer|higher|lower|rose|fell|no|not|inside|outside)\b`, otherOf("more", "less", "rarely", "always")),
+		inSource("markdown", `\b(?:more|less|fewer|higher|lower|rose|fell|no|not|inside|outside)\b`,
+			otherOf("more", "less", "rarely", "always")),
 		inSource("code", `\d`, otherDigit),
 		inOutput(`\d`, otherDigit),
 		inOutput(`\d`, otherDigit),
@@ -435,7 +439,8 @@ func TestNoChangeOfANotebookEscapes(t *testing.T) {
 			})
 		})
 		if !named {
-			t.Errorf("%s, %s: %s is not told of; told is\n  %s", filepath.Base(paths[i]), cells[0], what, strings.Join(found, "\n  "))
+			t.Errorf("%s, %s: %s is not told of; told is\n  %s", filepath.Base(paths[i]), cells[0], what,
+				strings.Join(found, "\n  "))
 		}
 	}
 	for k := range changes {

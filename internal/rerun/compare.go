@@ -60,7 +60,8 @@ func (d Difference) String() string {
 	case Changed:
 		return fmt.Sprintf("%schanged since the notebook was written: %s", where, d.New)
 	case Order:
-		return fmt.Sprintf("%sexecution counter is %s, should be %s; execute the notebook from top to bottom", where, d.Old, d.New)
+		return fmt.Sprintf("%sexecution counter is %s, should be %s; execute the notebook from top to bottom", where, d.Old,
+			d.New)
 	case OtherData:
 		return fmt.Sprintf("another data set: the committed outputs come from %s, the server has %s", d.Old, d.New)
 	case Prose:
@@ -137,7 +138,8 @@ func (c *comparer) outputs(old, fresh []object) {
 		case p.old < 0:
 			c.add(Difference{Kind: Additional, Where: outputName(p.new, b[p.new]), New: gist(b[p.new])})
 		case p.moved:
-			c.add(Difference{Kind: Moved, Where: outputName(p.old, a[p.old]), Old: fmt.Sprintf("output %d", p.old+1), New: fmt.Sprintf("output %d", p.new+1)})
+			c.add(Difference{Kind: Moved, Where: outputName(p.old, a[p.old]), Old: fmt.Sprintf("output %d", p.old+1),
+				New: fmt.Sprintf("output %d", p.new+1)})
 			fallthrough
 		default:
 			c.display(outputName(p.old, a[p.old]), a[p.old], b[p.new])
@@ -279,7 +281,8 @@ func (c *comparer) text(where, old, fresh string) {
 		case p.old < 0:
 			c.add(Difference{Kind: Additional, Where: at(p.new), New: b[p.new]})
 		case p.moved:
-			c.add(Difference{Kind: Moved, Where: fmt.Sprintf("%s, %q", where, a[p.old]), Old: fmt.Sprintf("line %d", p.old+1), New: fmt.Sprintf("line %d", p.new+1)})
+			c.add(Difference{Kind: Moved, Where: fmt.Sprintf("%s, %q", where, a[p.old]), Old: fmt.Sprintf("line %d", p.old+1),
+				New: fmt.Sprintf("line %d", p.new+1)})
 			fallthrough
 		default:
 			c.line(at(p.old), a[p.old], b[p.new])
@@ -345,7 +348,8 @@ func (c *comparer) html(where, old, fresh string) {
 		}
 	}()
 	if len(a.tables) != len(b.tables) {
-		c.add(Difference{Kind: Text, Where: where, Old: fmt.Sprintf("%d tables", len(a.tables)), New: fmt.Sprintf("%d tables", len(b.tables))})
+		c.add(Difference{Kind: Text, Where: where, Old: fmt.Sprintf("%d tables", len(a.tables)),
+			New: fmt.Sprintf("%d tables", len(b.tables))})
 		return
 	}
 	for i := range a.tables {
@@ -371,13 +375,16 @@ func (c *comparer) table(where string, old, fresh grid) {
 	for _, p := range align(len(old), len(fresh), same, alike) {
 		switch {
 		case p.new < 0:
-			c.add(Difference{Kind: Missing, Where: fmt.Sprintf("%s, row %d", where, p.old), Old: strings.Join(old[p.old], " | ")})
+			c.add(Difference{Kind: Missing, Where: fmt.Sprintf("%s, row %d", where, p.old),
+				Old: strings.Join(old[p.old], " | ")})
 			continue
 		case p.old < 0:
-			c.add(Difference{Kind: Additional, Where: fmt.Sprintf("%s, row %d", where, p.new), New: strings.Join(fresh[p.new], " | ")})
+			c.add(Difference{Kind: Additional, Where: fmt.Sprintf("%s, row %d", where, p.new),
+				New: strings.Join(fresh[p.new], " | ")})
 			continue
 		case p.moved:
-			c.add(Difference{Kind: Moved, Where: fmt.Sprintf("%s, %s", where, quote(strings.Join(old[p.old], " | "))), Old: fmt.Sprintf("row %d", p.old), New: fmt.Sprintf("row %d", p.new)})
+			c.add(Difference{Kind: Moved, Where: fmt.Sprintf("%s, %s", where, quote(strings.Join(old[p.old], " | "))),
+				Old: fmt.Sprintf("row %d", p.old), New: fmt.Sprintf("row %d", p.new)})
 		}
 		i, a, b := p.old, old[p.old], fresh[p.new]
 		for j := range max(len(a), len(b)) {
@@ -420,7 +427,8 @@ func (c *comparer) chart(where string, old, fresh any) {
 		case p.old < 0:
 			c.add(Difference{Kind: Additional, Where: at(p.new, b[p.new]), New: compact(b[p.new])})
 		case p.moved:
-			c.add(Difference{Kind: Moved, Where: at(p.old, a[p.old]), Old: fmt.Sprintf("point %d", p.old+1), New: fmt.Sprintf("point %d", p.new+1)})
+			c.add(Difference{Kind: Moved, Where: at(p.old, a[p.old]), Old: fmt.Sprintf("point %d", p.old+1),
+				New: fmt.Sprintf("point %d", p.new+1)})
 			fallthrough
 		default:
 			x, y := a[p.old], b[p.new]

@@ -72,40 +72,69 @@ func parsed(t *testing.T, text string) any {
 
 func TestCompare(t *testing.T) {
 	table := func(cells ...string) string {
-		return "<table><caption>Poor</caption><tr><th>Where</th><th>Poor</th></tr><tr><td>" + strings.Join(cells, "</td><td>") + "</td></tr></table>"
+		return "<table><caption>Poor</caption><tr><th>Where</th><th>Poor</th></tr><tr><td>" +
+			strings.Join(cells, "</td><td>") + "</td></tr></table>"
 	}
 	chart := func(values, rest string) []object {
-		return displayOf(object{"application/vnd.vegalite.v5+json": parsed(t, `{"data":{"values":[`+values+`]},`+rest+`}`), "text/plain": "chart"})
+		return displayOf(object{"application/vnd.vegalite.v5+json": parsed(t, `{"data":{"values":[`+values+`]},`+rest+`}`),
+			"text/plain": "chart"})
 	}
 	for name, test := range map[string]struct {
 		old, new []object
 		want     []string
 	}{
-		"nothing":                             {nil, nil, nil},
-		"within the tolerance":                {printed("mean 1.0000000001"), printed("mean 1.0000000002"), nil},
-		"written in another way":              {printed("5860"), printed("5,860"), nil},
-		"beyond the tolerance":                {printed("mean 1.00001"), printed("mean 1.00002"), []string{"stdout: was mean 1.00001, is mean 1.00002, by +1e-05 (+0.001%)"}},
-		"another word":                        {printed("more\nof 5\n"), printed("more\nto 5\n"), []string{"stdout, line 2: was of 5, is to 5"}},
-		"a line more":                         {printed("a\n"), printed("a\nb\n"), []string{"stdout, line 2: not committed: b"}},
-		"a line less":                         {printed("a\nb\n"), printed("a\n"), []string{"stdout, line 2: missing; committed is b"}},
-		"a fingerprint is no number":          {printed("1e5a"), printed("1e5b"), []string{"was 1e5a, is 1e5b"}},
-		"printed before or after is the same": {append(printed("a"), displayOf(object{"text/plain": "b"})...), append(displayOf(object{"text/plain": "b"}), printed("a")...), nil},
-		"a cell of a table":                   {displayOf(object{"text/html": table("Areas", "16.9% (16.5% to 17.3%)")}), displayOf(object{"text/html": table("Areas", "16.9% (16.4% to 17.3%)")}), []string{`table (output 1), row 1 (Areas), column "Poor": was 16.9% (16.5% to 17.3%), is 16.9% (16.4% to 17.3%), by -0.1 (-0.61%)`}},
-		"a name in a table":                   {displayOf(object{"text/html": table("Areas", "1")}), displayOf(object{"text/html": table("Rest", "1")}), []string{`row 1, column "Where": was Areas, is Rest`}},
-		"a column more":                       {displayOf(object{"text/html": table("Areas", "1")}), displayOf(object{"text/html": table("Areas", "1", "2")}), []string{`row 1 (Areas), column 3: not committed: 2`}},
-		"the caption":                         {displayOf(object{"text/html": table("a")}), displayOf(object{"text/html": strings.Replace(table("a"), "<caption>Poor", "<caption>Rich", 1)}), []string{"was Poor, is Rich"}},
-		"white space in the markup":           {displayOf(object{"text/html": "<p  class=a>x</p>"}), displayOf(object{"text/html": "<p class=a> x</p>"}), nil},
-		"only the markup":                     {displayOf(object{"text/html": "<p>x</p>"}), displayOf(object{"text/html": `<p hidden title="a>b"> x</p>`}), []string{`markup, line 1: was <p>, is <p hidden title="a>b">`}},
-		"two rows exchanged":                  {displayOf(object{"text/html": "<table><tr><th>a<tr><td>b<tr><td>c</table>"}), displayOf(object{"text/html": "<table><tr><th>a<tr><td>c<tr><td>b</table>"}), []string{"table (output 1), b: moved: committed is row 1, now it is row 2"}},
-		"a row that is gone":                  {displayOf(object{"text/html": "<table><tr><th>a<tr><td>b<tr><td>c</table>"}), displayOf(object{"text/html": "<table><tr><th>a<tr><td>c</table>"}), []string{"table (output 1), row 1: missing; committed is b"}},
-		"two outputs exchanged":               {append(displayOf(object{"text/plain": "a"}), displayOf(object{"text/plain": "b"})...), append(displayOf(object{"text/plain": "b"}), displayOf(object{"text/plain": "a"})...), []string{"output 1: moved: committed is output 1, now it is output 2"}},
-		"the first of two outputs is gone":    {append(displayOf(object{"text/plain": "a"}), displayOf(object{"text/plain": "b"})...), displayOf(object{"text/plain": "b"}), []string{"output 1: missing; committed is a"}},
-		"a result that was a display":         {[]object{{"output_type": "execute_result", "data": object{"text/plain": "a"}, "metadata": object{}}}, displayOf(object{"text/plain": "a"}), []string{"output 1: was execute_result, is display_data"}},
-		"two lines exchanged":                 {printed("a\nb\n"), printed("b\na\n"), []string{`stdout, "a": moved: committed is line 1, now it is line 2`}},
-		"an attribute of SVG":                 {displayOf(object{"image/svg+xml": `<text x="3">Poor</text>`}), displayOf(object{"image/svg+xml": `<text x="3">Rich</text>`}), []string{"was <text x=\"3\">Poor</text>, is <text x=\"3\">Rich</text>"}},
-		"no table any more":                   {displayOf(object{"text/html": table("a")}), displayOf(object{"text/html": "<p>x</p>"}), []string{"was 1 tables, is 0 tables"}},
-		"html and its plain text count once":  {displayOf(object{"text/html": table("a", "1"), "text/plain": "a 1"}), displayOf(object{"text/html": table("a", "2"), "text/plain": "a 2"}), []string{`column "Poor": was 1, is 2`}},
-		"the plain text alone":                {displayOf(object{"text/html": "<b>x</b>", "text/plain": "a 1"}), displayOf(object{"text/html": "<b>x</b>", "text/plain": "a 2"}), []string{"its plain text: was a 1, is a 2"}},
+		"nothing":                {nil, nil, nil},
+		"within the tolerance":   {printed("mean 1.0000000001"), printed("mean 1.0000000002"), nil},
+		"written in another way": {printed("5860"), printed("5,860"), nil},
+		"beyond the tolerance": {printed("mean 1.00001"), printed("mean 1.00002"),
+			[]string{"stdout: was mean 1.00001, is mean 1.00002, by +1e-05 (+0.001%)"}},
+		"another word": {printed("more\nof 5\n"), printed("more\nto 5\n"),
+			[]string{"stdout, line 2: was of 5, is to 5"}},
+		"a line more": {printed("a\n"), printed("a\nb\n"),
+			[]string{"stdout, line 2: not committed: b"}},
+		"a line less": {printed("a\nb\n"), printed("a\n"),
+			[]string{"stdout, line 2: missing; committed is b"}},
+		"a fingerprint is no number": {printed("1e5a"), printed("1e5b"), []string{"was 1e5a, is 1e5b"}},
+		"printed before or after is the same": {append(printed("a"), displayOf(object{"text/plain": "b"})...),
+			append(displayOf(object{"text/plain": "b"}), printed("a")...), nil},
+		"a cell of a table": {displayOf(object{"text/html": table("Areas", "16.9% (16.5% to 17.3%)")}),
+			displayOf(object{"text/html": table("Areas",
+				"16.9% (16.4% to 17.3%)")}), []string{`table (output 1), row 1 (Areas), column "Poor": was 16.9% (16.5% to 17.3%), is 16.9% (16.4% to 17.3%), by -0.1 (-0.61%)`}},
+		"a name in a table": {displayOf(object{"text/html": table("Areas", "1")}),
+			displayOf(object{"text/html": table("Rest", "1")}), []string{`row 1, column "Where": was Areas, is Rest`}},
+		"a column more": {displayOf(object{"text/html": table("Areas", "1")}),
+			displayOf(object{"text/html": table("Areas", "1", "2")}), []string{`row 1 (Areas), column 3: not committed: 2`}},
+		"the caption": {displayOf(object{"text/html": table("a")}),
+			displayOf(object{"text/html": strings.Replace(table("a"), "<caption>Poor", "<caption>Rich",
+				1)}), []string{"was Poor, is Rich"}},
+		"white space in the markup": {displayOf(object{"text/html": "<p  class=a>x</p>"}),
+			displayOf(object{"text/html": "<p class=a> x</p>"}), nil},
+		"only the markup": {displayOf(object{"text/html": "<p>x</p>"}),
+			displayOf(object{"text/html": `<p hidden title="a>b"> x</p>`}), []string{`markup, line 1: was <p>, is <p hidden title="a>b">`}},
+		"two rows exchanged": {displayOf(object{"text/html": "<table><tr><th>a<tr><td>b<tr><td>c</table>"}),
+			displayOf(object{"text/html": "<table><tr><th>a<tr><td>c<tr><td>b</table>"}), []string{"table (output 1), b: " +
+				"moved: committed is row 1, now it is row 2"}},
+		"a row that is gone": {displayOf(object{"text/html": "<table><tr><th>a<tr><td>b<tr><td>c</table>"}),
+			displayOf(object{"text/html": "<table><tr><th>a<tr><td>c</table>"}), []string{"table (output 1), row 1: missing; " +
+				"committed is b"}},
+		"two outputs exchanged": {append(displayOf(object{"text/plain": "a"}),
+			displayOf(object{"text/plain": "b"})...), append(displayOf(object{"text/plain": "b"}), displayOf(object{"text/plain": "a"})...), []string{"output 1: moved: committed is output 1, now it is output 2"}},
+		"the first of two outputs is gone": {append(displayOf(object{"text/plain": "a"}),
+			displayOf(object{"text/plain": "b"})...), displayOf(object{"text/plain": "b"}), []string{"output 1: missing; " +
+			"committed is a"}},
+		"a result that was a display": {[]object{{"output_type": "execute_result", "data": object{"text/plain": "a"},
+			"metadata": object{}}}, displayOf(object{"text/plain": "a"}), []string{"output 1: was execute_result, is " +
+			"display_data"}},
+		"two lines exchanged": {printed("a\nb\n"), printed("b\na\n"),
+			[]string{`stdout, "a": moved: committed is line 1, now it is line 2`}},
+		"an attribute of SVG": {displayOf(object{"image/svg+xml": `<text x="3">Poor</text>`}),
+			displayOf(object{"image/svg+xml": `<text x="3">Rich</text>`}), []string{"was <text x=\"3\">Poor</text>, is <text x=\"3\">Rich</text>"}},
+		"no table any more": {displayOf(object{"text/html": table("a")}),
+			displayOf(object{"text/html": "<p>x</p>"}), []string{"was 1 tables, is 0 tables"}},
+		"html and its plain text count once": {displayOf(object{"text/html": table("a", "1"), "text/plain": "a 1"}),
+			displayOf(object{"text/html": table("a", "2"), "text/plain": "a 2"}), []string{`column "Poor": was 1, is 2`}},
+		"the plain text alone": {displayOf(object{"text/html": "<b>x</b>", "text/plain": "a 1"}),
+			displayOf(object{"text/html": "<b>x</b>", "text/plain": "a 2"}), []string{"its plain text: was a 1, is a 2"}},
 		"a value of a chart": {
 			chart(`{"by":"Danish","series":"Rest","value":0.5,"end":0.5,"label":"50%"}`, `"layer":[{"domain":[0,0.5]}]`),
 			chart(`{"by":"Danish","series":"Rest","value":0.6,"end":0.6,"label":"60%"}`, `"layer":[{"domain":[0,0.6]}]`),
@@ -113,18 +142,32 @@ func TestCompare(t *testing.T) {
 		"a value of a chart and its title": {
 			chart(`{"by":"a","value":1}`, `"title":{"text":["More of 5"]},"layer":[{"axis":{"title":"percent"},"domain":[0,1]}]`),
 			chart(`{"by":"a","value":2}`, `"title":{"text":["Less of 6"]},"layer":[{"axis":{"title":"children"},"domain":[0,2]}]`),
-			[]string{"point 1 (a), value: was 1, is 2, by +1 (+100%)", "layer 1, axis, title: was percent, is children", "title, text 1: was More of 5, is Less of 6"}},
-		"a point of a chart":        {chart(`{"by":"a","value":1},{"by":"b","value":2}`, `"width":1`), chart(`{"by":"a","value":1}`, `"width":1`), []string{`point 2 (b): missing; committed is {"by":"b","value":2}`}},
-		"a name in a chart":         {chart(`{"by":"a","value":1}`, `"width":1`), chart(`{"by":"b","value":1}`, `"width":1`), []string{"point 1 (a), by: was a, is b"}},
-		"the title of a chart":      {chart(`{"by":"a","value":1}`, `"title":{"text":["More"]}`), chart(`{"by":"a","value":1}`, `"title":{"text":["Less"]}`), []string{"title, text 1: was More, is Less"}},
-		"a value that is no number": {chart(`{"by":"a","value":1}`, `"width":1`), chart(`{"by":"a"}`, `"width":1`), []string{"point 1 (a), value: missing; committed is 1"}},
-		"other JSON":                {displayOf(object{"application/json": parsed(t, `{"a":[1,{"b":true}]}`)}), displayOf(object{"application/json": parsed(t, `{"a":[1,{"b":null}]}`)}), []string{"output 1, a 2, b: was true, is null"}},
-		"a picture of another size": {displayOf(object{"image/png": picture(3, 4)}), displayOf(object{"image/png": picture(3, 5)}), []string{"was 3 × 4 dots, is 3 × 5 dots"}},
-		"a dot a little darker":     {displayOf(object{"image/png": picture(3, 4)}), displayOf(object{"image/png": picture(3, 4, 7) + "\n"}), nil},
-		"another picture":           {displayOf(object{"image/png": picture(20, 20)}), displayOf(object{"image/png": picture(20, 20, bytes.Repeat([]byte{200}, 60)...)}), []string{"output 1, picture: was one picture, is another, by 3 blocks, most at 0, 0 from the upper left corner (75 of 255)"}},
-		"no picture":                {displayOf(object{"image/png": picture(3, 4)}), displayOf(object{"image/png": "AAAA"}), []string{"is not a PNG"}},
-		"no picture at all":         {displayOf(object{"image/png": picture(3, 4), "text/plain": "a"}), displayOf(object{"text/plain": "a"}), []string{"missing; committed is image/png"}},
-		"a display more":            {nil, displayOf(object{"text/plain": "x"}), []string{"output 1: not committed: x"}},
+			[]string{"point 1 (a), value: was 1, is 2, by +1 (+100%)", "layer 1, axis, title: was percent, is children",
+				"title, text 1: was More of 5, is Less of 6"}},
+		"a point of a chart": {chart(`{"by":"a","value":1},{"by":"b","value":2}`, `"width":1`),
+			chart(`{"by":"a","value":1}`, `"width":1`), []string{`point 2 (b): missing; committed is {"by":"b","value":2}`}},
+		"a name in a chart": {chart(`{"by":"a","value":1}`, `"width":1`), chart(`{"by":"b","value":1}`, `"width":1`),
+			[]string{"point 1 (a), by: was a, is b"}},
+		"the title of a chart": {chart(`{"by":"a","value":1}`, `"title":{"text":["More"]}`),
+			chart(`{"by":"a","value":1}`, `"title":{"text":["Less"]}`), []string{"title, text 1: was More, is Less"}},
+		"a value that is no number": {chart(`{"by":"a","value":1}`, `"width":1`), chart(`{"by":"a"}`, `"width":1`),
+			[]string{"point 1 (a), value: missing; committed is 1"}},
+		"other JSON": {displayOf(object{"application/json": parsed(t, `{"a":[1,{"b":true}]}`)}),
+			displayOf(object{"application/json": parsed(t,
+				`{"a":[1,{"b":null}]}`)}), []string{"output 1, a 2, b: was true, is null"}},
+		"a picture of another size": {displayOf(object{"image/png": picture(3, 4)}),
+			displayOf(object{"image/png": picture(3, 5)}), []string{"was 3 × 4 dots, is 3 × 5 dots"}},
+		"a dot a little darker": {displayOf(object{"image/png": picture(3, 4)}),
+			displayOf(object{"image/png": picture(3, 4, 7) + "\n"}), nil},
+		"another picture": {displayOf(object{"image/png": picture(20, 20)}),
+			displayOf(object{"image/png": picture(20, 20, bytes.Repeat([]byte{200},
+				60)...)}), []string{"output 1, picture: was one picture, is another, by 3 blocks, most at 0, 0 from the upper " +
+				"left corner (75 of 255)"}},
+		"no picture": {displayOf(object{"image/png": picture(3, 4)}), displayOf(object{"image/png": "AAAA"}),
+			[]string{"is not a PNG"}},
+		"no picture at all": {displayOf(object{"image/png": picture(3, 4), "text/plain": "a"}),
+			displayOf(object{"text/plain": "a"}), []string{"missing; committed is image/png"}},
+		"a display more": {nil, displayOf(object{"text/plain": "x"}), []string{"output 1: not committed: x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := comparer{tolerance: DefaultTolerance}
@@ -182,7 +225,8 @@ func TestReadHTML(t *testing.T) {
 
 // Texts are put together again from their tokens, and a text is the same as itself.
 func FuzzCompareText(f *testing.F) {
-	for _, s := range []string{"5,860 of 34,657 (16.9%)", "1e5a −3 +4,000.5", "a\nb", "✓ Ærø", "1,1,1", "-", "e", "--1", "1.", ".5", "\xff1"} {
+	for _, s := range []string{"5,860 of 34,657 (16.9%)", "1e5a −3 +4,000.5", "a\nb", "✓ Ærø", "1,1,1", "-", "e", "--1",
+		"1.", ".5", "\xff1"} {
 		f.Add(s, s+"1")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
@@ -239,8 +283,10 @@ func FuzzCompareJSON(f *testing.F) {
 // Of fingerprints by table those are named that differ; the lines that show them are no news.
 func TestFingerprintsOfTables(t *testing.T) {
 	header := func(child, plan string) []object {
-		return []object{{"output_type": "display_data", "metadata": object{"kvarter": object{"tables": object{"child_year": child, "plan": plan}}},
-			"data": object{"text/plain": "Fingerprints of the tables it reads:\n  child_year: " + child + "\n  plan: " + plan}}}
+		return []object{{"output_type": "display_data",
+			"metadata": object{"kvarter": object{"tables": object{"child_year": child, "plan": plan}}},
+			"data": object{"text/plain": "Fingerprints of the tables it reads:\n  child_year: " + child + "\n  plan: " +
+				plan}}}
 	}
 	old, fresh := fingerprint(header("aaaa", "bbbb")), fingerprint(header("cccc", "bbbb"))
 	if old != "child_year aaaa, plan bbbb" {
@@ -250,8 +296,10 @@ func TestFingerprintsOfTables(t *testing.T) {
 		t.Errorf("changed %q to %q", was, is)
 	}
 	result := CellResult{Number: 1}
-	result.compare(&Cell{Outputs: header("aaaa", "bbbb"), Count: 1}, execution{outputs: header("cccc", "bbbb")}, 1, func(s string) string { return s })
-	if len(result.Differences) != 1 || result.Differences[0] != (Difference{Kind: OtherData, Old: "child_year aaaa", New: "child_year cccc"}) {
+	result.compare(&Cell{Outputs: header("aaaa", "bbbb"), Count: 1}, execution{outputs: header("cccc", "bbbb")}, 1,
+		func(s string) string { return s })
+	if len(result.Differences) != 1 ||
+		result.Differences[0] != (Difference{Kind: OtherData, Old: "child_year aaaa", New: "child_year cccc"}) {
 		t.Errorf("differences %+v", result.Differences)
 	}
 }

@@ -52,7 +52,8 @@ func InstallKernel(ctx context.Context, repo string) (told string, err error) {
 		Language:      "go",
 		InterruptMode: "message",
 		// Jupyter replaces ${PATH}. Started from a desktop, it may not know where go is.
-		Env:      map[string]string{"PATH": strings.Join([]string{tools.dir, filepath.Dir(goProgram), "${PATH}"}, string(filepath.ListSeparator)), "GOWORK": ""},
+		Env: map[string]string{"PATH": strings.Join([]string{tools.dir, filepath.Dir(goProgram), "${PATH}"},
+			string(filepath.ListSeparator)), "GOWORK": ""},
 		Metadata: object{"repository": repo},
 	}
 	folder := filepath.Join(data, "kernels", kernelName)
@@ -71,7 +72,8 @@ func InstallKernel(ctx context.Context, repo string) (told string, err error) {
 		return "", fault.Unavailablef("the kernel cannot be installed: %w", err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Installed the Jupyter kernel %q (%s):\n  %s\n  with its programs in %s\n\n", kernelName, spec.DisplayName, file, tools.dir)
+	fmt.Fprintf(&b, "Installed the Jupyter kernel %q (%s):\n  %s\n  with its programs in %s\n\n", kernelName,
+		spec.DisplayName, file, tools.dir)
 	if _, err := exec.LookPath("jupyter"); err != nil {
 		b.WriteString("Jupyter itself is not on the PATH yet. One way to get it:\n  pip install jupyterlab\n\n")
 	}

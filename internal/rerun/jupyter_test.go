@@ -31,13 +31,15 @@ func TestInstallKernelNeedsNoJupyter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if spec.Language != "go" || spec.InterruptMode != "message" || strings.Join(spec.Argv[1:], " ") != "--kernel {connection_file} -go_work="+repo {
+	if spec.Language != "go" || spec.InterruptMode != "message" ||
+		strings.Join(spec.Argv[1:], " ") != "--kernel {connection_file} -go_work="+repo {
 		t.Errorf("kernel.json = %s", text)
 	}
 	if version, err := exec.Command(spec.Argv[0], "-V").Output(); err != nil || len(version) == 0 {
 		t.Errorf("%s -V = %q, %v", spec.Argv[0], version, err)
 	}
-	if _, err := os.Stat(filepath.Join(filepath.Dir(spec.Argv[0]), "goimports")); err != nil || !strings.HasPrefix(spec.Env["PATH"], filepath.Dir(spec.Argv[0])) {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(spec.Argv[0]), "goimports")); err != nil ||
+		!strings.HasPrefix(spec.Env["PATH"], filepath.Dir(spec.Argv[0])) {
 		t.Errorf("goimports is not on the kernel's PATH %q: %v", spec.Env["PATH"], err)
 	}
 	for _, want := range []string{file, "jupyter lab notebooks", "go run .", spec.DisplayName} {
@@ -45,7 +47,8 @@ func TestInstallKernelNeedsNoJupyter(t *testing.T) {
 			t.Errorf("the user is not told %q:\n%s", want, told)
 		}
 	}
-	if _, err := InstallKernel(context.Background(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "no go.mod") {
+	if _, err := InstallKernel(context.Background(), t.TempDir()); err == nil ||
+		!strings.Contains(err.Error(), "no go.mod") {
 		t.Errorf("error = %v", err)
 	}
 }

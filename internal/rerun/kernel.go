@@ -67,7 +67,8 @@ func buildKernel(ctx context.Context, repo, dir string) (_ toolchain, err error)
 		if ctx.Err() != nil {
 			return toolchain{}, ctx.Err()
 		}
-		return toolchain{}, fault.Unavailablef("the Go kernel cannot be built in %s: %w\n%s", repo, err, bytes.TrimSpace(output))
+		return toolchain{}, fault.Unavailablef("the Go kernel cannot be built in %s: %w\n%s", repo, err,
+			bytes.TrimSpace(output))
 	}
 	return toolchain{dir, env}, nil
 }
@@ -117,7 +118,8 @@ var errTimeout = errors.New("the cell took too long")
 // repo, the server at url as KVARTER_URL ("" leaves the caller's), and env.
 func startKernel(ctx context.Context, tools toolchain, repo, folder, url string, env []string) (_ *kernel, err error) {
 	defer fault.Wrap(&err, "starting the kernel")
-	k := &kernel{wire: newWire(), log: &tail{}, replies: make(chan message, 64), news: make(chan message, 1024), broken: make(chan error, 8), ended: make(chan struct{})}
+	k := &kernel{wire: newWire(), log: &tail{}, replies: make(chan message, 64), news: make(chan message, 1024),
+		broken: make(chan error, 8), ended: make(chan struct{})}
 	if k.dir, err = os.MkdirTemp("", "kvarter-"); err != nil {
 		return nil, err
 	}
@@ -165,15 +167,18 @@ func startKernel(ctx context.Context, tools toolchain, repo, folder, url string,
 
 	ctx, stopWaiting := context.WithTimeout(ctx, startTimeout)
 	defer stopWaiting()
-	options := []zmq4.Option{zmq4.WithDialerRetry(20 * time.Millisecond), zmq4.WithDialerMaxRetries(-1), zmq4.WithLogger(log.New(io.Discard, "", 0))}
-	k.shell, k.control, k.iopub = zmq4.NewDealer(socketContext, options...), zmq4.NewDealer(socketContext, options...), zmq4.NewSub(socketContext, options...)
+	options := []zmq4.Option{zmq4.WithDialerRetry(20 * time.Millisecond), zmq4.WithDialerMaxRetries(-1),
+		zmq4.WithLogger(log.New(io.Discard, "", 0))}
+	k.shell, k.control, k.iopub = zmq4.NewDealer(socketContext, options...), zmq4.NewDealer(socketContext,
+		options...), zmq4.NewSub(socketContext, options...)
 	dialled := make(chan error, 1)
 	go func() {
 		if err := k.iopub.SetOption(zmq4.OptionSubscribe, ""); err != nil {
 			dialled <- err
 			return
 		}
-		dialled <- errors.Join(k.iopub.Dial(address(portIOPub)), k.shell.Dial(address(portShell)), k.control.Dial(address(portControl)))
+		dialled <- errors.Join(k.iopub.Dial(address(portIOPub)), k.shell.Dial(address(portShell)),
+			k.control.Dial(address(portControl)))
 	}()
 	select {
 	case err := <-dialled:
@@ -487,7 +492,8 @@ func (c *collector) add(m message) {
 		c.list = append(c.list, output)
 	case "error":
 		c.clear()
-		c.list = append(c.list, object{"output_type": "error", "ename": m.Content["ename"], "evalue": m.Content["evalue"], "traceback": m.Content["traceback"]})
+		c.list = append(c.list, object{"output_type": "error", "ename": m.Content["ename"], "evalue": m.Content["evalue"],
+			"traceback": m.Content["traceback"]})
 	case "clear_output":
 		if wait, _ := m.Content["wait"].(bool); wait {
 			c.clearNext = true

@@ -61,7 +61,8 @@ func Read(r io.Reader) (*Notebook, error) {
 		return nil, fault.Invalidf("it is not a notebook: it is JSON without an nbformat")
 	}
 	if version != json.Number("4") {
-		return nil, fault.Invalidf("its nbformat is %v; it should be 4. Open and save it in a current Jupyter", n.tree["nbformat"])
+		return nil, fault.Invalidf("its nbformat is %v; it should be 4. Open and save it in a current Jupyter",
+			n.tree["nbformat"])
 	}
 	cells, ok := n.tree["cells"].([]any)
 	if !ok {
@@ -211,7 +212,8 @@ func (c *Cell) onDisk() object {
 			for mime, value := range data {
 				split[mime] = value
 				// Jupyter splits these and leaves the rest in one piece.
-				if text, ok := value.(string); ok && (strings.HasPrefix(mime, "text/") || mime == "application/javascript" || mime == "image/svg+xml") {
+				if text, ok := value.(string); ok && (strings.HasPrefix(mime, "text/") || mime == "application/javascript" ||
+					mime == "image/svg+xml") {
 					split[mime] = lines(text)
 				}
 			}
@@ -320,7 +322,8 @@ func (n *Notebook) tolerance(c *Cell) (Tolerance, error) {
 			}
 			return t, nil
 		default:
-			return Tolerance{}, fault.Invalidf("kvarter.tolerance is %v; it should be a number, or an object with relative and absolute", value)
+			return Tolerance{}, fault.Invalidf("kvarter.tolerance is %v; it should be a number, or an object with relative "+
+				"and absolute", value)
 		}
 	}
 	return DefaultTolerance, nil
@@ -329,7 +332,8 @@ func (n *Notebook) tolerance(c *Cell) (Tolerance, error) {
 // checkRelative refuses a tolerance by which any two numbers of the same sign are the same.
 func checkRelative(x float64) error {
 	if x >= 1 {
-		return fault.Invalidf("kvarter.tolerance is relative %v, by which any figure is the same as any other; it should be below 1", x)
+		return fault.Invalidf("kvarter.tolerance is relative %v, by which any figure is the same as any other; it should "+
+			"be below 1", x)
 	}
 	return nil
 }

@@ -125,7 +125,8 @@ func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
 // groupedAt says whether the comma at j groups thousands of the number that starts at from.
 func groupedAt(s string, from, j int) bool {
-	if s[j] != ',' || len(s) < j+4 || !isDigit(s[j+1]) || !isDigit(s[j+2]) || !isDigit(s[j+3]) || len(s) > j+4 && isDigit(s[j+4]) {
+	if s[j] != ',' || len(s) < j+4 || !isDigit(s[j+1]) || !isDigit(s[j+2]) || !isDigit(s[j+3]) || len(s) > j+4 &&
+		isDigit(s[j+4]) {
 		return false
 	}
 	run := j - from // the digits so far, which come in groups too

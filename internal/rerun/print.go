@@ -30,7 +30,8 @@ func (r Result) print(w io.Writer) {
 		fmt.Fprintf(w, "  %s\n", b)
 	}
 	if r.Old != "" && r.New != "" && r.Old != r.New {
-		fmt.Fprintf(w, "  The committed outputs come from another data set (%s) than the server has (%s): figures are bound to differ.\n", r.Old, r.New)
+		fmt.Fprintf(w, "  The committed outputs come from another data set (%s) than the server has (%s): figures are "+
+			"bound to differ.\n", r.Old, r.New)
 	}
 	switch {
 	case r.Updated:
@@ -77,7 +78,8 @@ func (v Verdict) String() string {
 		if wide > 0 {
 			by = fmt.Sprintf(", of which %s by a tolerance of its own", plural(wide, "cell"))
 		}
-		return fmt.Sprintf("all the same: %s with %s%s, in %s", plural(len(v.Notebooks), "notebook"), plural(cells, "cell"), by, elapsed)
+		return fmt.Sprintf("all the same: %s with %s%s, in %s", plural(len(v.Notebooks), "notebook"), plural(cells, "cell"),
+			by, elapsed)
 	}
 	return fmt.Sprintf("%d of %s: %s, in %s", len(differ), differs(len(v.Notebooks)), strings.Join(differ, ", "), elapsed)
 }

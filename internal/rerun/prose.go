@@ -126,7 +126,8 @@ func (c check) gives(f figure, of string) bool {
 	} else if of == ofName {
 		// A name says "every fourth" where the text does, and 2 where the text says two.
 		return slices.ContainsFunc(c.named, func(g figure) bool {
-			return (f.kind == ratio && f.unit == "") == (g.kind == ratio && g.unit == "") && math.Abs(f.value) == math.Abs(g.value)
+			return (f.kind == ratio && f.unit == "") == (g.kind == ratio && g.unit == "") &&
+				math.Abs(f.value) == math.Abs(g.value)
 		})
 	} else if len(c.values) != 1 {
 		return false

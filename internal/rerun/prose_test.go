@@ -12,12 +12,15 @@ import (
 func TestFigures(t *testing.T) {
 	for text, want := range map[string][]string{
 		"In 2016, **5,860** children, 24.9 % of them, -5.3 percentage points.": {"5,860", "24.9 %", "-5.3 percentage points"},
-		"One in four, every fourth, by a factor of three, half of them.":       {"One in four", "every fourth", "a factor of three", "half of"},
-		"Twice as many; two thirds; about thirty percentage points.":           {"Twice as", "two thirds", "about thirty percentage points"},
-		"Fewer than half the areas, five in six, 6 in 100, one in 20.":         {"Fewer than half the", "five in six", "6 in 100", "one in 20"},
-		"Six measures of one father, forty-five persons; at least one.":        {"Six", "forty-five"},
-		"Slides 9, 10 and 11, notebook 03, `x: 3`, [page](a/77), 95 %, B2.":    nil,
-		"Aged 13-17: 2.8 to 3.5 and 50 to 65 %.":                               {"13", "17", "2.8", "3.5", "50", "65 %"},
+		"One in four, every fourth, by a factor of three, half of them.": {"One in four", "every fourth",
+			"a factor of three", "half of"},
+		"Twice as many; two thirds; about thirty percentage points.": {"Twice as", "two thirds",
+			"about thirty percentage points"},
+		"Fewer than half the areas, five in six, 6 in 100, one in 20.": {"Fewer than half the", "five in six",
+			"6 in 100", "one in 20"},
+		"Six measures of one father, forty-five persons; at least one.":     {"Six", "forty-five"},
+		"Slides 9, 10 and 11, notebook 03, `x: 3`, [page](a/77), 95 %, B2.": nil,
+		"Aged 13-17: 2.8 to 3.5 and 50 to 65 %.":                            {"13", "17", "2.8", "3.5", "50", "65 %"},
 	} {
 		var got []string
 		for _, f := range figures(text) {
@@ -65,13 +68,16 @@ func toldOf(t *testing.T, n *Notebook, fresh [][]object) string {
 
 // A text is bound as it stands first; then it is edited, and want is what is told of it.
 func TestFiguresAreThoseOfTheirChecks(t *testing.T) {
-	const text = "In the areas **5,860** children aged 0-6 are poor, one in four of the share in the areas (24.9 %), in the population 34,657. That is three times as often: a gap of -5.3 percentage points, its interval from -6.3 to -4.3. All six of them, and twelve rules list it."
+	const text = "In the areas **5,860** children aged 0-6 are poor, one in four of the share in the areas (24.9 %), in " +
+		"the population 34,657. That is three times as often: a gap of -5.3 percentage points, its interval from -6.3 to " +
+		"-4.3. All six of them, and twelve rules list it."
 	for _, c := range []struct{ old, new, want string }{
 		{"", "", ""},
 		{"5,860", "5,861", `tells 5,861; its check gives 5860 (the check "poor children in the areas" in cell 1)`},
 		{"one in four", "one in five", `tells one in five; its check gives 0.249404`},
 		{"three times", "four times", `tells four times as; its check gives 3.057`},
-		{"three times as often", "as often", `a figure: missing; committed is three times as (of the check "times as often as elsewhere")`},
+		{"three times as often", "as often",
+			`a figure: missing; committed is three times as (of the check "times as often as elsewhere")`},
 		{"-5.3", "5.3", `tells 5.3 percentage points; it was written as -5.3 percentage points`},
 		{"5.3 percentage points", "5.3 percent", `it was written as -5.3 percentage points`},
 		{"-6.3 to -4.3", "-4.3 to -6.3", `tells -4.3; its check gives -6.3 -4.3`},
@@ -173,31 +179,36 @@ func TestANumberInTheText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Cells = append(n.Cells, &Cell{tree: object{"cell_type": "markdown", "id": "text", "metadata": object{}}, Kind: "markdown", Source: "So 5,861 are poor.\n"})
+	n.Cells = append(n.Cells, &Cell{tree: object{"cell_type": "markdown", "id": "text", "metadata": object{}},
+		Kind: "markdown", Source: "So 5,861 are poor.\n"})
 	if err := n.WriteFile(path); err != nil {
 		t.Fatal(err)
 	}
 	report := filepath.Join(t.TempDir(), "report.html")
 	v, out := verify(t, Options{Notebooks: []string{path}, Report: report})
 	expect(t, v.Notebooks[0], nil)
-	if v.Same() || !strings.Contains(out, `prose: the text after cell 1, line 1, "So 5,861 are poor.": tells 5,861; no check gives it; the nearest is 5860 (the check "poor children" in cell 1)`) || !strings.Contains(out, "1 difference") {
+	if v.Same() || !strings.Contains(out,
+		`prose: the text after cell 1, line 1, "So 5,861 are poor.": tells 5,861; no check gives it; the nearest is 5860 (the check "poor children" in cell 1)`) || !strings.Contains(out, "1 difference") {
 		t.Errorf("told:\n%s", out)
 	}
 	html, err := os.ReadFile(report)
-	for _, want := range []string{`<td class="old">5,861</td>`, "<dt>Commit</dt>", "<dt>Go</dt><dd>1.", "<dt>DuckDB</dt>", "no cell shows it with nb.Header"} {
+	for _, want := range []string{`<td class="old">5,861</td>`, "<dt>Commit</dt>", "<dt>Go</dt><dd>1.", "<dt>DuckDB</dt>",
+		"no cell shows it with nb.Header"} {
 		if err != nil || !strings.Contains(string(html), want) {
 			t.Errorf("the report lacks %q (%v):\n%s", want, err, html)
 		}
 	}
 	corrected := edit(t, path, "5,861", "5,860")
-	if v, out := verify(t, Options{Notebooks: []string{corrected}, Update: true}); !v.Settled() || !strings.Contains(out, `5,860 is bound to the check "poor children"`) {
+	if v, out := verify(t, Options{Notebooks: []string{corrected}, Update: true}); !v.Settled() ||
+		!strings.Contains(out, `5,860 is bound to the check "poor children"`) {
 		t.Errorf("corrected, told:\n%s", out)
 	}
 	if v, out := verify(t, Options{Notebooks: []string{corrected}}); !v.Same() {
 		t.Errorf("corrected and bound, told:\n%s", out)
 	}
 	wrong := edit(t, corrected, "5,860 are", "5,870 are")
-	if v, out := verify(t, Options{Notebooks: []string{wrong}, Update: true}); v.Settled() || !strings.Contains(out, "tells 5,870; its check gives 5860") {
+	if v, out := verify(t, Options{Notebooks: []string{wrong}, Update: true}); v.Settled() ||
+		!strings.Contains(out, "tells 5,870; its check gives 5860") {
 		t.Errorf("wrong again, an update told:\n%s", out)
 	}
 }
@@ -207,8 +218,10 @@ func TestCellsThatAreNotAsWritten(t *testing.T) {
 	made := func() *Notebook {
 		n := &Notebook{tree: object{}}
 		for i := range 4 {
-			n.Cells = append(n.Cells, &Cell{tree: object{"id": fmt.Sprint("t", i)}, Kind: "markdown", Source: fmt.Sprint("text ", i)},
-				&Cell{tree: object{"id": fmt.Sprint("c", i)}, Kind: "code", Source: fmt.Sprint("code ", i), Count: i + 1, Outputs: printed("x")})
+			n.Cells = append(n.Cells, &Cell{tree: object{"id": fmt.Sprint("t", i)}, Kind: "markdown",
+				Source: fmt.Sprint("text ", i)},
+				&Cell{tree: object{"id": fmt.Sprint("c", i)}, Kind: "code", Source: fmt.Sprint("code ", i), Count: i + 1,
+					Outputs: printed("x")})
 		}
 		n.setRecord()
 		return n
@@ -217,14 +230,20 @@ func TestCellsThatAreNotAsWritten(t *testing.T) {
 		change func(n *Notebook)
 		want   []string
 	}{
-		"as written":     {func(n *Notebook) {}, nil},
-		"white space":    {func(n *Notebook) { n.Cells[0].Source = " text\n0" }, nil},
-		"a cell missing": {func(n *Notebook) { n.Cells = slices.Delete(n.Cells, 5, 6) }, []string{"cell 3: missing; committed is the cell, which stood after the text before cell 3"}},
-		"a text missing": {func(n *Notebook) { n.Cells = slices.Delete(n.Cells, 4, 5) }, []string{"the text before cell 3: missing; committed is the cell, which stood after cell 2"}},
-		"a cell moved":   {func(n *Notebook) { c := n.Cells[1]; n.Cells = append(slices.Delete(n.Cells, 1, 2), c) }, []string{"cell 4: moved: committed is after the text before cell 1, now it is after cell 3"}},
-		"another word":   {func(n *Notebook) { n.Cells[2].Source = "texts 1" }, []string{"the text before cell 2: changed since the notebook was written: its text is another"}},
-		"another code":   {func(n *Notebook) { n.Cells[3].Source = "code 7" }, []string{"cell 2: changed since the notebook was written: its code is another"}},
-		"another output": {func(n *Notebook) { n.Cells[3].Outputs[0]["name"] = "stderr" }, []string{"cell 2: changed since the notebook was written: its outputs are stderr, and were written as stdout"}},
+		"as written":  {func(n *Notebook) {}, nil},
+		"white space": {func(n *Notebook) { n.Cells[0].Source = " text\n0" }, nil},
+		"a cell missing": {func(n *Notebook) { n.Cells = slices.Delete(n.Cells, 5, 6) },
+			[]string{"cell 3: missing; committed is the cell, which stood after the text before cell 3"}},
+		"a text missing": {func(n *Notebook) { n.Cells = slices.Delete(n.Cells, 4, 5) },
+			[]string{"the text before cell 3: missing; committed is the cell, which stood after cell 2"}},
+		"a cell moved": {func(n *Notebook) { c := n.Cells[1]; n.Cells = append(slices.Delete(n.Cells, 1, 2), c) },
+			[]string{"cell 4: moved: committed is after the text before cell 1, now it is after cell 3"}},
+		"another word": {func(n *Notebook) { n.Cells[2].Source = "texts 1" },
+			[]string{"the text before cell 2: changed since the notebook was written: its text is another"}},
+		"another code": {func(n *Notebook) { n.Cells[3].Source = "code 7" },
+			[]string{"cell 2: changed since the notebook was written: its code is another"}},
+		"another output": {func(n *Notebook) { n.Cells[3].Outputs[0]["name"] = "stderr" },
+			[]string{"cell 2: changed since the notebook was written: its outputs are stderr, and were written as stdout"}},
 		"a cell that new": {func(n *Notebook) {
 			n.Cells = append(n.Cells, &Cell{tree: object{"id": "n"}, Kind: "code", Source: "new"})
 		}, []string{"cell 5: not committed: this cell"}},

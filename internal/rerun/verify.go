@@ -391,7 +391,8 @@ func (r Result) ran() bool {
 func changed(old, fresh string) (was, is string) {
 	before, after := strings.Split(old, ", "), strings.Split(fresh, ", ")
 	without := func(list, other []string) string {
-		return strings.Join(slices.DeleteFunc(slices.Clone(list), func(p string) bool { return slices.Contains(other, p) }), ", ")
+		return strings.Join(slices.DeleteFunc(slices.Clone(list), func(p string) bool { return slices.Contains(other, p) }),
+			", ")
 	}
 	return without(before, after), without(after, before)
 }

@@ -23,7 +23,8 @@ var update = flag.Bool("update", false, "write the notebooks in testdata as exec
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *update {
-		v, err := Verify(context.Background(), Options{Repo: "../..", Notebooks: []string{"testdata/two-groups.ipynb"}, Update: true, Out: os.Stdout})
+		v, err := Verify(context.Background(), Options{Repo: "../..", Notebooks: []string{"testdata/two-groups.ipynb"},
+			Update: true, Out: os.Stdout})
 		if err != nil || !v.Notebooks[0].Updated {
 			fmt.Println(err)
 			os.Exit(1)
@@ -48,7 +49,8 @@ func write(t *testing.T, cells ...cell) string {
 	t.Helper()
 	n := Notebook{tree: object{"metadata": object{}, "nbformat": 4, "nbformat_minor": 5}}
 	for i, c := range cells {
-		made := &Cell{tree: object{"cell_type": "code", "id": fmt.Sprint(i), "metadata": object{}}, Kind: "code", Source: c.code, Count: i + 1, Outputs: c.outputs}
+		made := &Cell{tree: object{"cell_type": "code", "id": fmt.Sprint(i), "metadata": object{}}, Kind: "code",
+			Source: c.code, Count: i + 1, Outputs: c.outputs}
 		if c.count != 0 {
 			made.Count = c.count
 		}
@@ -146,7 +148,8 @@ func TestFiguresOfTablesChartsAndAssertions(t *testing.T) {
 	if v.Same() || !v.Notebooks[0].Same() {
 		t.Error("the verdict should be that the second notebook alone differs")
 	}
-	for _, want := range []string{"internal/rerun/testdata/two-groups.ipynb: the same", "cell 2   DIFFERS", "was 16.8%", "Verdict: 1 of 2 notebooks differ: "} {
+	for _, want := range []string{"internal/rerun/testdata/two-groups.ipynb: the same", "cell 2   DIFFERS", "was 16.8%",
+		"Verdict: 1 of 2 notebooks differ: "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
 		}
@@ -155,7 +158,8 @@ func TestFiguresOfTablesChartsAndAssertions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1 of 2 notebooks differ", "16.8% (16.5% to 17.3%)", "&#43;0.1 (&#43;0.6%)", "func poor()"} {
+	for _, want := range []string{"1 of 2 notebooks differ", "16.8% (16.5% to 17.3%)", "&#43;0.1 (&#43;0.6%)",
+		"func poor()"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the report lacks %q", want)
 		}
@@ -205,12 +209,18 @@ func TestAnotherDataSetIsNamed(t *testing.T) {
 		fmt.Fprint(w, `{"data":{"dataset":{"title":"Children","synthetic":true,"fingerprint":"f00d","years":[2016],"rows":[]}}}`)
 	}))
 	t.Cleanup(server.Close)
-	header := []object{{"output_type": "display_data", "metadata": object{"kvarter": object{"fingerprint": "cafe", "synthetic": true}}, "data": object{
-		"text/html":  "<p><b>Data set:</b> Children, 2016<br><b>Fingerprint:</b> <code>cafe</code></p>\n<p><b>SYNTHETIC DATA.</b> The people in it are invented; do not quote its figures as facts.</p>",
-		"text/plain": "Data set: Children, 2016\nFingerprint: cafe\nSYNTHETIC DATA. The people in it are invented; do not quote its figures as facts."}}}
-	path := write(t, cell{code: "%noautoget\nimport \"github.com/kvarter/kvarter/notebooks/nb\"\n\n%%\nnb.Header()\nfmt.Println(\"children:\", 7)", outputs: header, printed: "children: 8\n"})
+	header := []object{{"output_type": "display_data",
+		"metadata": object{"kvarter": object{"fingerprint": "cafe", "synthetic": true}}, "data": object{
+			"text/html": "<p><b>Data set:</b> Children, 2016<br><b>Fingerprint:</b> <code>cafe</code></p>\n<p><b>SYNTHETIC " +
+				"DATA.</b> The people in it are invented; do not quote its figures as facts.</p>",
+			"text/plain": "Data set: Children, 2016\nFingerprint: cafe\nSYNTHETIC DATA. The people in it are invented; do not " +
+				"quote its figures as facts."}}}
+	path := write(t, cell{code: "%noautoget\nimport " +
+		"\"github.com/kvarter/kvarter/notebooks/nb\"\n\n%%\nnb.Header()\nfmt.Println(\"children:\", " +
+		"7)", outputs: header, printed: "children: 8\n"})
 	v, out := verify(t, Options{Notebooks: []string{path}, URL: server.URL})
-	expect(t, v.Notebooks[0], []string{"another data set: the committed outputs come from cafe, the server has f00d", "children: 8"})
+	expect(t, v.Notebooks[0], []string{"another data set: the committed outputs come from cafe, the server has f00d",
+		"children: 8"})
 	if r := v.Notebooks[0]; r.Old != "cafe" || r.New != "f00d" || !strings.Contains(out, "another data set (cafe)") {
 		t.Errorf("fingerprints %q and %q:\n%s", r.Old, r.New, out)
 	}
@@ -235,7 +245,8 @@ func TestTheToleranceIsThatOfTheMetadata(t *testing.T) {
 		t.Errorf("a tolerance of its own is not told:\n%s", out)
 	}
 	v.Notebooks[0].Cells[0].Differences = nil
-	if !strings.HasPrefix(v.String(), "all the same: 1 notebook with 2 cells, of which 1 cell by a tolerance of its own, in ") {
+	if !strings.HasPrefix(v.String(),
+		"all the same: 1 notebook with 2 cells, of which 1 cell by a tolerance of its own, in ") {
 		t.Errorf("the verdict does not tell a tolerance of its own: %s", v)
 	}
 }
@@ -268,7 +279,8 @@ func TestUpdateWritesWhatTheNextRerunFinds(t *testing.T) {
 	shows := write(t, cell{code: first + "fmt.Println(os.Getenv(\"GONB_TMP_DIR\"))"})
 	v, out := verify(t, Options{Notebooks: []string{path, fails, shows}, Update: true})
 	if !v.Notebooks[0].Updated || v.Notebooks[1].Updated || v.Notebooks[2].Updated {
-		t.Errorf("updated are %v, %v, %v; want the first alone\n%s", v.Notebooks[0].Updated, v.Notebooks[1].Updated, v.Notebooks[2].Updated, out)
+		t.Errorf("updated are %v, %v, %v; want the first alone\n%s", v.Notebooks[0].Updated, v.Notebooks[1].Updated,
+			v.Notebooks[2].Updated, out)
 	}
 	for i, want := range []string{"", "cell 1: failed", "shows a path of this machine"} {
 		if kept := v.Notebooks[i].Kept; !strings.Contains(kept, want) || (want == "") != (kept == "") {
@@ -311,19 +323,27 @@ func TestWrongUseIsSaidBeforeAnythingRuns(t *testing.T) {
 		"the file is empty":                           {Notebooks: []string{file("empty.ipynb", "\n")}},
 		"it is a JSON array, not an object":           {Notebooks: []string{file("list.ipynb", "[1]")}},
 		"it is JSON without an nbformat":              {Notebooks: []string{file("other.ipynb", `{"a": 1}`)}},
-		"its nbformat is 3; it should be 4":           {Notebooks: []string{file("old.ipynb", `{"nbformat": 3, "cells": []}`)}},
-		"it has no code cell to run":                  {Notebooks: []string{file("blank.ipynb", `{"nbformat": 4, "cells": []}`)}},
+		"its nbformat is 3; it should be 4": {Notebooks: []string{file("old.ipynb",
+			`{"nbformat": 3, "cells": []}`)}},
+		"it has no code cell to run": {Notebooks: []string{file("blank.ipynb",
+			`{"nbformat": 4, "cells": []}`)}},
 		`it is a notebook in python (kernel "python3"), and verify runs notebooks in Go`: {Notebooks: []string{python}},
-		"is named twice":                                                     {Notebooks: []string{good, "./" + good}},
-		"there is no folder nowhere":                                         {Notebooks: []string{good}, Report: "nowhere/report.html"},
-		"that is a folder; name a file in it":                                {Notebooks: []string{good}, Report: "testdata"},
-		"would be written over the notebook":                                 {Notebooks: []string{good}, Report: good},
-		"names a notebook; call it e.g. report.html":                         {Notebooks: []string{good}, Report: filepath.Join(t.TempDir(), "report.ipynb")},
-		"there is no notebook in " + os.TempDir():                            {Repo: os.TempDir()},
-		"kvarter.tolerance is -1; it should be zero":                         {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"tolerance": -1}, "language_info": {`)}},
-		"kvarter.tolerance is relative 100, by which any figure is the same": {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"tolerance": {"relative": 100}}, "language_info": {`)}},
-		"kvarter.tolerance is relative 1, by which any figure is the same":   {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"tolerance": 1}, "language_info": {`)}},
-		"kvarter.cells in its metadata is not a":                             {Notebooks: []string{edit(t, good, `"language_info": {`, `"kvarter": {"cells": 1}, "language_info": {`)}},
+		"is named twice": {Notebooks: []string{good, "./" + good}},
+		"there is no folder nowhere": {Notebooks: []string{good},
+			Report: "nowhere/report.html"},
+		"that is a folder; name a file in it": {Notebooks: []string{good}, Report: "testdata"},
+		"would be written over the notebook":  {Notebooks: []string{good}, Report: good},
+		"names a notebook; call it e.g. report.html": {Notebooks: []string{good},
+			Report: filepath.Join(t.TempDir(), "report.ipynb")},
+		"there is no notebook in " + os.TempDir(): {Repo: os.TempDir()},
+		"kvarter.tolerance is -1; it should be zero": {Notebooks: []string{edit(t, good,
+			`"language_info": {`, `"kvarter": {"tolerance": -1}, "language_info": {`)}},
+		"kvarter.tolerance is relative 100, by which any figure is the same": {Notebooks: []string{edit(t, good,
+			`"language_info": {`, `"kvarter": {"tolerance": {"relative": 100}}, "language_info": {`)}},
+		"kvarter.tolerance is relative 1, by which any figure is the same": {Notebooks: []string{edit(t, good,
+			`"language_info": {`, `"kvarter": {"tolerance": 1}, "language_info": {`)}},
+		"kvarter.cells in its metadata is not a": {Notebooks: []string{edit(t, good,
+			`"language_info": {`, `"kvarter": {"cells": 1}, "language_info": {`)}},
 	} {
 		if o.Repo == "" {
 			o.Repo = "../.."
@@ -339,10 +359,12 @@ func TestWrongUseIsSaidBeforeAnythingRuns(t *testing.T) {
 
 // The caller's locale, time zone and flags of Go do not reach the cells.
 func TestTheCallersEnvironmentChangesNoOutput(t *testing.T) {
-	for name, value := range map[string]string{"LC_ALL": "da_DK.UTF-8", "LANGUAGE": "da", "TZ": "Asia/Tokyo", "GOFLAGS": "-mod=nonsense", "GOOS": "plan9", "SECRET": "x"} {
+	for name, value := range map[string]string{"LC_ALL": "da_DK.UTF-8", "LANGUAGE": "da", "TZ": "Asia/Tokyo",
+		"GOFLAGS": "-mod=nonsense", "GOOS": "plan9", "SECRET": "x"} {
 		t.Setenv(name, value)
 	}
-	const code = "%noautoget\n!*bash -c 'echo $LC_ALL $LANGUAGE $SECRET'\n%%\nfmt.Println(time.Unix(0, 0), os.Getenv(\"LC_ALL\"), os.Getenv(\"SECRET\") == \"\")"
+	const code = "%noautoget\n!*bash -c 'echo $LC_ALL $LANGUAGE $SECRET'\n%%\nfmt.Println(time.Unix(0, 0), " +
+		"os.Getenv(\"LC_ALL\"), os.Getenv(\"SECRET\") == \"\")"
 	path := write(t, cell{code: code, printed: "C\n1970-01-01 00:00:00 +0000 UTC C true\n"})
 	if v, out := verify(t, Options{Notebooks: []string{path}}); !v.Same() {
 		t.Error(out)

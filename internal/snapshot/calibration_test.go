@@ -45,7 +45,8 @@ func generate(t testing.TB, dir string, o synth.Options) *generated {
 	}
 	db := openDuckDB(t)
 	for _, table := range info.Tables {
-		if _, err := db.Exec(fmt.Sprintf("CREATE VIEW %s AS FROM '%s'", table.Name, filepath.Join(folder, table.Name+".parquet"))); err != nil {
+		if _, err := db.Exec(fmt.Sprintf("CREATE VIEW %s AS FROM '%s'", table.Name,
+			filepath.Join(folder, table.Name+".parquet"))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,26 +123,39 @@ func TestPublishedFiguresComeOut(t *testing.T) {
 	}
 	figures := []figure{
 		{"poor children 2016", "SELECT count(*) FROM child_year WHERE year = 2016 AND poor", 34_657, 0},
-		{"poor children in areas 2016", "SELECT count(*) FROM child_year WHERE year = 2016 AND poor AND area_id IS NOT NULL", 5_860, 0},
+		{"poor children in areas 2016", "SELECT count(*) FROM child_year WHERE year = 2016 AND poor AND area_id IS NOT NULL",
+			5_860, 0},
 		{"plans", "SELECT count(*) FROM plan", 89, 0},
 		{"divisions", "SELECT sum(divisions) FROM area", 395, 0},
 		{"residents in areas 2016", "SELECT sum(residents) FROM area_year WHERE year = 2016", 215_300, 0},
 
-		{"poor among non-Western in areas 2016", percent("poor", "year = 2016 AND area_id IS NOT NULL AND "+nonWestern), 100. / 3, 0.05},
-		{"poor among non-Western elsewhere 2016", percent("poor", "year = 2016 AND area_id IS NULL AND "+nonWestern), 100. / 3, 0.05},
-		{"fathers convicted in areas, Danish", percent("father_convicted", "year = 2016 AND father_present AND area_id IS NOT NULL AND origin = 'DANISH'"), 20, 0.499},
-		{"fathers convicted in areas, non-Western", percent("father_convicted", "year = 2016 AND father_present AND area_id IS NOT NULL AND "+nonWestern), 10, 0.499},
-		{"fathers in drug treatment in areas, Danish", percent("father_drugs", "year = 2016 AND father_present AND area_id IS NOT NULL AND origin = 'DANISH'"), 6, 0.499},
-		{"fathers in drug treatment in areas, non-Western", percent("father_drugs", "year = 2016 AND father_present AND area_id IS NOT NULL AND "+nonWestern), 2, 0.499},
-		{"day care 1-2 in 2014, Danish", percent("enrolled", "year = 2014 AND age BETWEEN 1 AND 2 AND origin = 'DANISH'"), 86, 0.499},
-		{"day care 1-2 in 2014, non-Western descendants", percent("enrolled", "year = 2014 AND age BETWEEN 1 AND 2 AND origin = 'DESCENDANT_NON_WESTERN'"), 76, 0.499},
-		{"day care 3-4 in 2014, Danish", percent("enrolled", "year = 2014 AND age BETWEEN 3 AND 4 AND origin = 'DANISH'"), 90, 0.499},
-		{"day care 3-4 in 2014, non-Western descendants", percent("enrolled", "year = 2014 AND age BETWEEN 3 AND 4 AND origin = 'DESCENDANT_NON_WESTERN'"), 91, 0.499},
+		{"poor among non-Western in areas 2016", percent("poor", "year = 2016 AND area_id IS NOT NULL AND "+nonWestern),
+			100. / 3, 0.05},
+		{"poor among non-Western elsewhere 2016", percent("poor", "year = 2016 AND area_id IS NULL AND "+nonWestern),
+			100. / 3, 0.05},
+		{"fathers convicted in areas, Danish", percent("father_convicted",
+			"year = 2016 AND father_present AND area_id IS NOT NULL AND origin = 'DANISH'"), 20, 0.499},
+		{"fathers convicted in areas, non-Western", percent("father_convicted",
+			"year = 2016 AND father_present AND area_id IS NOT NULL AND "+nonWestern), 10, 0.499},
+		{"fathers in drug treatment in areas, Danish", percent("father_drugs",
+			"year = 2016 AND father_present AND area_id IS NOT NULL AND origin = 'DANISH'"), 6, 0.499},
+		{"fathers in drug treatment in areas, non-Western", percent("father_drugs",
+			"year = 2016 AND father_present AND area_id IS NOT NULL AND "+nonWestern), 2, 0.499},
+		{"day care 1-2 in 2014, Danish", percent("enrolled", "year = 2014 AND age BETWEEN 1 AND 2 AND origin = 'DANISH'"), 86,
+			0.499},
+		{"day care 1-2 in 2014, non-Western descendants", percent("enrolled",
+			"year = 2014 AND age BETWEEN 1 AND 2 AND origin = 'DESCENDANT_NON_WESTERN'"), 76, 0.499},
+		{"day care 3-4 in 2014, Danish", percent("enrolled", "year = 2014 AND age BETWEEN 3 AND 4 AND origin = 'DANISH'"), 90,
+			0.499},
+		{"day care 3-4 in 2014, non-Western descendants", percent("enrolled",
+			"year = 2014 AND age BETWEEN 3 AND 4 AND origin = 'DESCENDANT_NON_WESTERN'"), 91, 0.499},
 
 		{"D: poverty share 2016", percent("poor", "year = 2016"), 8.16, 0.005},
 		{"D: poverty share in areas 2016", percent("poor", "year = 2016 AND area_id IS NOT NULL"), 25, 0.5},
-		{"D: children in areas 2016", "SELECT count(*) FROM child_year WHERE year = 2016 AND area_id IS NOT NULL", 23_440, 200},
-		{"D: half the median income 2016", "SELECT median(equivalised_income) / 2 FROM child_year WHERE year = 2016", 117_000, 0},
+		{"D: children in areas 2016", "SELECT count(*) FROM child_year WHERE year = 2016 AND area_id IS NOT NULL", 23_440,
+			200},
+		{"D: half the median income 2016", "SELECT median(equivalised_income) / 2 FROM child_year WHERE year = 2016", 117_000,
+			0},
 		{"A: non-Western share in areas 2014", percent(nonWestern, "year = 2014 AND area_id IS NOT NULL"), 57.5, 7.5},
 		{"A: non-Western share 2014", percent(nonWestern, "year = 2014"), 10.5, 0.7},
 		{"D: day care 1-2 in 2014, areas minus population, by composition alone",

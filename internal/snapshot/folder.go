@@ -62,7 +62,8 @@ func begin(dir, purpose string) (unlock func(), err error) {
 	if whole, err := filepath.Abs(dir); err != nil {
 		return nil, err
 	} else if strings.Contains(whole, "?") {
-		return nil, fault.Invalidf("%s has a ? in it, which DuckDB does not take in the name of a folder; choose another", whole)
+		return nil, fault.Invalidf("%s has a ? in it, which DuckDB does not take in the name of a folder; choose another",
+			whole)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -390,7 +391,8 @@ func Remove(dir, name string) (err error) {
 	}
 	removed, err := removeUnlessHeld(filepath.Join(dir, snapshotsFolder, name))
 	if err == nil && !removed {
-		return fault.Unavailablef("a server answers from %s; stop it first, or wait until it has switched to the data set in use", name)
+		return fault.Unavailablef("a server answers from %s; stop it first, or wait until it has switched to the data set "+
+			"in use", name)
 	}
 	return err
 }

@@ -468,10 +468,12 @@ func TestDrawnIsSynthetic(t *testing.T) {
 		t.Fatalf("%s does not say that it is synthetic", text)
 	}
 	sum := fmt.Sprintf("%x  snapshot.json\n", sha256.Sum256([]byte(edited)))
-	if err := errors.Join(os.WriteFile(about, []byte(edited), 0o600), os.WriteFile(about+".sha256", []byte(sum), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(about, []byte(edited), 0o600),
+		os.WriteFile(about+".sha256", []byte(sum), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := snapshot.Current(dir); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "says that it is not synthetic") {
+	if _, _, err := snapshot.Current(dir); fault.KindOf(err) != fault.Invalid ||
+		!strings.Contains(err.Error(), "says that it is not synthetic") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,7 +12,8 @@ import (
 
 // Generate draws a synthetic data set and makes it the current snapshot of dir. cells is as in
 // Create; progress may be nil.
-func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Options, cells func(ctx context.Context, folder string) error, report *progress.Reporter) (_ Info, err error) {
+func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Options,
+	cells func(ctx context.Context, folder string) error, report *progress.Reporter) (_ Info, err error) {
 	defer fault.Wrap(&err, "snapshot.Generate(%s)", dir)
 	unlock, err := begin(dir, toGenerate)
 	if err != nil {
@@ -75,18 +76,22 @@ func draw(ctx context.Context, o synth.Options) (*synth.World, error) {
 func syntheticMeta(o synth.Options) Meta {
 	world := "without an effect of the area on day care"
 	if o.World == synth.WithAreaEffect {
-		world = fmt.Sprintf("with a planted effect of the area on day care at ages 1-2 of %.0f percentage points", 100*synth.AreaEffect)
+		world = fmt.Sprintf("with a planted effect of the area on day care at ages 1-2 of %.0f percentage points",
+			100*synth.AreaEffect)
 	}
 	return Meta{
 		Name:      "synthetic-" + string(o.World),
 		Title:     fmt.Sprintf("Synthetic register of children and residents, %d-%d, %s", synth.First, synth.Last, world),
 		Synthetic: true,
 		Licence:   "CC0-1.0",
-		Citation:  fmt.Sprintf("Kvarter: synthetic register drawn from seed %d at scale %g, world %s. No row describes a real person or housing area.", o.Seed, o.Scale, o.World),
+		Citation: fmt.Sprintf("Kvarter: synthetic register drawn from seed %d at scale %g, world %s. No row describes a "+
+			"real person or housing area.", o.Seed, o.Scale, o.World),
 		Sources: []Source{
-			{Title: "Boligsociale indsatser til småbørnsfamilier i udsatte boligområder (2018), presentation and press release: published figures to calibrate against", Publisher: "VIVE"},
+			{Title: "Boligsociale indsatser til småbørnsfamilier i udsatte boligområder (2018), presentation and press " +
+				"release: published figures to calibrate against", Publisher: "VIVE"},
 			{Title: "Population by single year of age and municipality: counts and weights", Publisher: "Danmarks Statistik"},
-			{Title: "Statement on day care by origin, 16 September 2016: enrolment in October 2014", Publisher: "Ministry of Integration"},
+			{Title: "Statement on day care by origin, 16 September 2016: enrolment in October 2014",
+				Publisher: "Ministry of Integration"},
 			{Title: "Press releases on the 2011-14 funds: plans, divisions, residents", Publisher: "Landsbyggefonden"},
 		},
 		Generator: &Generator{Seed: o.Seed, Scale: o.Scale, World: string(o.World)},

@@ -29,7 +29,8 @@ func lock(path, purpose string) (unlock func(), err error) {
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, errors.Join(fault.Unavailablef("another process is making a snapshot in %s; wait for it to end", filepath.Dir(path)), f.Close())
+		return nil, errors.Join(fault.Unavailablef("another process is making a snapshot in %s; wait for it to end",
+			filepath.Dir(path)), f.Close())
 	}
 	if err == nil && purpose != "" {
 		err = writePurpose(f, purpose)

@@ -3,7 +3,8 @@
 // A data folder holds snapshots/<name>-<first 12 digits of the fingerprint>/ with the Parquet of
 // each table, the stored cells, snapshot.json with a hash of each of them, and the hash of that; and
 // a file named current with that folder's name. It is tied to the data contract by the structure of
-// its tables; cells built since, of roll-ups that have changed, lie beside in a folder of their own. A snapshot is written beside the others and
+// its tables; cells built since, of roll-ups that have changed, lie beside in a folder of their
+// own. A snapshot is written beside the others and
 // switched to by one atomic rename, so a crash at any moment leaves the old one current. Imported
 // ones are readable by their owner only, and nothing but Remove ever deletes one.
 package snapshot
@@ -79,7 +80,8 @@ type Table struct {
 // Create makes a snapshot of what write writes and switches to it. cells is called with the
 // folder of the facts before the switch, to write the stored cells there; it may be nil. If
 // anything fails, the snapshot that was current stays so, and nothing is left behind.
-func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta, write func(*Writer) error, cells func(ctx context.Context, folder string) error) (_ Info, err error) {
+func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta,
+	write func(*Writer) error, cells func(ctx context.Context, folder string) error) (_ Info, err error) {
 	defer fault.Wrap(&err, "snapshot.Create(%s, %s)", dir, meta.Name)
 	if !ValidName(meta.Name) {
 		return Info{}, fault.Invalidf("a data set's name is 1 to 60 letters, digits, '-' and '_', not %q", meta.Name)
@@ -97,7 +99,8 @@ func Create(ctx context.Context, dir string, c *contract.Contract, meta Meta, wr
 		return Info{}, err
 	}
 	if at, err := os.Lstat(filepath.Join(dir, currentFile)); err == nil && at.IsDir() {
-		return Info{}, fault.Invalidf("%s is a folder; take it away, for a file of this name says which data set is in use", filepath.Join(dir, currentFile))
+		return Info{}, fault.Invalidf("%s is a folder; take it away, for a file of this name says which data set is in use",
+			filepath.Join(dir, currentFile))
 	}
 	if err := os.MkdirAll(all, 0o755); err != nil {
 		return Info{}, err
@@ -146,7 +149,8 @@ func ValidName(name string) bool {
 }
 
 // fill writes the facts and their description into the folder.
-func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta, write func(*Writer) error) (_ Info, err error) {
+func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta,
+	write func(*Writer) error) (_ Info, err error) {
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		return Info{}, err
@@ -164,7 +168,8 @@ func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta, w
 	if err := write(&Writer{folder: folder, contract: c, db: db}); err != nil {
 		return Info{}, err
 	}
-	info := Info{Meta: meta, Created: time.Now().UTC().Format(time.RFC3339), CreatedBy: createdBy(), Years: []int{}, Tables: []Table{}}
+	info := Info{Meta: meta, Created: time.Now().UTC().Format(time.RFC3339), CreatedBy: createdBy(), Years: []int{},
+		Tables: []Table{}}
 	if info.Sources == nil {
 		info.Sources = []Source{}
 	}

@@ -42,7 +42,8 @@ func plans(names ...string) *synth.Batch {
 			start = append(start, int32(15_000+i))
 		}
 	}
-	return &synth.Batch{Table: "plan", Rows: len(names), Columns: []synth.Column{{Name: "plan_id", Text: id}, {Name: "name", Text: names}, {Name: "start", Date: start}}}
+	return &synth.Batch{Table: "plan", Rows: len(names), Columns: []synth.Column{{Name: "plan_id", Text: id},
+		{Name: "name", Text: names}, {Name: "start", Date: start}}}
 }
 
 func each(batches ...*synth.Batch) iter.Seq[*synth.Batch] { return slices.Values(batches) }
@@ -121,7 +122,8 @@ func TestFingerprintIsOfContentAlone(t *testing.T) {
 		}
 	}
 	folder := currentFolder(t, func() string { d := t.TempDir(); mustCreate(t, d, plans("a", "b", "", "d")); return d }())
-	again, err := snapshot.Describe(context.Background(), folder, mustCreate(t, t.TempDir(), plans("a", "b", "", "d")).Tables, theContract(t))
+	again, err := snapshot.Describe(context.Background(), folder,
+		mustCreate(t, t.TempDir(), plans("a", "b", "", "d")).Tables, theContract(t))
 	if err != nil || again.Fingerprint != one {
 		t.Errorf("computed anew it is %s (%v), want %s", again.Fingerprint, err, one)
 	}
@@ -132,7 +134,8 @@ func TestSameSeedSameFingerprint(t *testing.T) {
 	c := theContract(t)
 	drawn := func(seed uint64, threads int) string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
-		info, err := snapshot.Generate(context.Background(), t.TempDir(), c, synth.Options{Seed: seed, Scale: 0.01, World: synth.NoAreaEffect}, nil, nil)
+		info, err := snapshot.Generate(context.Background(), t.TempDir(), c,
+			synth.Options{Seed: seed, Scale: 0.01, World: synth.NoAreaEffect}, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +153,8 @@ func TestSameSeedSameFingerprint(t *testing.T) {
 	// Pinned, so that a change of the default data set is seen, and another processor that
 	// computes otherwise is found.
 	if want := pinnedFingerprint; one != want {
-		t.Errorf("seed 1 at scale 0.01 has the fingerprint %s, was %s: if the generator was changed on purpose, pin the new one", one, want)
+		t.Errorf("seed 1 at scale 0.01 has the fingerprint %s, was %s: if the generator was changed on purpose, pin the "+
+			"new one", one, want)
 	}
 }
 
@@ -194,7 +198,8 @@ func TestSnapshotDescribesItself(t *testing.T) {
 				continue
 			}
 			var kind string
-			if err := g.db.QueryRow(fmt.Sprintf(`SELECT typeof("%s") FROM %s LIMIT 1`, column.Name, table.Name)).Scan(&kind); err != nil {
+			if err := g.db.QueryRow(fmt.Sprintf(`SELECT typeof("%s") FROM %s LIMIT 1`, column.Name,
+				table.Name)).Scan(&kind); err != nil {
 				t.Fatal(err)
 			}
 			if kind != column.Type.SQL() {
@@ -207,7 +212,8 @@ func TestSnapshotDescribesItself(t *testing.T) {
 			for _, code := range column.Codes.Codes {
 				codes = append(codes, "'"+code.Code+"'")
 			}
-			if n := g.number(t, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s NOT IN (%s)", table.Name, column.Name, strings.Join(codes, ", "))); n != 0 {
+			if n := g.number(t, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s NOT IN (%s)", table.Name, column.Name,
+				strings.Join(codes, ", "))); n != 0 {
 				t.Errorf("%.0f rows of %s have codes in %s that the contract lacks", n, table.Name, column.Name)
 			}
 		}
@@ -220,7 +226,8 @@ func TestEveryRowIsWrittenOnce(t *testing.T) {
 	var batches []*synth.Batch
 	for from := 0; from < rows; from += per {
 		n := min(per, rows-from)
-		b := &synth.Batch{Table: "child_year", Rows: n, Columns: []synth.Column{{Name: "child_id", Int: make([]int32, n)}, {Name: "year", Int: make([]int32, n)}, {Name: "age", Int: make([]int32, n)}}}
+		b := &synth.Batch{Table: "child_year", Rows: n, Columns: []synth.Column{{Name: "child_id", Int: make([]int32, n)},
+			{Name: "year", Int: make([]int32, n)}, {Name: "age", Int: make([]int32, n)}}}
 		for i := range n {
 			b.Columns[0].Int[i], b.Columns[1].Int[i] = int32(from+i), int32(2010+from/per)
 		}
@@ -245,7 +252,8 @@ func TestEveryRowIsWrittenOnce(t *testing.T) {
 		t.Errorf("%.0f different rows of %d, %d counted", n, rows, total)
 	}
 	// A year is in few row groups, so that a question about one year skips the others.
-	if n := g.number(t, "SELECT max(k) FROM (SELECT count(*) FILTER (stats_min_value <= '2011' AND stats_max_value >= '2011') AS k FROM parquet_metadata("+file+") WHERE path_in_schema = 'year')"); n > 4 {
+	if n := g.number(t, "SELECT max(k) FROM (SELECT count(*) FILTER (stats_min_value <= '2011' AND stats_max_value >= "+
+		"'2011') AS k FROM parquet_metadata("+file+") WHERE path_in_schema = 'year')"); n > 4 {
 		t.Errorf("2011 is in %.0f row groups", n)
 	}
 }
@@ -270,15 +278,18 @@ func TestFailuresLeaveTheCurrentSnapshot(t *testing.T) {
 		cells func(context.Context, string) error
 		says  string
 	}{
-		"unknown table":   {ctx, meta, write("plans", plans("a")), nil, `no table "plans"`},
-		"unknown column":  {ctx, meta, write("area", plans("a")), nil, `no column "plan_id"`},
-		"wrong type":      {ctx, meta, write("plan", &synth.Batch{Rows: 1, Columns: []synth.Column{{Name: "start", Text: []string{"x"}}}}), nil, "type date"},
-		"code not there":  {ctx, meta, write("child_year", wrongCode), nil, "code number 7 of 2"},
-		"no rows":         {ctx, meta, func(w *snapshot.Writer) error { return w.Write(ctx, "plan", each(), nil) }, nil, "no rows"},
+		"unknown table":  {ctx, meta, write("plans", plans("a")), nil, `no table "plans"`},
+		"unknown column": {ctx, meta, write("area", plans("a")), nil, `no column "plan_id"`},
+		"wrong type": {ctx, meta, write("plan", &synth.Batch{Rows: 1,
+			Columns: []synth.Column{{Name: "start", Text: []string{"x"}}}}), nil, "type date"},
+		"code not there": {ctx, meta, write("child_year", wrongCode), nil, "code number 7 of 2"},
+		"no rows": {ctx, meta, func(w *snapshot.Writer) error { return w.Write(ctx, "plan", each(), nil) }, nil,
+			"no rows"},
 		"nothing written": {ctx, meta, func(*snapshot.Writer) error { return nil }, nil, "no table"},
-		"cells fail":      {ctx, meta, write("plan", plans("a")), func(context.Context, string) error { return boom }, "boom"},
-		"cancelled":       {canceled, meta, write("plan", plans("a")), nil, "cancel"},
-		"bad name":        {ctx, snapshot.Meta{Name: "../x"}, write("plan", plans("a")), nil, "letters"},
+		"cells fail": {ctx, meta, write("plan", plans("a")), func(context.Context, string) error { return boom },
+			"boom"},
+		"cancelled": {canceled, meta, write("plan", plans("a")), nil, "cancel"},
+		"bad name":  {ctx, snapshot.Meta{Name: "../x"}, write("plan", plans("a")), nil, "letters"},
 	} {
 		_, err := snapshot.Create(try.ctx, dir, c, try.meta, try.write, try.cells)
 		if err == nil || !strings.Contains(err.Error(), try.says) {
@@ -292,11 +303,13 @@ func TestFailuresLeaveTheCurrentSnapshot(t *testing.T) {
 		}
 	}
 	for _, scale := range []float64{0, 2} { // 0 is no scale, and no word for 1
-		if _, err := synth.Generate(synth.Options{Scale: scale, World: synth.NoAreaEffect}); fault.KindOf(err) != fault.Invalid {
+		if _, err := synth.Generate(synth.Options{Scale: scale,
+			World: synth.NoAreaEffect}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("scale %g gives %v", scale, err)
 		}
 	}
-	if _, err := synth.Generate(synth.Options{Scale: 1, World: "area-efect"}); err == nil || !strings.Contains(err.Error(), "did you mean area-effect") {
+	if _, err := synth.Generate(synth.Options{Scale: 1, World: "area-efect"}); err == nil ||
+		!strings.Contains(err.Error(), "did you mean area-effect") {
 		t.Errorf("a mistyped world gives %v", err)
 	}
 }
@@ -376,7 +389,8 @@ func killedBuild(t *testing.T, dir, at string) {
 
 func TestProgressIsPlainLinesElsewhere(t *testing.T) {
 	var out strings.Builder
-	if _, err := snapshot.Generate(context.Background(), t.TempDir(), theContract(t), synth.Options{Scale: 0.001, World: synth.NoAreaEffect}, nil, progress.New(&out)); err != nil {
+	if _, err := snapshot.Generate(context.Background(), t.TempDir(), theContract(t),
+		synth.Options{Scale: 0.001, World: synth.NoAreaEffect}, nil, progress.New(&out)); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); !strings.Contains(got, "Writing the facts\n") || strings.Contains(got, "\r") {
@@ -389,7 +403,8 @@ func BenchmarkGenerate(b *testing.B) {
 		b.Run(fmt.Sprintf("scale=%g", scale), func(b *testing.B) {
 			c := theContract(b)
 			for b.Loop() {
-				if _, err := snapshot.Generate(context.Background(), b.TempDir(), c, synth.Options{Seed: 1, Scale: scale, World: synth.NoAreaEffect}, nil, nil); err != nil {
+				if _, err := snapshot.Generate(context.Background(), b.TempDir(), c,
+					synth.Options{Seed: 1, Scale: scale, World: synth.NoAreaEffect}, nil, nil); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -442,10 +457,12 @@ func TestFingerprintsOfTables(t *testing.T) {
 	if again := prints("A1", plans("a", "b", ""), true); fmt.Sprint(again) != fmt.Sprint(one) {
 		t.Errorf("other batches and another order give %v, want %v", again, one)
 	}
-	if other := prints("A2", plans("a", "b", ""), false); other["plan"] != one["plan"] || other["area"] == one["area"] || other[""] == one[""] {
+	if other := prints("A2", plans("a", "b", ""), false); other["plan"] != one["plan"] || other["area"] == one["area"] ||
+		other[""] == one[""] {
 		t.Errorf("another area gives %v, was %v", other, one)
 	}
-	if other := prints("A1", plans("a", "b", "c"), false); other["plan"] == one["plan"] || other["area"] != one["area"] || other[""] == one[""] {
+	if other := prints("A1", plans("a", "b", "c"), false); other["plan"] == one["plan"] || other["area"] != one["area"] ||
+		other[""] == one[""] {
 		t.Errorf("another plan gives %v, was %v", other, one)
 	}
 }

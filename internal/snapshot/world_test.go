@@ -24,7 +24,8 @@ func obey(t *testing.T, g *generated, laws []law) {
 // coherence holds at every scale and in both worlds.
 var coherence = []law{
 	{"a child is in a year once", "SELECT count(*) - count(DISTINCT (child_id, year)) FROM child_year"},
-	{"a person is in a year once", "SELECT count(*) - count(DISTINCT (person_id, year)) FROM resident_year WHERE person_id IS NOT NULL"},
+	{"a person is in a year once", "SELECT count(*) - count(DISTINCT (person_id, year)) FROM resident_year WHERE " +
+		"person_id IS NOT NULL"},
 	{"a child grows a year a year, and keeps sex, origin, family and record key", `
 		SELECT count(*) FROM child_year AS a JOIN child_year AS b ON a.child_id = b.child_id AND b.year = a.year + 1
 		WHERE b.age <> a.age + 1 OR b.sex <> a.sex OR b.origin <> a.origin OR b.family_id <> a.family_id OR b.record_key <> a.record_key`},
@@ -60,7 +61,8 @@ var coherence = []law{
 			OR enrolled <> (day_care_type <> 'NONE')`},
 	{"nurseries and childminders are for ages 1-2, kindergartens for 3-5", `
 		SELECT count(*) FROM child_year WHERE day_care_type IN ('NURSERY', 'CHILDMINDER') AND age > 2 OR day_care_type = 'KINDERGARTEN' AND age < 3`},
-	{"a child in an area lives in its municipality", "SELECT count(*) FROM child_year JOIN area USING (area_id) WHERE child_year.municipality <> area.municipality"},
+	{"a child in an area lives in its municipality",
+		"SELECT count(*) FROM child_year JOIN area USING (area_id) WHERE child_year.municipality <> area.municipality"},
 	{"an area's key figures count its children", `
 		SELECT count(*) FROM area_year FULL JOIN (SELECT area_id, year, count(*) AS n FROM child_year WHERE area_id IS NOT NULL GROUP BY ALL) USING (area_id, year)
 		WHERE children_0_6 <> coalesce(n, 0) OR children_0_6 IS NULL`},
@@ -178,7 +180,8 @@ func TestResidentsOfTheWholeWorld(t *testing.T) {
 			t.Logf("%s: %g", name, got)
 		}
 	}
-	between("residents in areas in 2016", "SELECT sum(n) FROM resident_year WHERE year = 2016 AND area_id IS NOT NULL", 215_300, 215_300)
+	between("residents in areas in 2016", "SELECT sum(n) FROM resident_year WHERE year = 2016 AND area_id IS NOT NULL",
+		215_300, 215_300)
 	for year := 2010; year < 2017; year++ {
 		between(fmt.Sprint("share of residents in areas who are gone the year after ", year), fmt.Sprintf(`
 			SELECT avg((b.person_id IS NULL)::INT) FROM (FROM resident_year WHERE year = %d AND area_id IS NOT NULL) AS a
@@ -194,7 +197,8 @@ func TestResidentsOfTheWholeWorld(t *testing.T) {
 	between("basic schooling only in areas", in("schooling = 'BASIC_ONLY'", "schooling <> 'UNKNOWN'"), 0.42, 0.55)
 	between("basic schooling only elsewhere", out("schooling = 'BASIC_ONLY'", "schooling <> 'UNKNOWN'"), 0.13, 0.22)
 	between("non-Western in areas", in("origin LIKE '%%NON_WESTERN'", "true"), 0.33, 0.48)
-	between("non-Western in Denmark", "SELECT sum(n) FILTER (origin LIKE '%NON_WESTERN') / sum(n) FROM resident_year WHERE year = 2014", 0.065, 0.09)
+	between("non-Western in Denmark",
+		"SELECT sum(n) FILTER (origin LIKE '%NON_WESTERN') / sum(n) FROM resident_year WHERE year = 2014", 0.065, 0.09)
 	between("areas of 1,000 residents by the rule of 2010-13, 2 of 3", `
 		SELECT count(*) FROM area_year WHERE year = 2012 AND residents >= 1000
 		AND (percent_non_western > 50)::INT + (percent_outside_work_and_education > 40)::INT + (percent_convicted > 2.7)::INT >= 2`, 15, 45)
@@ -221,24 +225,33 @@ func TestTraitsOfTheWholeWorld(t *testing.T) {
 	share := func(of, among string) string {
 		return fmt.Sprintf("SELECT avg((%s)::INT) FROM child_year WHERE %s", of, among)
 	}
-	const danish, nonWestern = "year = 2016 AND area_id IS NOT NULL AND origin = 'DANISH'", "year = 2016 AND area_id IS NOT NULL AND origin LIKE '%NON_WESTERN'"
+	const danish, nonWestern = "year = 2016 AND area_id IS NOT NULL AND origin = 'DANISH'", "year = 2016 AND area_id IS " +
+		"NOT NULL AND origin LIKE '%NON_WESTERN'"
 	for _, parent := range []string{"mother", "father"} {
 		more(parent+" convicted", share(parent+"_convicted", danish), share(parent+"_convicted", nonWestern), 0.02)
-		more(parent+" alcohol or drugs", share(parent+"_alcohol OR "+parent+"_drugs", danish), share(parent+"_alcohol OR "+parent+"_drugs", nonWestern), 0.02)
+		more(parent+" alcohol or drugs", share(parent+"_alcohol OR "+parent+"_drugs", danish),
+			share(parent+"_alcohol OR "+parent+"_drugs", nonWestern), 0.02)
 		more(parent+" psychiatric", share(parent+"_psychiatric", danish), share(parent+"_psychiatric", nonWestern), 0.02)
-		more(parent+" without work or study", share(parent+"_status = 'NEITHER'", nonWestern), share(parent+"_status = 'NEITHER'", danish), 0.05)
-		more(parent+" convicted and drugs", share(parent+"_convicted", parent+"_drugs"), share(parent+"_convicted", "NOT "+parent+"_drugs"), 0.1)
-		more(parent+" convicted and schooling", share(parent+"_convicted", parent+"_education = 'BASIC'"), share(parent+"_convicted", parent+"_education = 'LONG'"), 0.01)
-		more(parent+" work and illness", share(parent+"_status = 'NEITHER'", parent+"_psychiatric"), share(parent+"_status = 'NEITHER'", "NOT "+parent+"_psychiatric"), 0.05)
+		more(parent+" without work or study", share(parent+"_status = 'NEITHER'", nonWestern),
+			share(parent+"_status = 'NEITHER'", danish), 0.05)
+		more(parent+" convicted and drugs", share(parent+"_convicted", parent+"_drugs"),
+			share(parent+"_convicted", "NOT "+parent+"_drugs"), 0.1)
+		more(parent+" convicted and schooling", share(parent+"_convicted", parent+"_education = 'BASIC'"),
+			share(parent+"_convicted", parent+"_education = 'LONG'"), 0.01)
+		more(parent+" work and illness", share(parent+"_status = 'NEITHER'", parent+"_psychiatric"),
+			share(parent+"_status = 'NEITHER'", "NOT "+parent+"_psychiatric"), 0.05)
 	}
 	more("poor", share("poor", nonWestern), share("poor", danish), 0.1)
-	more("poor and work", share("poor", "parents_status = 'NONE_ACTIVE'"), share("poor", "parents_status = 'BOTH_ACTIVE'"), 0.2)
-	more("poor and lone mothers", share("poor", "family_type = 'MOTHER_ALONE'"), share("poor", "family_type = 'BOTH_PARENTS'"), 0.03)
+	more("poor and work", share("poor", "parents_status = 'NONE_ACTIVE'"), share("poor", "parents_status = 'BOTH_ACTIVE'"),
+		0.2)
+	more("poor and lone mothers", share("poor", "family_type = 'MOTHER_ALONE'"),
+		share("poor", "family_type = 'BOTH_PARENTS'"), 0.03)
 
 	again := func(of string) string {
 		return fmt.Sprintf(`SELECT avg((b.%[1]s)::INT) FROM child_year AS a JOIN child_year AS b ON a.child_id = b.child_id AND b.year = a.year + 1 WHERE a.%[1]s`, of)
 	}
-	for of, want := range map[string]float64{"poor": 0.6, "enrolled": 0.9, "father_convicted": 0.8, "mother_status = 'NEITHER'": 0.6} {
+	for of, want := range map[string]float64{"poor": 0.6, "enrolled": 0.9, "father_convicted": 0.8,
+		"mother_status = 'NEITHER'": 0.6} {
 		more("again next year: "+of, again(of), "SELECT 0", want)
 		more("not for ever: "+of, "SELECT 1", again(of), 0.005)
 	}
@@ -252,13 +265,15 @@ func TestWorldsDifferInDayCareOnly(t *testing.T) {
 	const scale = 0.03
 	without := generate(t, t.TempDir(), synth.Options{Seed: 9, Scale: scale, World: synth.NoAreaEffect})
 	with := generate(t, t.TempDir(), synth.Options{Seed: 9, Scale: scale, World: synth.WithAreaEffect})
-	for _, table := range []string{"area", "area_year", "plan", "resident_year", "child_year", "activity", "participant", "actor_survey"} {
+	for _, table := range []string{"area", "area_year", "plan", "resident_year", "child_year", "activity", "participant",
+		"actor_survey"} {
 		columns := "*"
 		if table == "child_year" {
 			columns = "* EXCLUDE (enrolled, day_care_type)"
 		}
 		other := filepath.Join(with.folder, table+".parquet")
-		if n := without.number(t, fmt.Sprintf("SELECT count(*) FROM (SELECT %[1]s FROM %[2]s EXCEPT ALL SELECT %[1]s FROM '%[3]s')", columns, table, other)); n != 0 {
+		if n := without.number(t, fmt.Sprintf("SELECT count(*) FROM (SELECT %[1]s FROM %[2]s EXCEPT ALL SELECT %[1]s FROM "+
+			"'%[3]s')", columns, table, other)); n != 0 {
 			t.Errorf("%.0f rows of %s differ", n, table)
 		}
 	}
@@ -295,7 +310,8 @@ func TestDayCareFollowsItsTruth(t *testing.T) {
 		for rows.Next() {
 			var c synth.Covariates
 			var n, enrolled float64
-			if err := rows.Scan(&c.Age, &c.Origin, &c.ParentsStatus, &c.FamilyType, &c.IncomeGroup, &c.InArea, &n, &enrolled); err != nil {
+			if err := rows.Scan(&c.Age, &c.Origin, &c.ParentsStatus, &c.FamilyType, &c.IncomeGroup, &c.InArea, &n,
+				&enrolled); err != nil {
 				t.Fatal(err)
 			}
 			p, err := truth.Probability(c)
@@ -320,7 +336,8 @@ func TestDayCareFollowsItsTruth(t *testing.T) {
 			for older := range 2 {
 				// A child keeps its draw for 1 / dayCareRenewal years or so: up to five times the variance.
 				if z := (observed[in][older] - expected[in][older]) / math.Sqrt(5*variance[in][older]); math.Abs(z) > 3.5 {
-					t.Errorf("%s, in area %d, older %d: %.0f enrolled, %.0f expected, z = %.1f", kind, in, older, observed[in][older], expected[in][older], z)
+					t.Errorf("%s, in area %d, older %d: %.0f enrolled, %.0f expected, z = %.1f", kind, in, older, observed[in][older],
+						expected[in][older], z)
 				}
 			}
 		}

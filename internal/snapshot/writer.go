@@ -39,7 +39,8 @@ func (w *Writer) Path(table string) string { return filepath.Join(w.folder, tabl
 //
 // The batches are read by a DuckDB table function, a vector at a time where the Appender takes a
 // call per value; codes travel as enumerations, which Parquet stores as they are.
-func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synth.Batch], added func(rows int)) (err error) {
+func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synth.Batch],
+	added func(rows int)) (err error) {
 	defer fault.Wrap(&err, "snapshot.Write(%s)", table)
 	t := w.contract.Table(table)
 	if t == nil {
@@ -96,7 +97,8 @@ func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synt
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("COPY (SELECT %s FROM %s()) TO %s (FORMAT parquet, COMPRESSION zstd)", strings.Join(names, ", "), duckdb.QuoteName(function), duckdb.QuoteText(w.Path(table)))
+	text := fmt.Sprintf("COPY (SELECT %s FROM %s()) TO %s (FORMAT parquet, COMPRESSION zstd)", strings.Join(names, ", "),
+		duckdb.QuoteName(function), duckdb.QuoteText(w.Path(table)))
 	if _, err := conn.ExecContext(ctx, text); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

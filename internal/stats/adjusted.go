@@ -96,10 +96,12 @@ func Adjust(a, b []Cell, opts AdjustOptions) (_ *AdjustedGap, err error) {
 	out.Support = Wilson(both, all, level)
 	out.Support.Method = "share of observations in cells of both cohorts"
 	if dims > 0 && both == 0 {
-		return nil, fault.Invalidf("no cell of the controls has observations of both cohorts: there is nothing to hold equal; use fewer or coarser controls")
+		return nil, fault.Invalidf("no cell of the controls has observations of both cohorts: there is nothing to hold " +
+			"equal; use fewer or coarser controls")
 	}
 	if both < 0.9*all {
-		out.Warnings = append(out.Warnings, formatPercent(1-both/all)+" of observations are in cells that only one cohort has; the model extrapolates to them")
+		out.Warnings = append(out.Warnings,
+			formatPercent(1-both/all)+" of observations are in cells that only one cohort has; the model extrapolates to them")
 	}
 
 	design, err := NewDesign(opts.Dimensions, true, a, b)
@@ -114,12 +116,14 @@ func Adjust(a, b []Cell, opts AdjustOptions) (_ *AdjustedGap, err error) {
 	if err != nil {
 		return nil, err
 	}
-	fit, err := Fit(design, append(patterns, rest...), FitOptions{Model: opts.Model, Covariance: opts.Covariance, Stop: opts.Stop})
+	fit, err := Fit(design, append(patterns, rest...), FitOptions{Model: opts.Model, Covariance: opts.Covariance,
+		Stop: opts.Stop})
 	if err != nil {
 		return nil, err
 	}
 	if fit.Model == Linear && fit.leavesNothing() && decided(a, b) {
-		return nil, fault.Invalidf("the controls determine the outcome: nothing of it is left to compare; leave out the control that is the outcome")
+		return nil, fault.Invalidf("the controls determine the outcome: nothing of it is left to compare; leave out the " +
+			"control that is the outcome")
 	}
 	out.Fit, out.Observations = fit, fit.Observations+fit.Settled
 	if opts.Covariance == Clustered {
@@ -193,7 +197,8 @@ func (r *Regression) saySettled(term int) string {
 		moved += p.N * (with - without)
 	}
 	n := r.Observations + r.Settled
-	return fmt.Sprintf("%s of the %s observations are settled by perfect prediction: they stand in the average with their settled probabilities, to which they add %.3g, and in no odds ratio or coefficient",
+	return fmt.Sprintf("%s of the %s observations are settled by perfect prediction: they stand in the average with "+
+		"their settled probabilities, to which they add %.3g, and in no odds ratio or coefficient",
 		formatCount(r.Settled), formatCount(n), moved/n)
 }
 
@@ -205,7 +210,8 @@ func fewInCohort(name string, cells []Cell) []string {
 	if n < 2 || n >= fewTreated {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d clusters in the %s cohort are few: intervals by cluster cannot be relied on, however many the other has", n, name)}
+	return []string{fmt.Sprintf("%d clusters in the %s cohort are few: intervals by cluster cannot be relied on, "+
+		"however many the other has", n, name)}
 }
 
 // leavesNothing tells whether a linear model explains all variation that there is.

@@ -80,7 +80,8 @@ func BetweenAreas(cells []Cell, dimensions []Dimension, level float64, stop Stop
 	}
 	plain := byCluster(cells)
 	if len(plain) < 3 {
-		return nil, fault.Invalidf("%d areas with observations; variation between areas needs at least three, and some 20 to be trusted", len(plain))
+		return nil, fault.Invalidf("%d areas with observations; variation between areas needs at least three, and some 20 "+
+			"to be trusted", len(plain))
 	}
 	if err := out.Before.fit(plain, dimensions, level, stop); err != nil {
 		return nil, err
@@ -171,7 +172,8 @@ func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64, 
 		}
 		se = math.Sqrt(inverse.at(m.k, m.k))
 		for at, j := range kept {
-			v.Terms = append(v.Terms, Coefficient{design.Terms[j], normalEstimate("random-intercept logit", theta[at], inverse.at(at, at), level)})
+			v.Terms = append(v.Terms, Coefficient{design.Terms[j], normalEstimate("random-intercept logit", theta[at],
+				inverse.at(at, at), level)})
 		}
 	}
 	sigma := math.Exp(theta[m.k])
@@ -196,7 +198,8 @@ func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64, 
 		drop := math.Max(0, -excess)
 		guess := math.Sqrt((math.Sqrt(drop*drop+information*z*z) - drop) / information)
 		upper := m.profileBound(theta, logit.LogLik-z*z/2, guess)
-		v.Variance.Lower, v.Variance.Upper, v.Variance.SE, v.Variance.Method = 0, upper*upper, math.NaN(), "profile likelihood"
+		v.Variance.Lower, v.Variance.Upper, v.Variance.SE, v.Variance.Method = 0, upper*upper, math.NaN(), "profile "+
+			"likelihood"
 		if math.IsNaN(upper) {
 			v.Variance.warnf("the profile likelihood falls too little to give the variance an upper bound")
 		}
@@ -223,7 +226,9 @@ func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64, 
 	}
 	v.Areas = m.effects(theta[:m.k], sigma)
 	if len(m.areas) < 20 {
-		v.Warnings = append(v.Warnings, formatCount(float64(len(m.areas)))+" areas are few: the variance between them is somewhat underestimated and its interval wide")
+		v.Warnings = append(v.Warnings,
+			formatCount(float64(len(m.areas)))+" areas are few: the variance between them is somewhat underestimated and its "+
+				"interval wide")
 	}
 	v.Warnings = append(v.Warnings, logit.Warnings...)
 	return nil
@@ -410,7 +415,8 @@ func (m *interceptModel) maximise(theta []float64) (float64, error) {
 			return d.loglik, nil // σ goes to 0
 		}
 	}
-	return 0, fault.Invalidf("the random-intercept logit did not converge in %d steps; use fewer or coarser dimensions", maxIterations)
+	return 0, fault.Invalidf("the random-intercept logit did not converge in %d steps; use fewer or coarser dimensions",
+		maxIterations)
 }
 
 // profileBound is the σ at which the maximum over coefficients falls to a log likelihood. guess is

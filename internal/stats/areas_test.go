@@ -118,8 +118,9 @@ func TestBetweenAreasRejects(t *testing.T) {
 		"none":         nil,
 		"two areas":    {cell(0, 5, 2), cell(1, 5, 3)},
 		"no variation": {cell(0, 5, 0), cell(1, 5, 0), cell(2, 7, 0)},
-		"a measure":    {{Cluster: 0, N: 5, Sum: 9, SumSq: 30}, {Cluster: 1, N: 5, Sum: 9, SumSq: 30}, {Cluster: 2, N: 5, Sum: 9, SumSq: 30}},
-		"separation":   {cell(0, 5, 5), cell(1, 5, 3), cell(2, 7, 7), cell(3, 4, 1)},
+		"a measure": {{Cluster: 0, N: 5, Sum: 9, SumSq: 30}, {Cluster: 1, N: 5, Sum: 9, SumSq: 30},
+			{Cluster: 2, N: 5, Sum: 9, SumSq: 30}},
+		"separation": {cell(0, 5, 5), cell(1, 5, 3), cell(2, 7, 7), cell(3, 4, 1)},
 	} {
 		if _, err := BetweenAreas(cells, nil, .95, nil); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)

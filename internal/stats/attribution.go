@@ -57,7 +57,8 @@ func newLattice(levels [][]int) (lattice, error) {
 	for d := k - 1; d >= 0; d-- {
 		l.sizes[d], l.strides[d] = len(levels[d]), l.length
 		if l.length > maxCombinations/(l.sizes[d]+1) {
-			return lattice{}, fault.Forbiddenf("%d dimensions span more than %d combinations of categories, too many to divide composition among them; use fewer or coarser dimensions, or ask for totals only", k, maxCombinations)
+			return lattice{}, fault.Forbiddenf("%d dimensions span more than %d combinations of categories, too many to "+
+				"divide composition among them; use fewer or coarser dimensions, or ask for totals only", k, maxCombinations)
 		}
 		l.length *= l.sizes[d] + 1
 	}
@@ -121,7 +122,9 @@ func (d *Decomposition) attribute(e estimator) error {
 		return fault.Invalidf("%d dimensions; composition can be divided among up to %d", k, maxFactors)
 	}
 	if s.borrowed && k > 1 {
-		d.Warnings = append(d.Warnings, "cells without observations have no structure factors: contributions by dimension are left out where rates are borrowed")
+		d.Warnings = append(d.Warnings,
+			"cells without observations have no structure factors: contributions by dimension are left out where rates are "+
+				"borrowed")
 		return nil
 	}
 	l, err := newLattice(t.levels)
@@ -362,7 +365,8 @@ func (l *lattice) divide(with, without, margins []float64, f int) {
 // crossClassifiedDimension makes the contributions of dimension f: effect holds the change of each
 // cell's weight by each dimension, gain what an observation moves the composition part by through
 // the margins, [0] those of its own category and [1], by category, those that categories share.
-func (a *attribution) crossClassifiedDimension(f int, effect []float64, gain [2][2][]float64, standardA, standardB float64) []Contribution {
+func (a *attribution) crossClassifiedDimension(f int, effect []float64, gain [2][2][]float64, standardA,
+	standardB float64) []Contribution {
 	s, k := a.sup, a.tab.dims
 	stride, categories := a.lattice.strides[f], a.lattice.sizes[f]
 	out := a.describe(f)

@@ -56,7 +56,8 @@ func (r *Regression) WildMarginalEffect(term int, level float64, draws int, seed
 // down to the null value.
 type wildDraw struct{ n0, n1, d0, d1, d2 float64 }
 
-func (r *Regression) wildBootstrap(e Estimate, functional []float64, level float64, draws int, seed uint64) (WildBootstrap, error) {
+func (r *Regression) wildBootstrap(e Estimate, functional []float64, level float64, draws int,
+	seed uint64) (WildBootstrap, error) {
 	if err := CheckLevel(level); err != nil {
 		return WildBootstrap{}, err
 	}
@@ -64,7 +65,8 @@ func (r *Regression) wildBootstrap(e Estimate, functional []float64, level float
 		return WildBootstrap{}, fault.Invalidf("%d bootstrap draws; 99 to 100000 are possible, 999 is usual", draws)
 	}
 	if r.Clusters < 2 {
-		return WildBootstrap{}, fault.Invalidf("all observations are in one cluster: the wild cluster bootstrap needs at least two")
+		return WildBootstrap{}, fault.Invalidf("all observations are in one cluster: the wild cluster bootstrap needs at " +
+			"least two")
 	}
 	k := len(r.coef)
 	eta := make([]float64, len(r.rows))

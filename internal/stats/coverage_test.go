@@ -96,7 +96,8 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 		t.Skip("a simulation of some seconds")
 	}
 	few, many := [6]float64{.4125, .2625, .075, .12, .08, .05}, [6]float64{.15, .12, .33, .1, .08, .22}
-	wa, wb := world{shares: few, rates: [6]float64{.6, .35, .3, .7, .4, .2}}, world{shares: many, rates: [6]float64{.55, .38, .35, .6, .42, .3}}
+	wa, wb := world{shares: few, rates: [6]float64{.6, .35, .3, .7, .4, .2}}, world{shares: many,
+		rates: [6]float64{.55, .38, .35, .6, .42, .3}}
 	logitA, logitB := modelWorld(logistic, few, .3, .7, -.5, .3), modelWorld(logistic, many, -.1, .7, -.5, .3)
 	linearA, linearB := modelWorld(identity, few, .3, .25, .08, .28), modelWorld(identity, many, .4, .1, .03, .12)
 	curvedA, curvedB := modelWorld(logistic, few, .2, 1, .3, 1.2), modelWorld(logistic, many, -.6, .4, .2, .6)
@@ -112,7 +113,8 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 		{"proportions", 3000, func() map[string]float64 {
 			return map[string]float64{
 				"Wilson": .3, "Agresti-Coull": .3, "Clopper-Pearson": .3, "Newcombe": .12, "Miettinen-Nurminen": .12, "Agresti-Caffo": .12,
-				"Katz": .3 / .18, "Woolf": .3 * .82 / (.7 * .18), "exact Poisson": 25, "Byar": 25, "part of whole": .12 * 200 / 350, "mean": 1, "Welch": -1,
+				"Katz": .3 / .18, "Woolf": .3 * .82 / (.7 * .18), "exact Poisson": 25, "Byar": 25, "part of " +
+					"whole": .12 * 200 / 350, "mean": 1, "Welch": -1,
 			}
 		}, func(rng *rand.Rand) (estimates, error) {
 			x, y := binomial(rng, 150, .3), binomial(rng, 200, .18)
@@ -126,28 +128,34 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 			}
 			group, rest := Cell{N: 150, Sum: x, SumSq: x}, Cell{N: 200, Sum: y, SumSq: y}
 			return estimates{
-				"Wilson": Wilson(x, 150, level), "Agresti-Coull": AgrestiCoull(x, 150, level), "Clopper-Pearson": ClopperPearson(x, 150, level),
-				"Newcombe": Difference(x, 150, y, 200, level), "Miettinen-Nurminen": MiettinenNurminen(x, 150, y, 200, level), "Agresti-Caffo": AgrestiCaffo(x, 150, y, 200, level),
-				"Katz": Ratio(x, 150, y, 200, level), "Woolf": OddsRatio(x, 150, y, 200, level), "exact Poisson": ExactCount(count, level), "Byar": Byar(count, level),
+				"Wilson": Wilson(x, 150, level), "Agresti-Coull": AgrestiCoull(x, 150, level), "Clopper-Pearson": ClopperPearson(x,
+					150, level),
+				"Newcombe": Difference(x, 150, y, 200, level), "Miettinen-Nurminen": MiettinenNurminen(x, 150, y, 200,
+					level), "Agresti-Caffo": AgrestiCaffo(x, 150, y, 200, level),
+				"Katz": Ratio(x, 150, y, 200, level), "Woolf": OddsRatio(x, 150, y, 200, level), "exact Poisson": ExactCount(count,
+					level), "Byar": Byar(count, level),
 				"part of whole": Gap(group, Total([]Cell{group, rest}), group, level),
-				"mean":          Mean(30, s1, q1, level), "Welch": Gap(Cell{N: 30, Sum: s1, SumSq: q1}, Cell{N: 30, Sum: s2, SumSq: q2}, Cell{}, level),
+				"mean":          Mean(30, s1, q1, level), "Welch": Gap(Cell{N: 30, Sum: s1, SumSq: q1},
+					Cell{N: 30, Sum: s2, SumSq: q2}, Cell{}, level),
 			}, nil
 		}},
 		{"partial overlap", 4000, func() map[string]float64 {
 			return map[string]float64{"gap": (100*.2+100*.5)/200 - (100*.5+150*.3)/250}
 		}, func(rng *rand.Rand) (estimates, error) {
 			x, s, y := binomial(rng, 100, .2), binomial(rng, 100, .5), binomial(rng, 150, .3)
-			return estimates{"gap": Gap(Cell{N: 200, Sum: x + s, SumSq: x + s}, Cell{N: 250, Sum: y + s, SumSq: y + s}, Cell{N: 100, Sum: s, SumSq: s}, level)}, nil
+			return estimates{"gap": Gap(Cell{N: 200, Sum: x + s, SumSq: x + s}, Cell{N: 250, Sum: y + s, SumSq: y + s},
+				Cell{N: 100, Sum: s, SumSq: s}, level)}, nil
 		}},
-		{"clustered proportion", 3000, func() map[string]float64 { return map[string]float64{"share": .3} }, func(rng *rand.Rand) (estimates, error) {
-			var cells []Cell
-			for g := range 50 {
-				p := .3 + .15*(2*rng.Float64()-1)
-				y := binomial(rng, 20, p)
-				cells = append(cells, Cell{Cluster: g, N: 20, Sum: y, SumSq: y})
-			}
-			return estimates{"share": ClusteredProportion(cells, level)}, nil
-		}},
+		{"clustered proportion", 3000, func() map[string]float64 { return map[string]float64{"share": .3} },
+			func(rng *rand.Rand) (estimates, error) {
+				var cells []Cell
+				for g := range 50 {
+					p := .3 + .15*(2*rng.Float64()-1)
+					y := binomial(rng, 20, p)
+					cells = append(cells, Cell{Cluster: g, N: 20, Sum: y, SumSq: y})
+				}
+				return estimates{"share": ClusteredProportion(cells, level)}, nil
+			}},
 		{"Kitagawa", 2000, func() map[string]float64 {
 			out := map[string]float64{}
 			for _, attribution := range []Attribution{CrossClassified, OrderFree} {
@@ -177,7 +185,8 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 			return out, nil
 		}},
 		{"Kitagawa against a population that contains the group", 3000, func() map[string]float64 {
-			d, err := Kitagawa(wa.exact(), append(scaleCells(wa.exact(), 700./1500), wb.exact()...), KitagawaOptions{Level: .95, TotalsOnly: true})
+			d, err := Kitagawa(wa.exact(), append(scaleCells(wa.exact(), 700./1500), wb.exact()...),
+				KitagawaOptions{Level: .95, TotalsOnly: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +204,8 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return map[string]float64{"A": d.OutOfSupportA.Value, "B": d.OutOfSupportB.Value, "composition": d.Composition.Value, "rate": d.Rate.Value}
+			return map[string]float64{"A": d.OutOfSupportA.Value, "B": d.OutOfSupportB.Value, "composition": d.Composition.Value,
+				"rate": d.Rate.Value}
 		}, func(rng *rand.Rand) (estimates, error) {
 			d, err := Kitagawa(wa.draw(rng, 700)[:5], wb.draw(rng, 1500)[1:], KitagawaOptions{Level: .95, TotalsOnly: true})
 			if err != nil {
@@ -212,7 +222,8 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return map[string]float64{"A": s.A.Value, "gap": s.Gap.Value, "ratio": s.Ratio.Value, "direct": s.A.Value, "indirect": i.Ratio.Value}
+			return map[string]float64{"A": s.A.Value, "gap": s.Gap.Value, "ratio": s.Ratio.Value, "direct": s.A.Value,
+				"indirect": i.Ratio.Value}
 		}, func(rng *rand.Rand) (estimates, error) {
 			a, b := wa.draw(rng, 700), wb.draw(rng, 1500)
 			s, err := Standardise(a, b, StandardiseOptions{Level: .95, RandomStandard: true})
@@ -243,13 +254,15 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 			return estimates{"Dobson-Byar": dobson.Standardised, "Fay-Feuer": gamma.Standardised}, err
 		}},
 		{"adjustment", 1500, func() map[string]float64 {
-			g, err := Adjust(scaleCells(logitA.exact(), 7), scaleCells(logitB.exact(), 15), AdjustOptions{Level: .95, Model: Logit})
+			g, err := Adjust(scaleCells(logitA.exact(), 7), scaleCells(logitB.exact(), 15),
+				AdjustOptions{Level: .95, Model: Logit})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return map[string]float64{"linear": .06, "logit": g.Adjusted.Value, "odds ratio": math.Exp(.4)}
 		}, func(rng *rand.Rand) (estimates, error) {
-			linear, err := Adjust(modelWorld(identity, few, .36, .15, -.08, .1).draw(rng, 700), modelWorld(identity, many, .3, .15, -.08, .1).draw(rng, 1500), AdjustOptions{Level: .95})
+			linear, err := Adjust(modelWorld(identity, few, .36, .15, -.08, .1).draw(rng, 700),
+				modelWorld(identity, many, .3, .15, -.08, .1).draw(rng, 1500), AdjustOptions{Level: .95})
 			if err != nil {
 				return nil, err
 			}
@@ -268,7 +281,8 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 				return o.parts(), nil
 			})
 		}, func(rng *rand.Rand) (estimates, error) {
-			o, err := OaxacaBlinder(linearA.draw(rng, 700), linearB.draw(rng, 1500), OaxacaOptions{Level: .95, Reference: Reimers})
+			o, err := OaxacaBlinder(linearA.draw(rng, 700), linearB.draw(rng, 1500),
+				OaxacaOptions{Level: .95, Reference: Reimers})
 			if err != nil {
 				return nil, err
 			}
@@ -302,20 +316,24 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 			}
 			return f.parts(), nil
 		}},
-		{"clusters", 2500, func() map[string]float64 { return map[string]float64{"adjusted": .1} }, func(rng *rand.Rand) (estimates, error) {
-			g, err := Adjust(drawAreas(rng, 0, 30, .1), drawAreas(rng, 30, 30, 0), AdjustOptions{Level: .95, Draws: 999, Covariance: Clustered})
-			if err != nil {
-				return nil, err
-			}
-			return estimates{"adjusted": g.Adjusted}, nil
-		}},
-		{"few clusters, wild bootstrap", 600, func() map[string]float64 { return map[string]float64{"adjusted": .1} }, func(rng *rand.Rand) (estimates, error) {
-			g, err := Adjust(drawAreas(rng, 0, 6, .1), drawAreas(rng, 6, 6, 0), AdjustOptions{Level: .95, Covariance: Clustered, Seed: 1, Draws: 399})
-			if err != nil {
-				return nil, err
-			}
-			return estimates{"adjusted": g.Adjusted}, nil
-		}},
+		{"clusters", 2500, func() map[string]float64 { return map[string]float64{"adjusted": .1} },
+			func(rng *rand.Rand) (estimates, error) {
+				g, err := Adjust(drawAreas(rng, 0, 30, .1), drawAreas(rng, 30, 30, 0),
+					AdjustOptions{Level: .95, Draws: 999, Covariance: Clustered})
+				if err != nil {
+					return nil, err
+				}
+				return estimates{"adjusted": g.Adjusted}, nil
+			}},
+		{"few clusters, wild bootstrap", 600, func() map[string]float64 { return map[string]float64{"adjusted": .1} },
+			func(rng *rand.Rand) (estimates, error) {
+				g, err := Adjust(drawAreas(rng, 0, 6, .1), drawAreas(rng, 6, 6, 0),
+					AdjustOptions{Level: .95, Covariance: Clustered, Seed: 1, Draws: 399})
+				if err != nil {
+					return nil, err
+				}
+				return estimates{"adjusted": g.Adjusted}, nil
+			}},
 		{"trend and gradient", 4000, func() map[string]float64 {
 			// values .2, .3, .4, .5 in four groups of equal size
 			return map[string]float64{"slope": .1, "SII": .1 * 4, "RII": .55 / .15}
@@ -355,7 +373,8 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 				}
 				return counts
 			}
-			s, err := Segregate(units(place(200, []float64{.4, .3, .2, .1})...), units(place(300, []float64{.1, .2, .3, .4})...), nil, level)
+			s, err := Segregate(units(place(200, []float64{.4, .3, .2, .1})...), units(place(300, []float64{.1, .2, .3, .4})...),
+				nil, level)
 			if err != nil {
 				return nil, err
 			}
@@ -417,7 +436,8 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 					bounds = [2]float64{0.935, 0.965}
 				}
 				if share < bounds[0] || share > bounds[1] || counted[name] < s.draws*9/10 {
-					t.Errorf("%s covers %.2f %% in %d draws, want %.1f to %.1f %%", name, 100*share, counted[name], 100*bounds[0], 100*bounds[1])
+					t.Errorf("%s covers %.2f %% in %d draws, want %.1f to %.1f %%", name, 100*share, counted[name], 100*bounds[0],
+						100*bounds[1])
 				} else {
 					t.Logf("%s covers %.2f %%", name, 100*share)
 				}

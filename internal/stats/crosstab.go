@@ -126,13 +126,15 @@ func crossTabulate(a, b, shared []Cell, dimensions []Dimension, clustered bool) 
 		place(shared, t.shared, &total)
 		for s, v := range t.shared {
 			if v.n > t.a[s].n || v.n > t.b[s].n {
-				return nil, fault.Invalidf("%g observations of %s are said to be in both cohorts, which have %g and %g", v.n, keyName(dimensions, t.key(s)), t.a[s].n, t.b[s].n)
+				return nil, fault.Invalidf("%g observations of %s are said to be in both cohorts, which have %g and %g", v.n,
+					keyName(dimensions, t.key(s)), t.a[s].n, t.b[s].n)
 			}
 		}
 	}
 	t.nA, t.nB = t.totalA.n, t.totalB.n
 	if t.nA == 0 || t.nB == 0 {
-		return nil, fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)", formatCount(t.nA), formatCount(t.nB))
+		return nil, fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)",
+			formatCount(t.nA), formatCount(t.nB))
 	}
 	return t, nil
 }

@@ -95,7 +95,8 @@ func checkFactors(populations ...[][]float64) error {
 		}
 		for k, factor := range population {
 			if len(factor) != len(first[0]) {
-				return fault.Invalidf("factor %d of population %d has %d strata, the first has %d", k+1, p+1, len(factor), len(first[0]))
+				return fault.Invalidf("factor %d of population %d has %d strata, the first has %d", k+1, p+1, len(factor),
+					len(first[0]))
 			}
 			for i, v := range factor {
 				if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -174,14 +175,16 @@ func KitagawaPopulations(populations [][]Cell, dimensions []Dimension) ([]Popula
 	}
 	const level = 0.95 // of intervals that are not read
 	rates, err := reconcile(len(populations), 2, func(p, q int) ([]FactorEffect, error) {
-		d, err := Kitagawa(populations[p], populations[q], KitagawaOptions{Level: level, Dimensions: dimensions, TotalsOnly: true})
+		d, err := Kitagawa(populations[p], populations[q], KitagawaOptions{Level: level, Dimensions: dimensions,
+			TotalsOnly: true})
 		if err != nil {
 			return nil, err
 		}
 		if d.SupportA.Value < 1 || d.SupportB.Value < 1 {
 			for _, s := range d.Strata() {
 				if !s.InSupport {
-					return nil, fault.Invalidf("%s occurs in one of populations %d and %d only: several populations can be compared on cells that all of them have", keyName(dimensions, s.Key), p+1, q+1)
+					return nil, fault.Invalidf("%s occurs in one of populations %d and %d only: several populations can be compared "+
+						"on cells that all of them have", keyName(dimensions, s.Key), p+1, q+1)
 				}
 			}
 		}

@@ -200,7 +200,8 @@ func everyEstimator(t *testing.T, seed uint64, check func(name string, result an
 		inside := q.Gap.Lower > -margin && q.Gap.Upper < margin
 		near := math.Abs(q.Gap.Lower+margin) < 1e-6 || math.Abs(q.Gap.Upper-margin) < 1e-6
 		if q.Decided != !math.IsNaN(q.PValue) || q.Decided && q.Equivalent != inside && !near || q.Equivalent && !q.Decided {
-			t.Errorf("margin %g: interval %g to %g, p %g, equivalent %v", margin, q.Gap.Lower, q.Gap.Upper, q.PValue, q.Equivalent)
+			t.Errorf("margin %g: interval %g to %g, p %g, equivalent %v", margin, q.Gap.Lower, q.Gap.Upper, q.PValue,
+				q.Equivalent)
 		}
 		q, err = TestEquivalence(gap, margin, .95)
 		check("equivalence of an estimate", q, err)
@@ -208,7 +209,8 @@ func everyEstimator(t *testing.T, seed uint64, check func(name string, result an
 	for _, support := range []Support{CommonSupport, CollapseCells, BorrowRate} {
 		for _, clustered := range []bool{false, true} {
 			for _, three := range []bool{false, true} {
-				d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Shared: shared, Support: support, Clustered: clustered, ThreeComponents: three, FixedWeights: three && !clustered})
+				d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Shared: shared, Support: support, Clustered: clustered,
+					ThreeComponents: three, FixedWeights: three && !clustered})
 				check(fmt.Sprintf("Kitagawa %d clustered %v three %v", support, clustered, three), d, err)
 				if err == nil {
 					check("out of support", Sum(d.OutOfSupportA, d.OutOfSupportB), nil)
@@ -227,7 +229,8 @@ func everyEstimator(t *testing.T, seed uint64, check func(name string, result an
 	}
 	for standard := StandardB; standard <= StandardPooled; standard++ {
 		for _, clustered := range []bool{false, true} {
-			opts := StandardiseOptions{Level: .95, Standard: standard, Shared: shared, Clustered: clustered, RandomStandard: standard == StandardA}
+			opts := StandardiseOptions{Level: .95, Standard: standard, Shared: shared, Clustered: clustered,
+				RandomStandard: standard == StandardA}
 			s, err := Standardise(a, b, opts)
 			check(fmt.Sprintf("standardised to %d clustered %v", standard, clustered), s, err)
 			s, err = StandardiseIndirectly(a, b, opts)
@@ -256,7 +259,8 @@ func everyEstimator(t *testing.T, seed uint64, check func(name string, result an
 		check(fmt.Sprintf("difference in differences %+v", opts), d, err)
 		d, err = DifferenceOfChanges(a, b, opts)
 		check(fmt.Sprintf("difference of changes %+v", opts), d, err)
-		s, err := ChangesByStart([]StartCells{{Start: 1, Treated: a0, Controls: b0}, {Start: 2, Treated: a1, Controls: b1}}, opts)
+		s, err := ChangesByStart([]StartCells{{Start: 1, Treated: a0, Controls: b0}, {Start: 2, Treated: a1, Controls: b1}},
+			opts)
 		check(fmt.Sprintf("changes by start %+v", opts), s, err)
 	}
 	design, rows, err := TreatmentRows(nil, a, b)
@@ -302,16 +306,19 @@ func everyEstimator(t *testing.T, seed uint64, check func(name string, result an
 				code = 1
 			}
 			answers[side] = append(answers[side], Answer{Code: code, Respondent: i, N: c.N, Weight: c.N})
-			units = append(units, PanelUnit{First: 3 * side, Outcomes: []float64{c.Sum / c.N, c.Sum / c.N, c.SumSq / c.N, 1}, Cluster: c.Cluster})
+			units = append(units, PanelUnit{First: 3 * side, Outcomes: []float64{c.Sum / c.N, c.Sum / c.N, c.SumSq / c.N, 1},
+				Cluster: c.Cluster})
 		}
 	}
-	scales, err := LikertTable([]LikertGroup{{Key: []int{0}, Answers: answers[0]}, {Key: []int{1}, Answers: answers[1]}}, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 1})
+	scales, err := LikertTable([]LikertGroup{{Key: []int{0}, Answers: answers[0]}, {Key: []int{1}, Answers: answers[1]}},
+		LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 1})
 	check("Likert", scales, err)
 	if err == nil {
 		check("perceived difference", LikertDifference(scales[0], scales[1]), nil)
 	}
 	for _, clustered := range []bool{false, true} {
-		if g, err := StaggeredEffects([]int{1, 2, 3, 4}, units, GroupTimeOptions{Level: .95, Clustered: clustered}); err == nil {
+		if g, err := StaggeredEffects([]int{1, 2, 3, 4}, units, GroupTimeOptions{Level: .95,
+			Clustered: clustered}); err == nil {
 			check("group-time effects", g, nil)
 			check("their mean", g.Simple(), nil)
 			check("by exposure", g.ByExposure(), nil)

@@ -91,7 +91,8 @@ func checkCells(sides ...[]Cell) (dims int, err error) {
 				return 0, fault.Invalidf("cells of %d and of %d dimensions cannot be compared", dims, len(c.Key))
 			}
 			if !(c.N >= 0) || math.IsInf(c.N, 0) || math.IsNaN(c.Sum+c.SumSq) || math.IsInf(c.Sum+c.SumSq, 0) {
-				return 0, fault.Invalidf("cell %v holds n = %g, Σx = %g, Σx² = %g; n must be at least 0 and all must be finite", c.Key, c.N, c.Sum, c.SumSq)
+				return 0, fault.Invalidf("cell %v holds n = %g, Σx = %g, Σx² = %g; n must be at least 0 and all must be finite",
+					c.Key, c.N, c.Sum, c.SumSq)
 			}
 		}
 	}
@@ -170,7 +171,8 @@ func (d Design) Patterns(cells []Cell, inGroup bool) ([]Pattern, error) {
 		for dim, category := range c.Key {
 			l, found := slices.BinarySearch(d.levels[dim], category)
 			if !found {
-				return nil, fault.Invalidf("%s has a category %s that the design does not know", dimensionName(d.dimensions, dim), categoryName(d.dimensions, dim, category))
+				return nil, fault.Invalidf("%s has a category %s that the design does not know", dimensionName(d.dimensions, dim),
+					categoryName(d.dimensions, dim, category))
 			}
 			if column := d.columns[dim][l]; column >= 0 {
 				x[column] = 1

@@ -32,7 +32,8 @@ type DifferenceOptions struct {
 // interval is Student's, with N-4 degrees of freedom if the variance is pooled and Satterthwaite's if
 // not; it does not know persons observed twice, for whom DifferenceOfChanges is right. A group without
 // observations is an error.
-func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, controlAfter []Cell, opts DifferenceOptions) (*DoubleDifference, error) {
+func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, controlAfter []Cell,
+	opts DifferenceOptions) (*DoubleDifference, error) {
 	level := opts.Level
 	if err := CheckLevel(level); err != nil {
 		return nil, err
@@ -56,10 +57,12 @@ func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, control
 		totals[i] = Total(g.cells)
 		n += totals[i].N
 		if totals[i].N == 0 {
-			return nil, fault.Invalidf("there are no observations of the %s; a difference in differences needs all four groups", g.name)
+			return nil, fault.Invalidf("there are no observations of the %s; a difference in differences needs all four groups",
+				g.name)
 		}
 		for _, c := range g.cells {
-			patterns = append(patterns, Pattern{X: []float64{1, g.treated, g.after, g.treated * g.after}, Cluster: c.Cluster, N: c.N, Sum: c.Sum, SumSq: c.SumSq})
+			patterns = append(patterns, Pattern{X: []float64{1, g.treated, g.after, g.treated * g.after}, Cluster: c.Cluster,
+				N: c.N, Sum: c.Sum, SumSq: c.SumSq})
 		}
 	}
 	out := &DoubleDifference{}
@@ -110,7 +113,8 @@ func DifferenceInDifferences(treatedBefore, treatedAfter, controlBefore, control
 		}
 		out.Effect.Method = "difference in differences, pooled variance"
 	default:
-		out.TreatedChange, out.ControlChange = Gap(totals[1], totals[0], Cell{}, level), Gap(totals[3], totals[2], Cell{}, level)
+		out.TreatedChange, out.ControlChange = Gap(totals[1], totals[0], Cell{}, level), Gap(totals[3], totals[2], Cell{},
+			level)
 		out.GapBefore, out.GapAfter = Gap(totals[0], totals[2], Cell{}, level), Gap(totals[1], totals[3], Cell{}, level)
 		value := totals[1].Mean() - totals[0].Mean() - totals[3].Mean() + totals[2].Mean()
 		var variance, quartic float64
@@ -149,7 +153,8 @@ func pooledDifference(groups []Cell, signs []float64, within, level float64) Est
 	if df > 0 {
 		e = scaledEstimate(method, value, within/df*inverse, studentQuantile(level, df), level)
 	} else {
-		e = undefined(method, level, "%s observations in %d groups tell nothing about their variance", formatCount(n), len(groups))
+		e = undefined(method, level, "%s observations in %d groups tell nothing about their variance", formatCount(n),
+			len(groups))
 		e.Value = value
 	}
 	e.Denominator = used
@@ -169,7 +174,8 @@ func DifferenceOfChanges(treated, controls []Cell, opts DifferenceOptions) (*Dou
 	}
 	a, b := Total(treated), Total(controls)
 	if a.N == 0 || b.N == 0 {
-		return nil, fault.Invalidf("a difference of changes needs both groups; there are %s treated and %s controls", formatCount(a.N), formatCount(b.N))
+		return nil, fault.Invalidf("a difference of changes needs both groups; there are %s treated and %s controls",
+			formatCount(a.N), formatCount(b.N))
 	}
 	unknown := undefined("gap", level, "only changes are known")
 	out := &DoubleDifference{GapBefore: unknown, GapAfter: unknown}
@@ -177,13 +183,15 @@ func DifferenceOfChanges(treated, controls []Cell, opts DifferenceOptions) (*Dou
 		of     *Estimate
 		method string
 		signs  []float64 // of treated and controls
-	}{{&out.TreatedChange, "mean change", []float64{1, 0}}, {&out.ControlChange, "mean change", []float64{0, 1}}, {&out.Effect, "difference of changes", []float64{1, -1}}}
+	}{{&out.TreatedChange, "mean change", []float64{1, 0}}, {&out.ControlChange, "mean change",
+		[]float64{0, 1}}, {&out.Effect, "difference of changes", []float64{1, -1}}}
 	switch {
 	case opts.Clustered:
 		var patterns []Pattern
 		for i, cells := range [][]Cell{controls, treated} {
 			for _, c := range cells {
-				patterns = append(patterns, Pattern{X: []float64{1, float64(i)}, Cluster: c.Cluster, N: c.N, Sum: c.Sum, SumSq: c.SumSq})
+				patterns = append(patterns, Pattern{X: []float64{1, float64(i)}, Cluster: c.Cluster, N: c.N, Sum: c.Sum,
+					SumSq: c.SumSq})
 			}
 		}
 		fit, err := Fit(FreeDesign("treated"), patterns, FitOptions{Covariance: Clustered})
@@ -237,13 +245,15 @@ func fewTreatedClusters(sides ...[]Cell) []string {
 const fewTreated = 10
 
 func fewTreatedWarning(clusters int) string {
-	return formatCount(float64(clusters)) + " treated clusters are few: the cluster-robust interval is too short, however many controls there are"
+	return formatCount(float64(clusters)) +
+		" treated clusters are few: the cluster-robust interval is too short, however many controls there are"
 }
 
 // oneCluster takes the standard error away where all of a group are in one cluster: their mean fits
 // that cluster exactly, which looks like certainty and is none.
 func (e *Estimate) oneCluster(name string, cells []Cell) {
 	if len(byCluster(cells)) == 1 {
-		e.withoutInterval("all " + name + " are in one cluster, which tells nothing about how clusters differ: there is no standard error")
+		e.withoutInterval("all " + name +
+			" are in one cluster, which tells nothing about how clusters differ: there is no standard error")
 	}
 }

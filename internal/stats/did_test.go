@@ -19,7 +19,8 @@ func TestIncineratorCase(t *testing.T) {
 		near, after := int(c.number(r["nearinc"])), int(c.number(r["y81"]))
 		cells[near][after] = append(cells[near][after], Cell{N: 1, Sum: y, SumSq: y * y})
 	}
-	d, err := DifferenceInDifferences(cells[1][0], cells[1][1], cells[0][0], cells[0][1], DifferenceOptions{Level: .95, Pooled: true})
+	d, err := DifferenceInDifferences(cells[1][0], cells[1][1], cells[0][0], cells[0][1],
+		DifferenceOptions{Level: .95, Pooled: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,8 @@ func TestDifferenceAgainstMinimumWages(t *testing.T) {
 	cell := func(n, mean, se float64) []Cell {
 		return []Cell{{N: n, Sum: n * mean, SumSq: n*mean*mean + (n-1)*n*se*se}}
 	}
-	d, err := DifferenceInDifferences(cell(321, 20.44, .51), cell(319, 21.03, .52), cell(77, 23.33, 1.35), cell(77, 21.17, .94), DifferenceOptions{Level: .95})
+	d, err := DifferenceInDifferences(cell(321, 20.44, .51), cell(319, 21.03, .52), cell(77, 23.33, 1.35),
+		cell(77, 21.17, .94), DifferenceOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,31 +97,37 @@ func TestDifferenceOfChangesByHand(t *testing.T) {
 			t.Fatal(err)
 		}
 		near(t, "cholera", 1e4*snow.Effect.Value, -78, 1e-9)
-		if e := snow.Effect; math.IsNaN(e.SE) != opts.Clustered || math.IsNaN(e.Lower) != opts.Clustered || opts.Clustered && len(e.Warnings) == 0 {
+		if e := snow.Effect; math.IsNaN(e.SE) != opts.Clustered || math.IsNaN(e.Lower) != opts.Clustered || opts.Clustered &&
+			len(e.Warnings) == 0 {
 			t.Errorf("%+v: %+v", opts, e)
 		}
 	}
-	for name, sides := range map[string][2][]Cell{"treated": {values(0, 1, 3), controls}, "controls": {treated, values(9, 1, 3)}} {
+	for name, sides := range map[string][2][]Cell{"treated": {values(0, 1, 3), controls},
+		"controls": {treated, values(9, 1, 3)}} {
 		one, err := DifferenceOfChanges(sides[0], sides[1], DifferenceOptions{Level: .95, Clustered: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := one.Effect; !math.IsNaN(e.SE) || !math.IsNaN(e.Lower) || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], name) {
+		if e := one.Effect; !math.IsNaN(e.SE) || !math.IsNaN(e.Lower) || len(e.Warnings) != 1 ||
+			!strings.Contains(e.Warnings[0], name) {
 			t.Errorf("one cluster of %s: %+v", name, e)
 		}
 	}
 	alike, err := DifferenceOfChanges(values(0, 2, 2, 2), values(5, 1, 1), DifferenceOptions{Level: .95})
-	if err != nil || !math.IsNaN(alike.Effect.SE) || !math.IsNaN(alike.Effect.Lower) || !strings.Contains(strings.Join(alike.Effect.Warnings, " "), "nothing varies") {
+	if err != nil || !math.IsNaN(alike.Effect.SE) || !math.IsNaN(alike.Effect.Lower) ||
+		!strings.Contains(strings.Join(alike.Effect.Warnings, " "), "nothing varies") {
 		t.Errorf("no variation: %+v, %v", alike, err)
 	}
 	if !math.IsNaN(d.GapBefore.Value) {
 		t.Errorf("changes tell no gap, got %g", d.GapBefore.Value)
 	}
 	for _, sides := range [][2][]Cell{{nil, controls}, {treated, nil}} {
-		if _, err := DifferenceOfChanges(sides[0], sides[1], DifferenceOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
+		if _, err := DifferenceOfChanges(sides[0], sides[1],
+			DifferenceOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("an empty group: %v", err)
 		}
-		if _, err := DifferenceInDifferences(sides[0], treated, sides[1], controls, DifferenceOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
+		if _, err := DifferenceInDifferences(sides[0], treated, sides[1], controls,
+			DifferenceOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("an empty group: %v", err)
 		}
 	}
@@ -172,7 +180,8 @@ func countyPanel(c *publishedCase) (periods []int, units []PanelUnit) {
 			i = len(units)
 			at[r["countyreal"]] = i
 			units = append(units, PanelUnit{
-				First: int(c.number(r["first_treat"])), Outcomes: make([]float64, 5), X: []float64{1, c.number(r["lpop"])}, Cluster: i,
+				First: int(c.number(r["first_treat"])), Outcomes: make([]float64, 5), X: []float64{1,
+					c.number(r["lpop"])}, Cluster: i,
 			})
 		}
 		units[i].Outcomes[year-2003] = c.number(r["lemp"])
@@ -277,7 +286,8 @@ func TestStaggeredStandardErrorsAgainstJackknife(t *testing.T) {
 	periods, units := drawPanel(rand.New(rand.NewPCG(61, 62)), 160, false)
 	for _, opts := range []GroupTimeOptions{
 		{Level: .95}, {Level: .95, NotYetTreated: true}, {Level: .95, Universal: true, Anticipation: 1},
-		{Level: .95, Method: AIPW, Design: FreeDesign("x")}, {Level: .95, Method: IPW, Design: FreeDesign("x"), NotYetTreated: true},
+		{Level: .95, Method: AIPW, Design: FreeDesign("x")}, {Level: .95, Method: IPW, Design: FreeDesign("x"),
+			NotYetTreated: true},
 		{Level: .95, Method: RegressionAdjustment, Design: FreeDesign("x"), Clustered: true},
 	} {
 		r, err := StaggeredEffects(periods, units, opts)
@@ -330,7 +340,8 @@ func TestStaggeredIntervalsCoverTheirLevel(t *testing.T) {
 			t.Fatal(err)
 		}
 		exposure := r.ByExposure()
-		for name, e := range map[string]Estimate{"exposure": exposure.Overall, "at the start": exposure.Parts[2].Effect, "unconditional": plain.ByExposure().Overall} {
+		for name, e := range map[string]Estimate{"exposure": exposure.Overall, "at the start": exposure.Parts[2].Effect,
+			"unconditional": plain.ByExposure().Overall} {
 			truth := 1.0 // mean of .5, 1, 1.5
 			if name == "at the start" {
 				truth = .5
@@ -361,7 +372,8 @@ func TestStaggeredSaysWhatItLeavesOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	more := append(slices.Clone(units), PanelUnit{First: 1, Outcomes: make([]float64, 5)}, PanelUnit{Outcomes: []float64{1, 2, math.NaN(), 4, 5}})
+	more := append(slices.Clone(units), PanelUnit{First: 1, Outcomes: make([]float64, 5)},
+		PanelUnit{Outcomes: []float64{1, 2, math.NaN(), 4, 5}})
 	r, err := StaggeredEffects(periods, more, GroupTimeOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
@@ -423,8 +435,11 @@ func TestStaggeredSaysWhatItLeavesOut(t *testing.T) {
 // Pooled and Clustered hold for every part, not for the effect alone: with one variance, in which the
 // means of all groups have 3 degrees of freedom, a change is known as well as least squares knows it.
 func TestEveryPartOfADoubleDifferenceHasTheOptions(t *testing.T) {
-	before, after := []Cell{{Cluster: 1, N: 3, Sum: 6, SumSq: 14}}, []Cell{{Cluster: 1, N: 2, Sum: 6, SumSq: 20}, {Cluster: 2, N: 1, Sum: 5, SumSq: 25}}
-	controls, later := []Cell{{Cluster: 3, N: 2, Sum: 3, SumSq: 5}, {Cluster: 4, N: 2, Sum: 9, SumSq: 41}}, []Cell{{Cluster: 3, N: 3, Sum: 4, SumSq: 6}, {Cluster: 4, N: 1, Sum: 1, SumSq: 1}}
+	before, after := []Cell{{Cluster: 1, N: 3, Sum: 6, SumSq: 14}}, []Cell{{Cluster: 1, N: 2, Sum: 6, SumSq: 20},
+		{Cluster: 2, N: 1, Sum: 5, SumSq: 25}}
+	controls, later := []Cell{{Cluster: 3, N: 2, Sum: 3, SumSq: 5},
+		{Cluster: 4, N: 2, Sum: 9, SumSq: 41}}, []Cell{{Cluster: 3, N: 3, Sum: 4, SumSq: 6}, {Cluster: 4, N: 1, Sum: 1,
+		SumSq: 1}}
 	var within, n float64
 	for _, cells := range [][]Cell{before, after, controls, later} {
 		c := Total(cells)
@@ -440,7 +455,8 @@ func TestEveryPartOfADoubleDifferenceHasTheOptions(t *testing.T) {
 		inverse float64
 	}{
 		"change of the treated": {d.TreatedChange, 1./3 + 1./3}, "of the controls": {d.ControlChange, 1./4 + 1./4},
-		"gap before": {d.GapBefore, 1./3 + 1./4}, "after": {d.GapAfter, 1./3 + 1./4}, "effect": {d.Effect, 1./3 + 1./3 + 1./4 + 1./4},
+		"gap before": {d.GapBefore, 1./3 + 1./4}, "after": {d.GapAfter, 1./3 + 1./4}, "effect": {d.Effect,
+			1./3 + 1./3 + 1./4 + 1./4},
 	} {
 		near(t, name, p.e.SE, math.Sqrt(s2*p.inverse), 1e-12)
 		near(t, name+", interval", p.e.Upper-p.e.Value, q*p.e.SE, 1e-12)
@@ -451,7 +467,8 @@ func TestEveryPartOfADoubleDifferenceHasTheOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := c.TreatedChange; !math.IsNaN(e.SE) || !strings.Contains(strings.Join(e.Warnings, " "), "all treated before are in one cluster") {
+	if e := c.TreatedChange; !math.IsNaN(e.SE) || !strings.Contains(strings.Join(e.Warnings, " "),
+		"all treated before are in one cluster") {
 		t.Errorf("a group in one cluster: %+v", e)
 	}
 	if e := c.ControlChange; !(e.SE > 0) || e.SE == d.ControlChange.SE || !strings.Contains(e.Method, "cluster-robust") {

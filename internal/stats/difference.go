@@ -225,10 +225,12 @@ func logRatio(e Estimate, top, bottom, logVariance float64, smoothed func() (flo
 	switch {
 	case top > 0:
 		e.Value, e.Upper = math.NaN(), math.NaN()
-		e.warnf("the ratio and its upper bound are infinite, as the second group has none or, of odds, the first has all; the lower bound adds one half to the counts")
+		e.warnf("the ratio and its upper bound are infinite, as the second group has none or, of odds, the first has all; " +
+			"the lower bound adds one half to the counts")
 	case bottom > 0:
 		e.Value, e.Lower = 0, 0
-		e.warnf("the ratio is 0, as the first group has none or, of odds, the second has all; the upper bound adds one half to the counts")
+		e.warnf("the ratio is 0, as the first group has none or, of odds, the second has all; the upper bound adds one " +
+			"half to the counts")
 	default:
 		e.Value, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
 		e.warnf("the groups tell no ratio: none of both have the outcome or, of odds, all of both")
@@ -243,7 +245,8 @@ func (e Estimate) onLogScale(variance, q float64) Estimate {
 	e.SE, e.Lower, e.Upper = e.Value*se, e.Value*math.Exp(-q*se), e.Value*math.Exp(q*se)
 	switch {
 	case se <= roundingOfSE:
-		e.withoutInterval("the logarithm of the ratio has no variance, as where all or none have the outcome in every group: the ratio has no standard error and no interval")
+		e.withoutInterval("the logarithm of the ratio has no variance, as where all or none have the outcome in every " +
+			"group: the ratio has no standard error and no interval")
 	case math.IsInf(e.Upper, 1):
 		e.Upper = math.NaN()
 		if math.IsInf(e.SE, 1) {

@@ -54,7 +54,8 @@ const (
 
 func (m EffectMethod) String() string {
 	return [...]string{
-		"unadjusted", "regression adjustment", "inverse probability weighting", "doubly robust (AIPW)", "doubly robust (IPWRA)",
+		"unadjusted", "regression adjustment", "inverse probability weighting", "doubly robust (AIPW)", "doubly robust " +
+			"(IPWRA)",
 		"exact matching", "propensity matching", "subclassification",
 	}[m]
 }
@@ -94,7 +95,8 @@ func TreatmentRows(dimensions []Dimension, treated, controls []Cell) (Design, []
 // MixedTreatmentRows makes the design and the rows of treated and controls. dimensions name the
 // positions of the keys, numbers those of TreatmentCell.Numbers, which stand as they are in columns
 // of their own after the categories. Cells without observations are left out.
-func MixedTreatmentRows(dimensions []Dimension, numbers []string, cells []TreatmentCell) (Design, []TreatmentRow, error) {
+func MixedTreatmentRows(dimensions []Dimension, numbers []string, cells []TreatmentCell) (Design, []TreatmentRow,
+	error) {
 	var keyed []Cell
 	var used []TreatmentCell
 	for _, c := range cells {
@@ -221,7 +223,8 @@ const (
 // Regression adjustment and weighting have standard errors from the influence functions of all
 // estimating equations stacked, those of the propensity and the regressions among them
 // (Stefanski, Boos 2002, Am. Stat. 56:29), as in Stata's teffects; clustered, they add up
-// within clusters and are multiplied by G/(G-1), undefined for an arm in one cluster. They speak of the population the rows come from.
+// within clusters and are multiplied by G/(G-1), undefined for an arm in one cluster. They speak of
+// the population the rows come from.
 // Intervals are ± t·SE with Satterthwaite's degrees of freedom from the effective sample sizes of the
 // arms; for an outcome of 0 and 1 each mean has Wilson's interval with as many observations
 // as have its standard error, and the effect adds their squares with their correlation (Zou,
@@ -255,7 +258,8 @@ func EstimateEffect(design Design, rows []TreatmentRow, opts EffectOptions) (_ *
 	}
 	s := newTreatmentSample(design, rows, opts)
 	if s.arms[0].N == 0 || s.arms[1].N == 0 {
-		return nil, fault.Invalidf("an effect needs both arms; there are %s treated and %s controls", formatCount(s.arms[1].N), formatCount(s.arms[0].N))
+		return nil, fault.Invalidf("an effect needs both arms; there are %s treated and %s controls",
+			formatCount(s.arms[1].N), formatCount(s.arms[0].N))
 	}
 	out := &TreatmentEffect{
 		Method: opts.Method, Estimand: opts.Estimand, OutsideOverlap: math.NaN(), LargestWeight: math.NaN(),
@@ -277,7 +281,8 @@ func EstimateEffect(design Design, rows []TreatmentRow, opts EffectOptions) (_ *
 
 func (o *EffectOptions) check(design Design) error {
 	switch {
-	case o.Method < Unadjusted || o.Method > Subclassification || o.Estimand < OnTreated || o.Estimand > OnAll || o.Outcome < Linear || o.Outcome > Logit:
+	case o.Method < Unadjusted || o.Method > Subclassification || o.Estimand < OnTreated || o.Estimand > OnAll ||
+		o.Outcome < Linear || o.Outcome > Logit:
 		return fault.Invalidf("unknown method %d, estimand %d or outcome model %d", o.Method, o.Estimand, o.Outcome)
 	case !(o.Trim >= 0 && o.Trim < 0.5):
 		return fault.Invalidf("a trim of %g is not a propensity from 0 to below 0.5; 0.1 is usual", o.Trim)
@@ -289,7 +294,8 @@ func (o *EffectOptions) check(design Design) error {
 	for _, terms := range [][]int{o.PropensityTerms, o.OutcomeTerms} {
 		for _, j := range terms {
 			if j < 1 || j >= len(design.Terms) {
-				return fault.Invalidf("no term %d to adjust for; the design has terms 1 to %d after its constant", j, len(design.Terms)-1)
+				return fault.Invalidf("no term %d to adjust for; the design has terms 1 to %d after its constant", j,
+					len(design.Terms)-1)
 			}
 		}
 	}
@@ -367,7 +373,8 @@ func (s *treatmentSample) addPropensity(out *TreatmentEffect) error {
 	if len(columns) == 1 && s.opts.Method == Unadjusted {
 		return nil
 	}
-	needed := s.opts.Method.weighs() || s.opts.Method == PropensityMatching || s.opts.Method == Subclassification || s.opts.Trim > 0
+	needed := s.opts.Method.weighs() || s.opts.Method == PropensityMatching || s.opts.Method == Subclassification ||
+		s.opts.Trim > 0
 	p, err := fitPropensity(s.design, columns, s.rows, s.opts.Probit, s.opts.Stop)
 	if err != nil {
 		if needed {
@@ -410,7 +417,9 @@ func (s *treatmentSample) addPropensity(out *TreatmentEffect) error {
 	}
 	if treated+controls > 0 {
 		out.UnmatchedTreated, out.UnmatchedControls = treated, controls
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s treated and %s controls have covariates that the other arm never has; they are left out", formatCount(treated), formatCount(controls)))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("%s treated and %s controls have covariates that the other arm never has; they are left out",
+				formatCount(treated), formatCount(controls)))
 	}
 	if s.opts.Trim > 0 {
 		extreme := make([]bool, len(s.rows))
@@ -421,20 +430,26 @@ func (s *treatmentSample) addPropensity(out *TreatmentEffect) error {
 			treated, controls = 0, 0
 			s.drop(extreme, &treated, &controls)
 			out.Trimmed = treated + controls
-			out.Warnings = append(out.Warnings, fmt.Sprintf("%s treated and %s controls with a propensity outside %g to %g are left out; the effect is that on the rest",
-				formatCount(treated), formatCount(controls), s.opts.Trim, 1-s.opts.Trim))
+			out.Warnings = append(out.Warnings,
+				fmt.Sprintf("%s treated and %s controls with a propensity outside %g to %g are left out; the effect is that on "+
+					"the rest",
+					formatCount(treated), formatCount(controls), s.opts.Trim, 1-s.opts.Trim))
 			if s.arms[0].N == 0 || s.arms[1].N == 0 {
-				return fault.Invalidf("trimming at %g leaves %s treated and %s controls; a smaller trim would keep more", s.opts.Trim, formatCount(s.arms[1].N), formatCount(s.arms[0].N))
+				return fault.Invalidf("trimming at %g leaves %s treated and %s controls; a smaller trim would keep more",
+					s.opts.Trim, formatCount(s.arms[1].N), formatCount(s.arms[0].N))
 			}
 			if p, err = fitPropensity(s.design, columns, s.rows, s.opts.Probit, s.opts.Stop); err != nil {
 				return err
 			}
 			if slices.Contains(p.settled, true) {
-				return fault.Invalidf("after trimming at %g the covariates still settle the arm of some; fewer covariates would help", s.opts.Trim)
+				return fault.Invalidf("after trimming at %g the covariates still settle the arm of some; fewer covariates would "+
+					"help", s.opts.Trim)
 			}
 		}
 	} else if outside > 0 && s.opts.Method.weighs() {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%.3g %% of observations have a propensity outside %g to %g and are kept", 100*out.OutsideOverlap, overlapLow, overlapHigh))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("%.3g %% of observations have a propensity outside %g to %g and are kept", 100*out.OutsideOverlap,
+				overlapLow, overlapHigh))
 	}
 	for i := range out.Propensity {
 		out.Propensity[i] = math.NaN()
@@ -481,7 +496,8 @@ func (s *treatmentSample) estimate(out *TreatmentEffect) error {
 	if err != nil {
 		return err
 	}
-	v11, v00, v10 := s.variance(with.influence, with.influence), s.variance(without.influence, without.influence), s.variance(with.influence, without.influence)
+	v11, v00, v10 := s.variance(with.influence, with.influence), s.variance(without.influence,
+		without.influence), s.variance(with.influence, without.influence)
 	if s.opts.Method != RegressionAdjustment {
 		s.weights = make([]float64, len(s.rows))
 		for i := range s.rows {
@@ -535,7 +551,8 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 		q = studentQuantile(s.opts.Level, float64(g-1))
 		method += ", cluster-robust"
 		if g < fewClusters {
-			out.Warnings = append(out.Warnings, formatCount(float64(g))+" clusters are few: cluster-robust intervals tend to be too short")
+			out.Warnings = append(out.Warnings,
+				formatCount(float64(g))+" clusters are few: cluster-robust intervals tend to be too short")
 		}
 		if treated := s.armClusters()[1]; treated > 1 && treated < fewTreated {
 			out.Warnings = append(out.Warnings, fewTreatedWarning(treated))
@@ -579,14 +596,16 @@ func (s *treatmentSample) finish(out *TreatmentEffect, with, without, v11, v00, 
 		out.Ratio = undefined(method, s.opts.Level, "a ratio of %.3g and %.3g has no logarithm", with, without)
 	default:
 		apart := v11/with/with + v00/without/without
-		out.Ratio = Estimate{Value: with / without, Level: s.opts.Level, Numerator: math.NaN(), Denominator: target, Method: method + ", log scale"}
+		out.Ratio = Estimate{Value: with / without, Level: s.opts.Level, Numerator: math.NaN(), Denominator: target,
+			Method: method + ", log scale"}
 		out.Ratio = out.Ratio.onLogScale(leftOf(apart-2*v10/with/without, apart), q)
 	}
 	// Where every cluster has the same difference, or ratio, the arms' errors cancel, which looks like
 	// certainty.
 	cancel := func(e *Estimate, v11, v00, v10 float64) {
 		if s.opts.Clustered && v11+v00 > 1e-24 && v11+v00-2*v10 <= 1e-14*(v11+v00) {
-			const alike = "the treated and the controls of all clusters differ alike, which tells nothing about how clusters differ: there is no standard error"
+			const alike = "the treated and the controls of all clusters differ alike, which tells nothing about how clusters " +
+				"differ: there is no standard error"
 			e.withoutInterval(alike)
 			out.Warnings = append(out.Warnings, alike)
 		}
@@ -627,9 +646,11 @@ func (s *treatmentSample) unknownVariances(v11, v00 float64) (reasons [2]string)
 		spread := c.squaredDeviations()
 		switch {
 		case s.opts.Clustered && clusters[arm] < 2:
-			reasons[arm] = "all " + name + " are in one cluster, which tells nothing about how clusters differ: there is no standard error"
+			reasons[arm] = "all " + name + " are in one cluster, which tells nothing about how clusters differ: there is no " +
+				"standard error"
 		case s.opts.Clustered && spread > 0 && v <= 1e-16*spread/c.N/c.N:
-			reasons[arm] = "nothing varies between the clusters of the " + name + " that are compared: there is no standard error"
+			reasons[arm] = "nothing varies between the clusters of the " + name +
+				" that are compared: there is no standard error"
 		case c.N <= 1 && !s.isIndicator():
 			reasons[arm] = "one observation among the " + name + " tells nothing about its variance: there is no standard error"
 		}
@@ -640,7 +661,8 @@ func (s *treatmentSample) unknownVariances(v11, v00 float64) (reasons [2]string)
 // scoreEstimate is a share with Wilson's interval for as many observations as have its variance, or n where
 // nothing varies. ±q·SE would be far too short for rare outcomes. NaN for a variance that is not known.
 func scoreEstimate(method string, share, variance, n, q, level float64) Estimate {
-	e := Estimate{Value: share, SE: standardError(variance), Level: level, Numerator: math.NaN(), Denominator: math.NaN(), Method: method}
+	e := Estimate{Value: share, SE: standardError(variance), Level: level, Numerator: math.NaN(), Denominator: math.NaN(),
+		Method: method}
 	if p := share * (1 - share); p > 1e-12 && variance > 0 {
 		n = p / variance
 	}
@@ -657,7 +679,8 @@ func (e *Estimate) squareAndAdd(a, b Estimate, rho, variance float64) {
 	add := func(x, y float64) float64 { return math.Sqrt(math.Max(0, x*x-2*rho*x*y+y*y)) }
 	*e = Estimate{
 		Value: a.Value - b.Value, SE: standardError(variance), Level: e.Level, Numerator: e.Numerator, Denominator: e.Denominator, Method: e.Method,
-		Lower: a.Value - b.Value - add(a.Value-a.Lower, b.Upper-b.Value), Upper: a.Value - b.Value + add(a.Upper-a.Value, b.Value-b.Lower),
+		Lower: a.Value - b.Value - add(a.Value-a.Lower, b.Upper-b.Value), Upper: a.Value - b.Value +
+			add(a.Upper-a.Value, b.Value-b.Lower),
 	}
 	if !(e.Lower < e.Upper) {
 		e.withoutSpread()
@@ -914,9 +937,12 @@ func (s *treatmentSample) regression(arm int, w []float64, out *TreatmentEffect)
 	}
 	// Weights of controls add up to the number of treated: few treated are no few controls.
 	observations := s.arms[arm].N
-	fit, err := Fit(design, patterns, FitOptions{Model: s.opts.Outcome, Covariance: HC0, Observations: observations, Stop: s.opts.Stop})
+	fit, err := Fit(design, patterns, FitOptions{Model: s.opts.Outcome, Covariance: HC0, Observations: observations,
+		Stop: s.opts.Stop})
 	if s.opts.Outcome == Logit && (err != nil || len(fit.Separated) > 0) {
-		out.Warnings = append(out.Warnings, "the outcome of the "+armName+" is predicted perfectly in part, where a logit has no finite estimate; their regression is linear")
+		out.Warnings = append(out.Warnings,
+			"the outcome of the "+armName+" is predicted perfectly in part, where a logit has no finite estimate; their "+
+				"regression is linear")
 		fit, err = Fit(design, patterns, FitOptions{Covariance: HC0, Observations: observations, Stop: s.opts.Stop})
 	}
 	if err != nil {
@@ -927,7 +953,8 @@ func (s *treatmentSample) regression(arm int, w []float64, out *TreatmentEffect)
 	_, determined := everyone.inverse(nil)
 	for at, omitted := range fit.omitted {
 		if omitted && !determined[at] {
-			return nil, fault.Invalidf("the %s do not tell the coefficient of %s, so that their outcome cannot be predicted for the others; merge its category, leave it out of the regression, or match", armName, design.Terms[at].Name)
+			return nil, fault.Invalidf("the %s do not tell the coefficient of %s, so that their outcome cannot be predicted "+
+				"for the others; merge its category, leave it out of the regression, or match", armName, design.Terms[at].Name)
 		}
 	}
 	return fit, nil
@@ -960,7 +987,9 @@ func (s *treatmentSample) describe(out *TreatmentEffect) {
 		out.EffectiveTreated, out.EffectiveControls = s.effectiveSizes()
 		out.LargestWeight = math.Max(largest[0]/sum[0], largest[1]/sum[1])
 		if out.EffectiveControls < fewObservations || out.EffectiveTreated < fewObservations {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("the weights leave an effective sample of %.3g treated and %.3g controls", out.EffectiveTreated, out.EffectiveControls))
+			out.Warnings = append(out.Warnings,
+				fmt.Sprintf("the weights leave an effective sample of %.3g treated and %.3g controls", out.EffectiveTreated,
+					out.EffectiveControls))
 		}
 	}
 	s.balance(out)
@@ -988,7 +1017,8 @@ func Balance(design Design, rows []TreatmentRow, level float64) ([]CovariateBala
 	}
 	s := newTreatmentSample(design, rows, EffectOptions{Level: level})
 	if s.arms[0].N == 0 || s.arms[1].N == 0 {
-		return nil, fault.Invalidf("a comparison needs both arms; there are %s treated and %s controls", formatCount(s.arms[1].N), formatCount(s.arms[0].N))
+		return nil, fault.Invalidf("a comparison needs both arms; there are %s treated and %s controls",
+			formatCount(s.arms[1].N), formatCount(s.arms[0].N))
 	}
 	out := &TreatmentEffect{}
 	s.balance(out)
@@ -1096,12 +1126,15 @@ func (s *treatmentSample) balance(out *TreatmentEffect) {
 		if s.opts.Stop.now() {
 			return
 		}
-		compare(c.name, c.term, func(i int) float64 { return c.value(s.all[i].X) }, func(i int) float64 { return c.value(s.rows[i].X) })
+		compare(c.name, c.term, func(i int) float64 { return c.value(s.all[i].X) },
+			func(i int) float64 { return c.value(s.rows[i].X) })
 		if after := math.Abs(out.Balance[len(out.Balance)-1].After); after > worst {
 			worst, name = after, c.name
 		}
 	}
 	if worst > balancedBelow && s.opts.Method != Unadjusted {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s differs by %.2g standard deviations after adjustment; under %g is usually called balanced", name, worst, balancedBelow))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("%s differs by %.2g standard deviations after adjustment; under %g is usually called balanced", name,
+				worst, balancedBelow))
 	}
 }

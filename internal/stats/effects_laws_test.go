@@ -85,7 +85,8 @@ var confounded = selectionWorld{
 	treatment: [4]float64{-1.1, .9, .6, 1.1}, outcome: [4]float64{-.9, .8, .4, 1}, effect: .5, link: logistic,
 }
 
-var adjustingMethods = []EffectMethod{RegressionAdjustment, IPW, AIPW, IPWRA, ExactMatching, PropensityMatching, Subclassification}
+var adjustingMethods = []EffectMethod{RegressionAdjustment, IPW, AIPW, IPWRA, ExactMatching, PropensityMatching,
+	Subclassification}
 
 // TestEffectStandardErrorsAgainstInfinitesimalJackknife moves the number of each row by a little:
 // Σ n (∂θ/∂n)² is the variance of any smooth estimate, found without its formula.
@@ -105,8 +106,10 @@ func TestEffectStandardErrorsAgainstInfinitesimalJackknife(t *testing.T) {
 	const h = 1e-3
 	for _, method := range []EffectMethod{RegressionAdjustment, IPW, AIPW, IPWRA} {
 		for _, opts := range []EffectOptions{
-			{}, {Estimand: OnAll}, {Outcome: Logit}, {Estimand: OnAll, Outcome: Logit}, {Probit: true}, {Estimand: OnAll, Probit: true},
-			{PropensityTerms: []int{1}, OutcomeTerms: []int{2, 3}}, {Estimand: OnAll, PropensityTerms: []int{2, 3}, OutcomeTerms: []int{1}, Outcome: Logit},
+			{}, {Estimand: OnAll}, {Outcome: Logit}, {Estimand: OnAll, Outcome: Logit}, {Probit: true}, {Estimand: OnAll,
+				Probit: true},
+			{PropensityTerms: []int{1}, OutcomeTerms: []int{2, 3}}, {Estimand: OnAll, PropensityTerms: []int{2, 3},
+				OutcomeTerms: []int{1}, Outcome: Logit},
 		} {
 			opts.Level, opts.Method = .95, method
 			name := fmt.Sprintf("%v, %+v", method, opts)
@@ -149,7 +152,8 @@ func TestEffectByHand(t *testing.T) {
 	}
 	for _, method := range adjustingMethods {
 		for estimand, want := range map[Estimand]float64{OnTreated: .2, OnAll: .225} {
-			e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Method: method, Estimand: estimand, Subclasses: 2, Caliper: math.Inf(1)})
+			e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Method: method, Estimand: estimand, Subclasses: 2,
+				Caliper: math.Inf(1)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -193,7 +197,8 @@ func TestEffectOfRareOutcomes(t *testing.T) {
 	}
 	for _, x := range [][4]float64{{3, 400, 0, 600}, {300, 4000, 290, 6000}, {0, 500, 0, 500}} {
 		for _, method := range []EffectMethod{IPW, ExactMatching} {
-			e, err := EstimateEffect(FreeDesign(), arms(x[0], x[1], x[2], x[3]), EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method})
+			e, err := EstimateEffect(FreeDesign(), arms(x[0], x[1], x[2], x[3]),
+				EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,9 +212,12 @@ func TestEffectOfRareOutcomes(t *testing.T) {
 
 func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 	// Nobody of category 2 is a control, nobody of 3 treated; category 1 has a propensity of 0.05.
-	treated := []Cell{{Key: []int{0}, N: 30, Sum: 15, SumSq: 15}, {Key: []int{1}, N: 5, Sum: 3, SumSq: 3}, {Key: []int{2}, N: 7, Sum: 7, SumSq: 7}}
-	controls := []Cell{{Key: []int{0}, N: 60, Sum: 20, SumSq: 20}, {Key: []int{1}, N: 95, Sum: 20, SumSq: 20}, {Key: []int{3}, N: 11, Sum: 1, SumSq: 1}}
-	design, rows, err := TreatmentRows([]Dimension{{Name: "origin", Codes: []string{"A", "B", "C", "D"}}}, treated, controls)
+	treated := []Cell{{Key: []int{0}, N: 30, Sum: 15, SumSq: 15}, {Key: []int{1}, N: 5, Sum: 3, SumSq: 3},
+		{Key: []int{2}, N: 7, Sum: 7, SumSq: 7}}
+	controls := []Cell{{Key: []int{0}, N: 60, Sum: 20, SumSq: 20}, {Key: []int{1}, N: 95, Sum: 20, SumSq: 20},
+		{Key: []int{3}, N: 11, Sum: 1, SumSq: 1}}
+	design, rows, err := TreatmentRows([]Dimension{{Name: "origin", Codes: []string{"A", "B", "C", "D"}}}, treated,
+		controls)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +227,8 @@ func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		if e.UnmatchedTreated != 7 || e.UnmatchedControls != 11 || e.Treated != 35 || e.Controls != 155 {
-			t.Errorf("%v: %g and %g unmatched, %g and %g used", method, e.UnmatchedTreated, e.UnmatchedControls, e.Treated, e.Controls)
+			t.Errorf("%v: %g and %g unmatched, %g and %g used", method, e.UnmatchedTreated, e.UnmatchedControls, e.Treated,
+				e.Controls)
 		}
 		near(t, fmt.Sprint(method), e.Effect.Value, (30*(.5-20./60)+5*(.6-20./95))/35, 1e-9)
 		if len(e.Warnings) == 0 {
@@ -239,8 +248,10 @@ func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 		t.Errorf("a trimmed row has weight %g and propensity %g", e.Weights[1], e.Propensity[1])
 	}
 	for name, opts := range map[string]EffectOptions{
-		"no regression without controls": {Level: .95, Method: RegressionAdjustment}, "level": {Level: 2}, "trim": {Level: .95, Trim: .7}, "caliper": {Level: .95, Caliper: -1},
-		"term": {Level: .95, Method: IPW, PropensityTerms: []int{0}}, "method": {Level: .95, Method: 12}, "one cluster": {Level: .95, Method: IPW, Clustered: true},
+		"no regression without controls": {Level: .95,
+			Method: RegressionAdjustment}, "level": {Level: 2}, "trim": {Level: .95, Trim: .7}, "caliper": {Level: .95, Caliper: -1},
+		"term": {Level: .95, Method: IPW, PropensityTerms: []int{0}}, "method": {Level: .95,
+			Method: 12}, "one cluster": {Level: .95, Method: IPW, Clustered: true},
 	} {
 		if _, err := EstimateEffect(design, rows, opts); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
@@ -264,7 +275,8 @@ func TestMatchingOfBalancedCovariates(t *testing.T) {
 		}
 		for range 2 {
 			slices.Reverse(rows)
-			e, err := EstimateEffect(FreeDesign("a", "b"), rows, EffectOptions{Level: .95, Caliper: .2, Method: PropensityMatching})
+			e, err := EstimateEffect(FreeDesign("a", "b"), rows, EffectOptions{Level: .95, Caliper: .2,
+				Method: PropensityMatching})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +294,8 @@ func TestMatchingOfBalancedCovariates(t *testing.T) {
 // matching.
 func TestRegressionWithWeightsOfFewTreated(t *testing.T) {
 	treated := []Cell{{Key: []int{0}, N: 1, Sum: 1, SumSq: 1}, {Key: []int{1}, N: 1}}
-	controls := []Cell{{Key: []int{0}, N: 300, Sum: 100, SumSq: 100}, {Key: []int{1}, N: 500, Sum: 50, SumSq: 50}, {Key: []int{2}, N: 100, Sum: 9, SumSq: 9}}
+	controls := []Cell{{Key: []int{0}, N: 300, Sum: 100, SumSq: 100}, {Key: []int{1}, N: 500, Sum: 50, SumSq: 50},
+		{Key: []int{2}, N: 100, Sum: 9, SumSq: 9}}
 	design, rows, err := TreatmentRows(nil, treated, controls)
 	if err != nil {
 		t.Fatal(err)
@@ -302,23 +315,28 @@ func TestRegressionWithWeightsOfFewTreated(t *testing.T) {
 // construction. No standard error is the honest answer, and a reason.
 func TestEffectWithoutAStandardErrorSaysSo(t *testing.T) {
 	measure := func(treated bool, cluster int, n, sum, squares, x float64) TreatmentRow {
-		return TreatmentRow{Pattern: Pattern{X: []float64{1, x}, Cluster: cluster, N: n, Sum: sum, SumSq: squares}, Treated: treated}
+		return TreatmentRow{Pattern: Pattern{X: []float64{1, x}, Cluster: cluster, N: n, Sum: sum, SumSq: squares},
+			Treated: treated}
 	}
-	controls := []TreatmentRow{measure(false, 3, 30, 25, 80, 0), measure(false, 4, 20, 22, 90, 1), measure(false, 5, 20, 12, 50, 1), measure(false, 6, 20, 19, 60, 0)}
+	controls := []TreatmentRow{measure(false, 3, 30, 25, 80, 0), measure(false, 4, 20, 22, 90, 1),
+		measure(false, 5, 20, 12, 50, 1), measure(false, 6, 20, 19, 60, 0)}
 	for name, c := range map[string]struct {
 		treated   []TreatmentRow
 		clustered bool
 		reason    string
 	}{
-		"one cluster":     {[]TreatmentRow{measure(true, 1, 20, 25, 90, 0), measure(true, 1, 30, 49, 120, 1)}, true, "one cluster"},
+		"one cluster": {[]TreatmentRow{measure(true, 1, 20, 25, 90, 0), measure(true, 1, 30, 49, 120, 1)}, true,
+			"one cluster"},
 		"one observation": {[]TreatmentRow{measure(true, 1, 1, 5, 25, 0)}, false, "one observation"},
 	} {
 		for _, method := range []EffectMethod{Unadjusted, RegressionAdjustment, IPW, AIPW, IPWRA, ExactMatching} {
-			e, err := EstimateEffect(FreeDesign("x"), append(slices.Clone(c.treated), controls...), EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method, Clustered: c.clustered})
+			e, err := EstimateEffect(FreeDesign("x"), append(slices.Clone(c.treated), controls...),
+				EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method, Clustered: c.clustered})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if math.IsNaN(e.Effect.Value) || !math.IsNaN(e.Effect.SE) || !math.IsNaN(e.Effect.Lower) || !math.IsNaN(e.EValue.Limit) {
+			if math.IsNaN(e.Effect.Value) || !math.IsNaN(e.Effect.SE) || !math.IsNaN(e.Effect.Lower) ||
+				!math.IsNaN(e.EValue.Limit) {
 				t.Errorf("%s, %v: %+v", name, method, e.Effect)
 			}
 			if !math.IsNaN(e.WithTreatment.SE) || math.IsNaN(e.Without.SE) {
@@ -333,20 +351,24 @@ func TestEffectWithoutAStandardErrorSaysSo(t *testing.T) {
 	// variance, and neither has an E-value.
 	rows := func(x1, n1, x0, n0 float64) []TreatmentRow {
 		return []TreatmentRow{
-			{Pattern: Pattern{X: []float64{1}, N: n1, Sum: x1, SumSq: x1}, Treated: true}, {Pattern: Pattern{X: []float64{1}, N: n0, Sum: x0, SumSq: x0}},
+			{Pattern: Pattern{X: []float64{1}, N: n1, Sum: x1, SumSq: x1},
+				Treated: true}, {Pattern: Pattern{X: []float64{1}, N: n0, Sum: x0, SumSq: x0}},
 		}
 	}
 	for _, method := range []EffectMethod{Unadjusted, IPW} {
-		none, err := EstimateEffect(FreeDesign(), rows(0, 40, 10, 50), EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method})
+		none, err := EstimateEffect(FreeDesign(), rows(0, 40, 10, 50),
+			EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method})
 		if err != nil || !(none.Effect.Upper < 0) || !math.IsNaN(none.EValue.Point) {
 			t.Errorf("%v, none of the treated: %+v, %v", method, none, err)
 		}
-		all, err := EstimateEffect(FreeDesign(), rows(40, 40, 50, 50), EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method})
+		all, err := EstimateEffect(FreeDesign(), rows(40, 40, 50, 50),
+			EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method})
 		if err != nil || !(all.Effect.Upper > 0) || !math.IsNaN(all.Ratio.Lower) || len(all.Ratio.Warnings) == 0 {
 			t.Errorf("%v, all of both: %+v, %v", method, all, err)
 		}
 	}
-	if v := EValueOfDifference(Estimate{Value: 1, SE: 1e-8, Lower: 1, Upper: 1}, 1e-7); !math.IsNaN(v.Point) || !math.IsNaN(v.Limit) {
+	if v := EValueOfDifference(Estimate{Value: 1, SE: 1e-8, Lower: 1, Upper: 1}, 1e-7); !math.IsNaN(v.Point) ||
+		!math.IsNaN(v.Limit) {
 		t.Errorf("ten million standard deviations have E-value %v", v)
 	}
 }
@@ -405,7 +427,8 @@ func TestClustersThatDifferAlikeHaveNoStandardError(t *testing.T) {
 	var rows []TreatmentRow
 	for cluster, sum := range []float64{1, 0} {
 		for arm, y := range []float64{sum, sum + 1} {
-			rows = append(rows, TreatmentRow{Treated: arm == 1, Pattern: Pattern{X: []float64{1}, Cluster: cluster + 1, N: 2, Sum: y, SumSq: y}})
+			rows = append(rows, TreatmentRow{Treated: arm == 1, Pattern: Pattern{X: []float64{1}, Cluster: cluster + 1, N: 2,
+				Sum: y, SumSq: y}})
 		}
 	}
 	e, err := EstimateEffect(FreeDesign(), rows, EffectOptions{Level: .95, Clustered: true})
@@ -413,7 +436,8 @@ func TestClustersThatDifferAlikeHaveNoStandardError(t *testing.T) {
 		t.Fatal(err)
 	}
 	near(t, "effect", e.Effect.Value, .5, 1e-12)
-	if !math.IsNaN(e.Effect.SE) || !math.IsNaN(e.Effect.Lower) || !strings.Contains(strings.Join(e.Effect.Warnings, " "), "differ alike") {
+	if !math.IsNaN(e.Effect.SE) || !math.IsNaN(e.Effect.Lower) ||
+		!strings.Contains(strings.Join(e.Effect.Warnings, " "), "differ alike") {
 		t.Errorf("got %+v", e.Effect)
 	}
 }
@@ -458,7 +482,8 @@ func FuzzEffectLaws(f *testing.F) {
 				if !(math.IsNaN(e.Effect.SE) || e.Effect.Lower <= e.Effect.Value+1e-9 && e.Effect.Value <= e.Effect.Upper+1e-9) {
 					t.Errorf("%s%g is outside its interval %g to %g", name, e.Effect.Value, e.Effect.Lower, e.Effect.Upper)
 				}
-				for part, got := range map[string]Estimate{"effect": e.Effect, "with": e.WithTreatment, "without": e.Without, "ratio": e.Ratio, "E-value": {Value: e.EValue.Point, SE: e.EValue.Limit}} {
+				for part, got := range map[string]Estimate{"effect": e.Effect, "with": e.WithTreatment, "without": e.Without,
+					"ratio": e.Ratio, "E-value": {Value: e.EValue.Point, SE: e.EValue.Limit}} {
 					if math.IsInf(got.Value, 0) || math.IsInf(got.Lower, 0) || math.IsInf(got.Upper, 0) || math.IsInf(got.SE, 0) {
 						t.Errorf("%s%s is infinite: %+v", name, part, got)
 					}
@@ -467,7 +492,8 @@ func FuzzEffectLaws(f *testing.F) {
 					}
 				}
 				// Of all treated it is known whether they vary; of those left after some find no match it is not.
-				if opts.Clustered && e.Effect.SE*e.Effect.SE < 1e-24 && e.UnmatchedTreated == 0 && Total(treated).Sum > 0 && Total(treated).Sum < Total(treated).N {
+				if opts.Clustered && e.Effect.SE*e.Effect.SE < 1e-24 && e.UnmatchedTreated == 0 && Total(treated).Sum > 0 &&
+					Total(treated).Sum < Total(treated).N {
 					t.Errorf("%sa standard error of %g", name, e.Effect.SE)
 				}
 				if e.EffectiveControls > e.Controls*(1+1e-9) {
@@ -509,8 +535,10 @@ func TestEffectIntervalsCoverTheirLevel(t *testing.T) {
 		drawn bool // the truth is that on the treated drawn
 	}
 	methods := []method{
-		{"IPW", EffectOptions{Level: .95, Method: IPW}, false}, {"IPW, ATE", EffectOptions{Level: .95, Method: IPW, Estimand: OnAll}, false},
-		{"AIPW", EffectOptions{Level: .95, Method: AIPW}, false}, {"AIPW, ATE", EffectOptions{Level: .95, Method: AIPW, Estimand: OnAll}, false},
+		{"IPW", EffectOptions{Level: .95, Method: IPW}, false}, {"IPW, ATE",
+			EffectOptions{Level: .95, Method: IPW, Estimand: OnAll}, false},
+		{"AIPW", EffectOptions{Level: .95, Method: AIPW}, false}, {"AIPW, ATE",
+			EffectOptions{Level: .95, Method: AIPW, Estimand: OnAll}, false},
 		{"AIPW, wrong outcome model", EffectOptions{Level: .95, Method: AIPW, OutcomeTerms: []int{1}}, false},
 		{"AIPW, wrong propensity", EffectOptions{Level: .95, Method: AIPW, PropensityTerms: []int{1}, Outcome: Logit}, false},
 		{"IPWRA", EffectOptions{Level: .95, Method: IPWRA, Outcome: Logit}, false},

@@ -24,7 +24,8 @@ func treatmentRows(c *publishedCase, treatment, outcome string, covariates []str
 			}
 			x = append(x, c.number(r[name]))
 		}
-		rows = append(rows, TreatmentRow{Pattern: Pattern{X: x, N: 1, Sum: y, SumSq: y * y}, Treated: c.number(r[treatment]) == 1})
+		rows = append(rows, TreatmentRow{Pattern: Pattern{X: x, N: 1, Sum: y, SumSq: y * y},
+			Treated: c.number(r[treatment]) == 1})
 	}
 	return FreeDesign(covariates...), rows
 }
@@ -59,7 +60,8 @@ func TestEffectsOfSmokingCase(t *testing.T) {
 	design, rows := treatmentRows(c, "mbsmoke_", "bweight", names)
 	rows = grouped(rows)
 	t.Logf("%d rows after grouping", len(rows))
-	for name, method := range map[string]EffectMethod{"ra": RegressionAdjustment, "ipw": IPW, "aipw": AIPW, "ipwra": IPWRA} {
+	for name, method := range map[string]EffectMethod{"ra": RegressionAdjustment, "ipw": IPW, "aipw": AIPW,
+		"ipwra": IPWRA} {
 		for key, estimand := range map[string]Estimand{"ATE": OnAll, "ATET": OnTreated} {
 			if name == "aipw" && estimand == OnTreated {
 				continue // Stata has no ATET of it
@@ -106,7 +108,8 @@ func TestMatchingOfTrainingProgrammeCase(t *testing.T) {
 	names := []string{"age", "educ", "race=black", "race=hispan", "race=white", "nodegree", "married", "re74", "re75"}
 	design, rows := treatmentRows(c, "treat", "re78", names)
 	for key, estimand := range map[string]Estimand{"att": OnTreated, "ate": OnAll} {
-		e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Method: ExactMatching, Estimand: estimand, PropensityTerms: []int{3, 4, 6, 7}})
+		e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Method: ExactMatching, Estimand: estimand,
+			PropensityTerms: []int{3, 4, 6, 7}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +127,8 @@ func TestMatchingOfTrainingProgrammeCase(t *testing.T) {
 			}
 		}
 	}
-	e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Subclasses: 6, Method: Subclassification, PropensityTerms: []int{1, 2, 3, 4, 6, 7, 8, 9}})
+	e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Subclasses: 6, Method: Subclassification,
+		PropensityTerms: []int{1, 2, 3, 4, 6, 7, 8, 9}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,8 @@
 // estimate is made of, as with nine answers of 4, the data do not tell how far off it is: that is no
 // certainty. A share of 0 or 1, and what is made of such shares alone, then has a score interval if
 // there is one, and no standard error; anything else has neither, and a warning says so. Only what is
-// true by construction has an interval without width. Input that no estimate can be made from is an error of package fault. Nothing here panics on data, and nothing
+// true by construction has an interval without width. Input that no estimate can be made from is an
+// error of package fault. Nothing here panics on data, and nothing
 // depends on the order of a map, so that the same cells give the same bits.
 package stats
 
@@ -145,7 +146,8 @@ func scaledEstimate(method string, value, variance, q, level float64) Estimate {
 // root of the rounding of a variance, with a digit to spare.
 const roundingOfSE = 1e-9
 
-const nothingVaries = "nothing varies in what this is made of, which is no certainty: it has no standard error and no interval"
+const nothingVaries = "nothing varies in what this is made of, which is no certainty: it has no standard error and " +
+	"no interval"
 
 // withoutSpread takes standard error and interval away where nothing varies.
 func (e *Estimate) withoutSpread() { e.withoutInterval(nothingVaries) }
@@ -153,7 +155,8 @@ func (e *Estimate) withoutSpread() { e.withoutInterval(nothingVaries) }
 // withoutInterval takes standard error and interval away, and says why; the reason that is said last stands.
 func (e *Estimate) withoutInterval(reason string) {
 	e.SE, e.Lower, e.Upper = math.NaN(), math.NaN(), math.NaN()
-	e.Warnings = slices.DeleteFunc(slices.Clone(e.Warnings), func(w string) bool { return w == nothingVaries || w == reason })
+	e.Warnings = slices.DeleteFunc(slices.Clone(e.Warnings),
+		func(w string) bool { return w == nothingVaries || w == reason })
 	e.Warnings = append(e.Warnings, reason)
 }
 

@@ -17,35 +17,52 @@ import (
 // An option of 0 is used, or it is an error that says what would be right: what a caller leaves out
 // is for the caller's own schema to fill in, since here it cannot be told from a 0 that is meant.
 func TestNoDefaultForZero(t *testing.T) {
-	a := []Cell{{Key: []int{0}, Cluster: 1, N: 40, Sum: 10, SumSq: 10}, {Key: []int{1}, Cluster: 2, N: 40, Sum: 25, SumSq: 25}}
-	b := []Cell{{Key: []int{0}, Cluster: 3, N: 50, Sum: 20, SumSq: 20}, {Key: []int{1}, Cluster: 4, N: 30, Sum: 11, SumSq: 11}}
+	a := []Cell{{Key: []int{0}, Cluster: 1, N: 40, Sum: 10, SumSq: 10},
+		{Key: []int{1}, Cluster: 2, N: 40, Sum: 25, SumSq: 25}}
+	b := []Cell{{Key: []int{0}, Cluster: 3, N: 50, Sum: 20, SumSq: 20},
+		{Key: []int{1}, Cluster: 4, N: 30, Sum: 11, SumSq: 11}}
 	rows := []TreatmentRow{
-		{Pattern{X: []float64{1, 0}, N: 30, Sum: 12, SumSq: 12}, true}, {Pattern{X: []float64{1, 1}, N: 30, Sum: 21, SumSq: 21}, true},
-		{Pattern{X: []float64{1, 0}, N: 60, Sum: 20, SumSq: 20}, false}, {Pattern{X: []float64{1, 1}, N: 30, Sum: 15, SumSq: 15}, false},
+		{Pattern{X: []float64{1, 0}, N: 30, Sum: 12, SumSq: 12}, true}, {Pattern{X: []float64{1, 1}, N: 30, Sum: 21,
+			SumSq: 21}, true},
+		{Pattern{X: []float64{1, 0}, N: 60, Sum: 20, SumSq: 20}, false}, {Pattern{X: []float64{1, 1}, N: 30, Sum: 15,
+			SumSq: 15}, false},
 	}
 	answers := []Answer{{5, 1, 1, 1}, {4, 2, 1, 1}, {2, 3, 1, 1}, {9, 4, 1, 1}, {1, 5, 1, 1}, {3, 6, 1, 1}}
-	panel := []PanelUnit{{First: 0, Outcomes: []float64{1, 2}}, {First: 0, Outcomes: []float64{2, 2}}, {First: 2, Outcomes: []float64{1, 4}}, {First: 2, Outcomes: []float64{2, 4}}}
+	panel := []PanelUnit{{First: 0, Outcomes: []float64{1, 2}}, {First: 0, Outcomes: []float64{2, 2}},
+		{First: 2, Outcomes: []float64{1, 4}}, {First: 2, Outcomes: []float64{2, 4}}}
 	starts := []StartCells{{Start: 1, Treated: a, Controls: b}}
 	call := map[string]struct {
 		options any
 		with    func(options any) error
 	}{
-		"Kitagawa":              {KitagawaOptions{Level: .9}, func(o any) error { _, err := Kitagawa(a, b, o.(KitagawaOptions)); return err }},
-		"Standardise":           {StandardiseOptions{Level: .9}, func(o any) error { _, err := Standardise(a, b, o.(StandardiseOptions)); return err }},
-		"StandardiseIndirectly": {StandardiseOptions{Level: .9}, func(o any) error { _, err := StandardiseIndirectly(a, b, o.(StandardiseOptions)); return err }},
-		"Direct":                {DirectOptions{Level: .9, Multiplier: 1}, func(o any) error { _, err := Direct(a, b, o.(DirectOptions)); return err }},
-		"Indirect":              {IndirectOptions{Level: .9, Multiplier: 1}, func(o any) error { _, err := Indirect(a, b, o.(IndirectOptions)); return err }},
-		"OaxacaBlinder":         {OaxacaOptions{Level: .9}, func(o any) error { _, err := OaxacaBlinder(a, b, o.(OaxacaOptions)); return err }},
-		"Fairlie":               {OaxacaOptions{Level: .9}, func(o any) error { _, err := Fairlie(a, b, o.(OaxacaOptions)); return err }},
-		"Adjust":                {AdjustOptions{Level: .9, Covariance: Clustered, Draws: 99}, func(o any) error { _, err := Adjust(a, b, o.(AdjustOptions)); return err }},
-		"ShortfallOf":           {ShortfallOptions{Level: .9}, func(o any) error { _, err := ShortfallOf(a, b, nil, o.(ShortfallOptions)); return err }},
-		"DifferenceOfChanges":   {DifferenceOptions{Level: .9}, func(o any) error { _, err := DifferenceOfChanges(a, b, o.(DifferenceOptions)); return err }},
+		"Kitagawa": {KitagawaOptions{Level: .9},
+			func(o any) error { _, err := Kitagawa(a, b, o.(KitagawaOptions)); return err }},
+		"Standardise": {StandardiseOptions{Level: .9},
+			func(o any) error { _, err := Standardise(a, b, o.(StandardiseOptions)); return err }},
+		"StandardiseIndirectly": {StandardiseOptions{Level: .9},
+			func(o any) error { _, err := StandardiseIndirectly(a, b, o.(StandardiseOptions)); return err }},
+		"Direct": {DirectOptions{Level: .9, Multiplier: 1},
+			func(o any) error { _, err := Direct(a, b, o.(DirectOptions)); return err }},
+		"Indirect": {IndirectOptions{Level: .9, Multiplier: 1},
+			func(o any) error { _, err := Indirect(a, b, o.(IndirectOptions)); return err }},
+		"OaxacaBlinder": {OaxacaOptions{Level: .9},
+			func(o any) error { _, err := OaxacaBlinder(a, b, o.(OaxacaOptions)); return err }},
+		"Fairlie": {OaxacaOptions{Level: .9},
+			func(o any) error { _, err := Fairlie(a, b, o.(OaxacaOptions)); return err }},
+		"Adjust": {AdjustOptions{Level: .9, Covariance: Clustered, Draws: 99},
+			func(o any) error { _, err := Adjust(a, b, o.(AdjustOptions)); return err }},
+		"ShortfallOf": {ShortfallOptions{Level: .9},
+			func(o any) error { _, err := ShortfallOf(a, b, nil, o.(ShortfallOptions)); return err }},
+		"DifferenceOfChanges": {DifferenceOptions{Level: .9},
+			func(o any) error { _, err := DifferenceOfChanges(a, b, o.(DifferenceOptions)); return err }},
 		"DifferenceInDifferences": {DifferenceOptions{Level: .9}, func(o any) error {
 			_, err := DifferenceInDifferences(a, b, b, a, o.(DifferenceOptions))
 			return err
 		}},
-		"ChangesByStart":   {DifferenceOptions{Level: .9}, func(o any) error { _, err := ChangesByStart(starts, o.(DifferenceOptions)); return err }},
-		"StaggeredEffects": {GroupTimeOptions{Level: .9}, func(o any) error { _, err := StaggeredEffects([]int{1, 2}, panel, o.(GroupTimeOptions)); return err }},
+		"ChangesByStart": {DifferenceOptions{Level: .9},
+			func(o any) error { _, err := ChangesByStart(starts, o.(DifferenceOptions)); return err }},
+		"StaggeredEffects": {GroupTimeOptions{Level: .9},
+			func(o any) error { _, err := StaggeredEffects([]int{1, 2}, panel, o.(GroupTimeOptions)); return err }},
 		"SummariseLikert": {LikertOptions{Level: .9, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5}, func(o any) error {
 			_, err := SummariseLikert(answers, o.(LikertOptions))
 			return err
@@ -89,12 +106,15 @@ func TestNoDefaultForZero(t *testing.T) {
 // the treated have the middle one to themselves.
 func TestCaliperOfZero(t *testing.T) {
 	rows := []TreatmentRow{
-		{Pattern{X: []float64{1, 0}, N: 20, Sum: 10, SumSq: 10}, true}, {Pattern{X: []float64{1, 0}, N: 40, Sum: 10, SumSq: 10}, false},
+		{Pattern{X: []float64{1, 0}, N: 20, Sum: 10, SumSq: 10}, true}, {Pattern{X: []float64{1, 0}, N: 40, Sum: 10,
+			SumSq: 10}, false},
 		{Pattern{X: []float64{1, .1}, N: 20, Sum: 20, SumSq: 20}, true},
-		{Pattern{X: []float64{1, 1}, N: 20, Sum: 10, SumSq: 10}, true}, {Pattern{X: []float64{1, 1}, N: 40, Sum: 10, SumSq: 10}, false},
+		{Pattern{X: []float64{1, 1}, N: 20, Sum: 10, SumSq: 10}, true}, {Pattern{X: []float64{1, 1}, N: 40, Sum: 10,
+			SumSq: 10}, false},
 	}
 	for caliper, unmatched := range map[float64]float64{0: 20, 1: 0} {
-		e, err := EstimateEffect(FreeDesign("x"), rows, EffectOptions{Level: .95, Method: PropensityMatching, Caliper: caliper})
+		e, err := EstimateEffect(FreeDesign("x"), rows, EffectOptions{Level: .95, Method: PropensityMatching,
+			Caliper: caliper})
 		if err != nil || e.UnmatchedTreated != unmatched {
 			t.Fatalf("caliper %g: %v, %+v", caliper, err, e)
 		}

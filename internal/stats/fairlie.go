@@ -116,7 +116,8 @@ func FairlieOn(design Design, a, b []Pattern, opts OaxacaOptions) (_ *NonlinearD
 		return nil, err
 	}
 	out := &NonlinearDecomposition{
-		Method: "Fairlie with Yun's weights, reference " + opts.Reference.String(), Reference: opts.Reference, Warnings: f.warnings,
+		Method: "Fairlie with Yun's weights, reference " +
+			opts.Reference.String(), Reference: opts.Reference, Warnings: f.warnings,
 	}
 	n := f.nA + f.nB
 	out.Support = Wilson(n, n, f.level)
@@ -151,23 +152,30 @@ func FairlieOn(design Design, a, b []Pattern, opts OaxacaOptions) (_ *NonlinearD
 		both.bA[t], both.bB[t], both.star[t] = upper.bA[t], lower.bB[t], upper.star[t]+lower.star[t]
 	}
 	spreadA, spreadB := f.spread(f.rowsA, f.nA, between(f.bA, f.star)), f.spread(f.rowsB, f.nB, between(f.star, f.bB))
-	out.Explained = estimate(starA.value-starB.value, f.spread(f.rowsA, f.nA, at(f.star))+f.spread(f.rowsB, f.nB, at(f.star)), explained)
+	out.Explained = estimate(starA.value-starB.value, f.spread(f.rowsA, f.nA, at(f.star))+f.spread(f.rowsB, f.nB,
+		at(f.star)), explained)
 	out.UnexplainedA = estimate(ownA.value-starA.value, spreadA, upper)
 	out.UnexplainedB = estimate(starB.value-ownB.value, spreadB, lower)
 	out.Unexplained = estimate(ownA.value-starA.value+starB.value-ownB.value, spreadA+spreadB, both)
 
 	d := f.detail(ownA, starA, starB, ownB)
 	if d.explainedUndefined {
-		out.Warnings = append(out.Warnings, "the mean linear predictors of both cohorts are equal at the reference: explained cannot be divided among terms")
+		out.Warnings = append(out.Warnings,
+			"the mean linear predictors of both cohorts are equal at the reference: explained cannot be divided among terms")
 	}
 	if d.unexplainedUndefined {
-		out.Warnings = append(out.Warnings, "the coefficients shift the mean linear predictor of a cohort by nothing: unexplained cannot be divided among terms")
+		out.Warnings = append(out.Warnings,
+			"the coefficients shift the mean linear predictor of a cohort by nothing: unexplained cannot be divided among terms")
 	}
 	if includes0(out.Explained) && !d.explainedUndefined {
-		out.Warnings = append(out.Warnings, "the explained part is not clearly different from 0: the intervals of its terms, which are shares of it, are unreliable")
+		out.Warnings = append(out.Warnings,
+			"the explained part is not clearly different from 0: the intervals of its terms, which are shares of it, are "+
+				"unreliable")
 	}
 	if includes0(out.Unexplained) && !d.unexplainedUndefined {
-		out.Warnings = append(out.Warnings, "the unexplained part is not clearly different from 0: the intervals of its terms, which are shares of it, are unreliable")
+		out.Warnings = append(out.Warnings,
+			"the unexplained part is not clearly different from 0: the intervals of its terms, which are shares of it, are "+
+				"unreliable")
 	}
 	for t, term := range f.terms {
 		if err := opts.Stop.why(); err != nil {
@@ -202,7 +210,8 @@ func (f *pairFit) detail(ownA, starA, starB, ownB nonlinearPart) *yunDetail {
 	d := &yunDetail{f: f, ownA: ownA, starA: starA, starB: starB, ownB: ownB}
 	var sizes [3]float64
 	for t := range f.terms {
-		for i, v := range []float64{(f.xA[t] - f.xB[t]) * f.star[t], f.xA[t] * (f.bA[t] - f.star[t]), f.xB[t] * (f.star[t] - f.bB[t])} {
+		for i, v := range []float64{(f.xA[t] - f.xB[t]) * f.star[t], f.xA[t] * (f.bA[t] - f.star[t]),
+			f.xB[t] * (f.star[t] - f.bB[t])} {
 			*[]*float64{&d.explained, &d.upper, &d.lower}[i] += v
 			sizes[i] += math.Abs(v)
 		}
@@ -213,7 +222,8 @@ func (f *pairFit) detail(ownA, starA, starB, ownB nonlinearPart) *yunDetail {
 		return math.Abs(sum) <= near0*size && size > 1e-12 || size <= 1e-12 && math.Abs(part) > 1e-12
 	}
 	d.explainedUndefined = lost(d.explained, sizes[0], starA.value-starB.value)
-	d.unexplainedUndefined = lost(d.upper, sizes[1], ownA.value-starA.value) || lost(d.lower, sizes[2], starB.value-ownB.value)
+	d.unexplainedUndefined = lost(d.upper, sizes[1], ownA.value-starA.value) ||
+		lost(d.lower, sizes[2], starB.value-ownB.value)
 	return d
 }
 

@@ -40,12 +40,14 @@ func Gap(a, b, shared Cell, level float64) Estimate {
 		return e
 	case shared.N == a.N:
 		e := containedGap(a, b, level)
-		e.warnf("the second cohort contains the first, %.3g %% of it: the gap is smaller than the gap to the rest by that share", 100*a.N/b.N)
+		e.warnf("the second cohort contains the first, %.3g %% of it: the gap is smaller than the gap to the rest by that "+
+			"share", 100*a.N/b.N)
 		return e
 	case shared.N == b.N:
 		e := containedGap(b, a, level).scale(-1)
 		e.Numerator, e.Denominator = a.Sum, a.N
-		e.warnf("the first cohort contains the second, %.3g %% of it: the gap is smaller than the gap from the rest by that share", 100*b.N/a.N)
+		e.warnf("the first cohort contains the second, %.3g %% of it: the gap is smaller than the gap from the rest by "+
+			"that share", 100*b.N/a.N)
 		return e
 	}
 	return overlappingGap(a, b, shared, level)
@@ -117,7 +119,8 @@ func disjoint(a, b, shared []Cell) (groupA, groupB []Cell, factor float64, warni
 	nA, nB, both := Total(a).N, Total(b).N, Total(shared).N
 	switch {
 	case nA == 0 || nB == 0:
-		err = fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)", formatCount(nA), formatCount(nB))
+		err = fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)", formatCount(nA),
+			formatCount(nB))
 		return nil, nil, 0, nil, err
 	case both == 0:
 		return a, b, 1, nil, nil
@@ -127,17 +130,20 @@ func disjoint(a, b, shared []Cell) (groupA, groupB []Cell, factor float64, warni
 		if a, err = Subtract(a, shared); err != nil {
 			return nil, nil, 0, nil, err
 		}
-		warnings = append(warnings, "the first cohort contains the second: the rest of it is compared with the second, and differences are scaled to the whole")
+		warnings = append(warnings, "the first cohort contains the second: the rest of it is compared with the second, and "+
+			"differences are scaled to the whole")
 		return a, b, (nA - nB) / nA, warnings, nil
 	}
 	if b, err = Subtract(b, shared); err != nil {
 		return nil, nil, 0, nil, err
 	}
 	if both == nA {
-		warnings = append(warnings, "the second cohort contains the first: the first is compared with the rest of it, and differences are scaled to the whole")
+		warnings = append(warnings, "the second cohort contains the first: the first is compared with the rest of it, and "+
+			"differences are scaled to the whole")
 		return a, b, (nB - nA) / nB, warnings, nil
 	}
-	warnings = append(warnings, formatCount(both)+" observations are in both cohorts; the first is compared with the rest of the second")
+	warnings = append(warnings, formatCount(both)+" observations are in both cohorts; the first is compared with the "+
+		"rest of the second")
 	return a, b, 1, warnings, nil
 }
 
@@ -190,7 +196,8 @@ func TestEquivalenceOfProportions(x1, n1, x2, n2, margin, level float64) (Equiva
 	case margin > 1: // no difference of shares is as large
 		q.decide(0, 0)
 	default:
-		q.decide(normalTail(scoreStatistic(x1, n1, x2, n2, -margin, 1)), normalTail(-scoreStatistic(x1, n1, x2, n2, margin, 1)))
+		q.decide(normalTail(scoreStatistic(x1, n1, x2, n2, -margin, 1)),
+			normalTail(-scoreStatistic(x1, n1, x2, n2, margin, 1)))
 	}
 	q.Gap.scoreBounds(x1, n1, x2, n2, 1)
 	return q, nil
@@ -252,7 +259,8 @@ func TestEquivalenceOfGap(a, b, shared Cell, margin, level float64) (Equivalence
 		}
 		return high
 	}
-	q.decide(reached(func(e Estimate) bool { return e.Lower <= -margin }), reached(func(e Estimate) bool { return e.Upper >= margin }))
+	q.decide(reached(func(e Estimate) bool { return e.Lower <= -margin }),
+		reached(func(e Estimate) bool { return e.Upper >= margin }))
 	return q, nil
 }
 

@@ -141,11 +141,13 @@ func Kitagawa(a, b []Cell, opts KitagawaOptions) (_ *Decomposition, err error) {
 		return nil, err
 	}
 	if opts.Clustered && t.clusters < 2 {
-		return nil, fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and some %d to be trusted", fewClusters)
+		return nil, fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and "+
+			"some %d to be trusted", fewClusters)
 	}
 	sup := t.support(opts.Support == BorrowRate)
 	if len(sup.in) == 0 {
-		return nil, fault.Invalidf("no cell has observations of both cohorts: composition and rate cannot be told apart; use fewer or coarser dimensions")
+		return nil, fault.Invalidf("no cell has observations of both cohorts: composition and rate cannot be told apart; " +
+			"use fewer or coarser dimensions")
 	}
 	d := &Decomposition{Method: "Kitagawa, two components", tab: t, sup: sup, mix: 0.5}
 	if opts.ThreeComponents {
@@ -479,7 +481,8 @@ func (d *Decomposition) warn(e estimator, collapsed bool) {
 		}
 	}
 	if thin > 0.2 {
-		warnf("%s of the compared observations are in cells with fewer than 5 of a cohort: standard errors are too small there", formatPercent(thin))
+		warnf("%s of the compared observations are in cells with fewer than 5 of a cohort: standard errors are too small "+
+			"there", formatPercent(thin))
 	}
 	if !(d.Gap.Lower > 0 || d.Gap.Upper < 0) {
 		warnf("the gap is not clearly different from 0: parts in percent of it mean little")

@@ -141,8 +141,10 @@ func TestCrossClassifiedCase(t *testing.T) {
 // has composition and rates of the same shape. The numbers are ours, so the parts are derived here
 // from the definition, by hand: wA (.5, .3, .2), wB (.2, .3, .5), rA (.02, .05, .3), rB (.01, .04, .2).
 func TestKitagawaByHand(t *testing.T) {
-	a := []Cell{{Key: []int{0}, N: 5000, Sum: 100, SumSq: 100}, {Key: []int{1}, N: 3000, Sum: 150, SumSq: 150}, {Key: []int{2}, N: 2000, Sum: 600, SumSq: 600}}
-	b := []Cell{{Key: []int{0}, N: 4000, Sum: 40, SumSq: 40}, {Key: []int{1}, N: 6000, Sum: 240, SumSq: 240}, {Key: []int{2}, N: 10000, Sum: 2000, SumSq: 2000}}
+	a := []Cell{{Key: []int{0}, N: 5000, Sum: 100, SumSq: 100}, {Key: []int{1}, N: 3000, Sum: 150, SumSq: 150},
+		{Key: []int{2}, N: 2000, Sum: 600, SumSq: 600}}
+	b := []Cell{{Key: []int{0}, N: 4000, Sum: 40, SumSq: 40}, {Key: []int{1}, N: 6000, Sum: 240, SumSq: 240},
+		{Key: []int{2}, N: 10000, Sum: 2000, SumSq: 2000}}
 	d, err := Kitagawa(a, b, KitagawaOptions{Level: .95})
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +224,8 @@ func TestOutOfSupportTermsByHand(t *testing.T) {
 	near(t, "rate, borrowed", borrowed.Rate.Value, .25*.7, 1e-15)
 	near(t, "parts, borrowed", borrowed.Composition.Value+borrowed.Rate.Value, d.Gap.Value, 1e-15)
 
-	if _, err := Kitagawa(a[1:], b, KitagawaOptions{Level: .95}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "coarser") {
+	if _, err := Kitagawa(a[1:], b, KitagawaOptions{Level: .95}); fault.KindOf(err) != fault.Invalid ||
+		!strings.Contains(err.Error(), "coarser") {
 		t.Errorf("no common support: %v", err)
 	}
 }
@@ -256,7 +259,8 @@ func decompositions(t *testing.T, a, b, shared []Cell) map[string]*Decomposition
 		for _, three := range []bool{false, true} {
 			for _, clustered := range []bool{false, true} {
 				name := fmt.Sprintf("attribution %d, three %v, clustered %v", attribution, three, clustered)
-				d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Shared: shared, Attribution: attribution, ThreeComponents: three, Clustered: clustered})
+				d, err := Kitagawa(a, b, KitagawaOptions{Level: .95, Shared: shared, Attribution: attribution,
+					ThreeComponents: three, Clustered: clustered})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -472,7 +476,8 @@ func TestSeveralPopulationsAddUp(t *testing.T) {
 	}
 	for p := range rates {
 		for q := range rates {
-			near(t, "parts of a difference", rates[p].Composition-rates[q].Composition+rates[p].Rate-rates[q].Rate, rates[p].Crude-rates[q].Crude, 1e-12)
+			near(t, "parts of a difference", rates[p].Composition-rates[q].Composition+rates[p].Rate-rates[q].Rate,
+				rates[p].Crude-rates[q].Crude, 1e-12)
 		}
 	}
 	// eq. 6.11 as Das Gupta prints it, for effects of composition: d12 - Σ_j (d12 + d2j - d1j)/N
@@ -504,7 +509,8 @@ func TestSeveralPopulationsAddUp(t *testing.T) {
 	near(t, "eq. 6.5", three[0].Rate, (s(0, 1)+s(0, 2))/2+(s(1, 2)-s(1, 0)+s(2, 1)-s(2, 0))/6, 1e-12)
 
 	populations[2] = append(populations[2], Cell{Key: []int{5, 5}, N: 3})
-	if _, err := KitagawaPopulations(populations, []Dimension{{Name: "age"}}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "age 5") {
+	if _, err := KitagawaPopulations(populations, []Dimension{{Name: "age"}}); fault.KindOf(err) != fault.Invalid ||
+		!strings.Contains(err.Error(), "age 5") {
 		t.Errorf("a cell of one population only: %v", err)
 	}
 }
@@ -563,7 +569,8 @@ func TestKitagawaRejects(t *testing.T) {
 	if _, err := Kitagawa(cells, cells, KitagawaOptions{Level: .95}); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("a table of 40^12 cells: %v", err)
 	}
-	if d, err := Kitagawa(cells, cells, KitagawaOptions{Level: .95, TotalsOnly: true}); err == nil && d.Composition.Value != 0 {
+	if d, err := Kitagawa(cells, cells, KitagawaOptions{Level: .95, TotalsOnly: true}); err == nil &&
+		d.Composition.Value != 0 {
 		t.Errorf("equal cohorts have composition %v", d.Composition.Value)
 	}
 }

@@ -67,7 +67,8 @@ func FuzzKitagawaLaws(f *testing.F) {
 		a, b := cellsFrom(data)
 		for _, support := range []Support{CommonSupport, BorrowRate, CollapseCells} {
 			for _, opts := range []KitagawaOptions{
-				{Level: .95, Support: support}, {Level: .95, Support: support, ThreeComponents: true}, {Level: .95, Support: support, Attribution: OrderFree}, {Level: .95, Support: support, Clustered: true},
+				{Level: .95, Support: support}, {Level: .95, Support: support, ThreeComponents: true}, {Level: .95,
+					Support: support, Attribution: OrderFree}, {Level: .95, Support: support, Clustered: true},
 			} {
 				d, err := Kitagawa(a, b, opts)
 				if err != nil {
@@ -77,7 +78,8 @@ func FuzzKitagawaLaws(f *testing.F) {
 				if math.IsNaN(interaction) {
 					interaction = 0
 				}
-				same(t, "parts sum to the gap", d.Composition.Value+d.Rate.Value+interaction+d.OutOfSupportA.Value+d.OutOfSupportB.Value, d.Gap.Value)
+				same(t, "parts sum to the gap",
+					d.Composition.Value+d.Rate.Value+interaction+d.OutOfSupportA.Value+d.OutOfSupportB.Value, d.Gap.Value)
 				var strata float64
 				for _, s := range d.Strata() {
 					strata += s.Composition + s.Rate + s.Interaction
@@ -107,7 +109,8 @@ func FuzzKitagawaLaws(f *testing.F) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					compareDecompositions(t, "renamed categories", renamed, d, []map[int]int{{70: 0, -2: 1, 5: 2}, {9: 0, 7: 1, 5: 2, 3: 3}})
+					compareDecompositions(t, "renamed categories", renamed, d,
+						[]map[int]int{{70: 0, -2: 1, 5: 2}, {9: 0, 7: 1, 5: 2, 3: 3}})
 				}
 			}
 		}
@@ -185,7 +188,8 @@ func FuzzRegressionLaws(f *testing.F) {
 			t.Fatal(err)
 		}
 		patterns = append(patterns, rest...)
-		for _, opts := range []FitOptions{{}, {Covariance: Clustered}, {Model: Logit}, {Model: Logit, Covariance: Classical}} {
+		for _, opts := range []FitOptions{{}, {Covariance: Clustered}, {Model: Logit},
+			{Model: Logit, Covariance: Classical}} {
 			g, err := Fit(design, patterns, opts)
 			r, rowErr := Fit(design, rowsOf(patterns), opts)
 			if (err == nil) != (rowErr == nil) {
@@ -271,7 +275,8 @@ func FuzzOaxacaLaws(f *testing.F) {
 					back := []map[int]int{{70: 0, -2: 1, 5: 2}, {9: 0, 7: 1, 5: 2, 3: 3}}
 					for _, term := range renamed.Terms {
 						for _, w := range o.Terms {
-							if w.Term.Dimension == term.Term.Dimension && (term.Term.Dimension == -1 || w.Term.Category == back[term.Term.Dimension][term.Term.Category]) {
+							if w.Term.Dimension == term.Term.Dimension && (term.Term.Dimension == -1 ||
+								w.Term.Category == back[term.Term.Dimension][term.Term.Category]) {
 								same(t, "renamed explained", term.Explained.Value, w.Explained.Value)
 								same(t, "renamed unexplained", term.Unexplained.Value, w.Unexplained.Value)
 								same(t, "renamed unexplained SE", term.Unexplained.SE*term.Unexplained.SE, w.Unexplained.SE*w.Unexplained.SE)
@@ -345,7 +350,8 @@ func FuzzIntervalLaws(f *testing.F) {
 			near(t, name+" swapped", s.Value, -e.Value, 1e-12)
 			near(t, name+" swapped bound", s.Lower, -e.Upper, 1e-6)
 		}
-		if r, s := Ratio(x1, n1, x2, n2, level), Ratio(x2, n2, x1, n1, level); r.Lower > 1e-100 && s.Lower > 1e-100 && level < 0.9999 {
+		if r, s := Ratio(x1, n1, x2, n2, level), Ratio(x2, n2, x1, n1, level); r.Lower > 1e-100 && s.Lower > 1e-100 &&
+			level < 0.9999 {
 			near(t, "inverse ratio", math.Log(s.Lower), -math.Log(r.Upper), 1e-6*(1+math.Abs(math.Log(r.Upper))))
 		}
 		ExactCount(x1, level)
@@ -372,7 +378,8 @@ func FuzzSegregationLaws(f *testing.F) {
 		same(t, "expected D either way", w.ExpectedDissimilarity, s.ExpectedDissimilarity)
 		same(t, "isolation and interaction", s.Isolation.Value+s.Interaction.Value, 1)
 		same(t, "interaction either way", w.Interaction.Value*(1-s.Share), s.Interaction.Value*s.Share)
-		for name, v := range map[string]float64{"D": s.Dissimilarity.Value, "H": s.Theil, "Gini": s.Gini, "Atkinson": s.Atkinson, "expected": s.ExpectedDissimilarity} {
+		for name, v := range map[string]float64{"D": s.Dissimilarity.Value, "H": s.Theil, "Gini": s.Gini,
+			"Atkinson": s.Atkinson, "expected": s.ExpectedDissimilarity} {
 			if !(v >= -1e-9 && v <= 1+1e-9) {
 				t.Errorf("%s = %g", name, v)
 			}
@@ -425,7 +432,9 @@ func FuzzNothingPanics(f *testing.F) {
 			shared = nil
 		}
 		for _, s := range [][]Cell{nil, shared} {
-			for _, opts := range []KitagawaOptions{{Level: .95, Shared: s}, {Level: .95, Shared: s, Support: CollapseCells}, {Level: .95, Shared: s, Support: BorrowRate, Clustered: true}, {Level: .95, Shared: s, Attribution: OrderFree, FixedWeights: true}} {
+			for _, opts := range []KitagawaOptions{{Level: .95, Shared: s}, {Level: .95, Shared: s, Support: CollapseCells},
+				{Level: .95, Shared: s, Support: BorrowRate, Clustered: true}, {Level: .95, Shared: s, Attribution: OrderFree,
+					FixedWeights: true}} {
 				if d, err := Kitagawa(a, b, opts); err == nil {
 					d.Strata()
 				}
@@ -446,8 +455,10 @@ func FuzzNothingPanics(f *testing.F) {
 		_, _ = Indirect(a, b, IndirectOptions{Level: .95, Multiplier: 1})
 		if design, rows, err := TreatmentRows(nil, a, b); err == nil {
 			for method := Unadjusted; method <= Subclassification; method++ {
-				_, _ = EstimateEffect(design, rows, EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method, Probit: tame})
-				_, _ = EstimateEffect(design, rows, EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method, Estimand: OnAll, Outcome: Logit, Clustered: true, Trim: .2})
+				_, _ = EstimateEffect(design, rows, EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method,
+					Probit: tame})
+				_, _ = EstimateEffect(design, rows, EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method,
+					Estimand: OnAll, Outcome: Logit, Clustered: true, Trim: .2})
 			}
 			_, _ = Balance(design, rows, .95)
 		}
@@ -467,7 +478,8 @@ func FuzzNothingPanics(f *testing.F) {
 			x, n, scores = append(x, c.Sum), append(n, c.N), append(scores, c.SumSq)
 		}
 		_, _ = SummariseLikert(answers, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 1})
-		if r, err := StaggeredEffects([]int{1, 2, 3}, units, GroupTimeOptions{Level: .95, NotYetTreated: tame, Clustered: !tame}); err == nil {
+		if r, err := StaggeredEffects([]int{1, 2, 3}, units, GroupTimeOptions{Level: .95, NotYetTreated: tame,
+			Clustered: !tame}); err == nil {
 			r.Simple()
 			r.ByExposure()
 			r.ByGroup()

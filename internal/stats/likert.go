@@ -66,7 +66,8 @@ func (o LikertOptions) check() error {
 	case o.Levels < 2:
 		return fault.Invalidf("a scale of %d levels has no order; 5 are usual", o.Levels)
 	case o.DontKnow >= 1 && o.DontKnow <= o.Levels:
-		return fault.Invalidf("%d is a level of the scale 1 to %d, so it cannot be the code for don't know", o.DontKnow, o.Levels)
+		return fault.Invalidf("%d is a level of the scale 1 to %d, so it cannot be the code for don't know", o.DontKnow,
+			o.Levels)
 	case o.DontKnow == 0:
 		return fault.Invalidf("0 is no answer, so it cannot be the code for don't know; 9 is usual")
 	case o.Positive < 1 || 2*o.Positive > o.Levels:
@@ -115,7 +116,8 @@ func SummariseLikert(answers []Answer, opts LikertOptions) (*LikertScale, error)
 		case a.Code == 0:
 			out.NoAnswerCount += a.N
 		default:
-			return nil, fault.Invalidf("%d is no answer on a scale of 1 to %d; %d is don't know, 0 no answer", a.Code, opts.Levels, opts.DontKnow)
+			return nil, fault.Invalidf("%d is no answer on a scale of 1 to %d; %d is don't know, 0 no answer", a.Code,
+				opts.Levels, opts.DontKnow)
 		}
 		asked = append(asked, a)
 	}
@@ -152,7 +154,8 @@ func SummariseLikert(answers []Answer, opts LikertOptions) (*LikertScale, error)
 	out.Mean, out.SD = weightedMean(valid, func(code int) float64 { return float64(code) }, opts.Level)
 	out.Mean.warnf("ordinal: the mean takes the steps between answers as equally long")
 	if unknown := out.DontKnowCount + out.NoAnswerCount; unknown > out.Valid {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s of %s answers are missing or don't know", formatCount(unknown), formatCount(unknown+out.Valid)))
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%s of %s answers are missing or don't know", formatCount(unknown),
+			formatCount(unknown+out.Valid)))
 	}
 	return out, nil
 }
@@ -270,7 +273,8 @@ func weightedShare(answers []Answer, has func(code int) bool, level float64) Est
 		return Wilson(count, s.n, level)
 	}
 	p := clip01(s.mean)
-	e := Estimate{Value: p, SE: math.NaN(), Level: level, Numerator: count, Denominator: s.n, Method: "Wilson score, by respondent"}
+	e := Estimate{Value: p, SE: math.NaN(), Level: level, Numerator: count, Denominator: s.n,
+		Method: "Wilson score, by respondent"}
 	n, q := s.kish, normalQuantile(level)
 	if independent := p * (1 - p); independent > 1e-12 && s.variance > 0 {
 		n, q = math.Min(s.n, independent/s.variance), studentQuantile(level, s.respondents-1)

@@ -76,13 +76,15 @@ func TestLikertByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, e := range map[string][2]Estimate{"positive": {u.Positive, s.Positive}, "net": {u.Net, s.Net}, "mean": {u.Mean, s.Mean}} {
+		for name, e := range map[string][2]Estimate{"positive": {u.Positive, s.Positive}, "net": {u.Net, s.Net},
+			"mean": {u.Mean, s.Mean}} {
 			near(t, name+" in another unit", e[0].Value, e[1].Value, 1e-12)
 			near(t, name+" in another unit, lower", e[0].Lower, e[1].Lower, 1e-12)
 		}
 	}
 	// five that answer alike: the net share has no width, and says that this is no certainty
-	alike, err := SummariseLikert([]Answer{{5, 1, 1, 1}, {5, 2, 1, 1}, {5, 3, 1, 1}, {5, 4, 1, 1}, {5, 5, 1, 1}}, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
+	alike, err := SummariseLikert([]Answer{{5, 1, 1, 1}, {5, 2, 1, 1}, {5, 3, 1, 1}, {5, 4, 1, 1}, {5, 5, 1, 1}},
+		LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 	if err != nil || alike.Net.Value != 1 || len(alike.Net.Warnings) == 0 || !(alike.Positive.Lower < .6) {
 		t.Errorf("all alike: %+v, %v", alike, err)
 	}
@@ -115,11 +117,14 @@ func TestLikertByHand(t *testing.T) {
 	near(t, "their mean's error", again.Mean.SE, s.Mean.SE, 1e-12)
 
 	for _, bad := range [][]Answer{{{7, 1, 1, 1}}, {{1, 1, 1, -1}}, {{1, 1, math.NaN(), 1}}, {{1, 1, 1, math.Inf(1)}}} {
-		if _, err := SummariseLikert(bad, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5}); fault.KindOf(err) != fault.Invalid {
+		if _, err := SummariseLikert(bad, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2,
+			Minimum: 5}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
-	for _, opts := range []LikertOptions{{Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5, Level: 7}, {Level: .95, DontKnow: 9, Positive: 2, Minimum: 5, Levels: 1}, {Level: .95, DontKnow: 9, Positive: 2, Minimum: 5, Levels: 9}, {Level: .95, Levels: 5, DontKnow: 9, Minimum: 5, Positive: 3}, {Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: -1}} {
+	for _, opts := range []LikertOptions{{Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5, Level: 7},
+		{Level: .95, DontKnow: 9, Positive: 2, Minimum: 5, Levels: 1}, {Level: .95, DontKnow: 9, Positive: 2, Minimum: 5,
+			Levels: 9}, {Level: .95, Levels: 5, DontKnow: 9, Minimum: 5, Positive: 3}, {Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: -1}} {
 		if _, err := SummariseLikert(answers, opts); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%+v: %v", opts, err)
 		}
@@ -184,7 +189,8 @@ func FuzzLikertLaws(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var answers, reversed, shuffled []Answer
 		for len(data) >= 3 {
-			a := Answer{Code: []int{1, 2, 3, 4, 5, 9, 0}[data[0]%7], Respondent: int(data[1] % 9), N: 1, Weight: float64(1+data[2]%4) / 2}
+			a := Answer{Code: []int{1, 2, 3, 4, 5, 9, 0}[data[0]%7], Respondent: int(data[1] % 9), N: 1,
+				Weight: float64(1+data[2]%4) / 2}
 			answers = append(answers, a)
 			b := a
 			if a.Code >= 1 && a.Code <= 5 {

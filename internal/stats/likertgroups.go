@@ -22,7 +22,8 @@ type LikertGroup struct {
 // fewer of its dimensions hide the same, asked together or one after the other.
 //
 // The dimensions must always come in the same order, since it settles which of two equally small
-// groups is hidden. It does not guard against solving several subtractions together, nor against tables of other answers.
+// groups is hidden. It does not guard against solving several subtractions together, nor against
+// tables of other answers.
 func LikertTable(groups []LikertGroup, opts LikertOptions) (_ []*LikertScale, err error) {
 	defer opts.Stop.end(&err)
 	if err := opts.check(); err != nil {
@@ -57,7 +58,8 @@ func LikertTable(groups []LikertGroup, opts LikertOptions) (_ []*LikertScale, er
 		if finest := tables[all]; finest.hidden[finest.place(g.Key)] && !out[i].Suppressed {
 			out[i].suppress(opts)
 			out[i].Secondary = true
-			out[i].because(fmt.Sprintf("hidden so that a group with fewer than %d respondents cannot be found by subtraction", opts.Minimum))
+			out[i].because(fmt.Sprintf("hidden so that a group with fewer than %d respondents cannot be found by subtraction",
+				opts.Minimum))
 		}
 	}
 	return out, nil

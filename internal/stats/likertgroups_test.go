@@ -125,15 +125,18 @@ func TestLikertTableOfOneGroup(t *testing.T) {
 		answers = append(answers, Answer{Code: 1 + i, Respondent: i, N: 1, Weight: 1})
 	}
 	for n, want := range map[int]bool{4: true, 5: false} {
-		got, err := LikertTable([]LikertGroup{{Answers: answers[:n]}}, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
+		got, err := LikertTable([]LikertGroup{{Answers: answers[:n]}},
+			LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5})
 		if err != nil || got[0].Suppressed != want || got[0].Secondary {
 			t.Errorf("%d respondents: %+v, %v", n, got[0], err)
 		}
 	}
-	if got, err := LikertTable(nil, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5}); err != nil || len(got) != 0 {
+	if got, err := LikertTable(nil, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2,
+		Minimum: 5}); err != nil || len(got) != 0 {
 		t.Errorf("no groups gave %v, %v", got, err)
 	}
-	if _, err := LikertTable([]LikertGroup{{Answers: []Answer{{Code: 7, N: 1}}}}, LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5}); err == nil {
+	if _, err := LikertTable([]LikertGroup{{Answers: []Answer{{Code: 7, N: 1}}}},
+		LikertOptions{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5}); err == nil {
 		t.Error("a code off the scale passed")
 	}
 }

@@ -65,7 +65,8 @@ func (s *treatmentSample) byStrata(out *TreatmentEffect) error {
 		}
 	}
 	if total == 0 {
-		return fault.Invalidf("no treated observation has a control with the same covariates; coarser covariates, or weighting by the propensity, would help")
+		return fault.Invalidf("no treated observation has a control with the same covariates; coarser covariates, or " +
+			"weighting by the propensity, would help")
 	}
 	s.countUnmatched(out, unmatchedTreated, unmatchedControls)
 	s.weights = make([]float64, len(s.rows))
@@ -120,7 +121,9 @@ func (s *treatmentSample) countUnmatched(out *TreatmentEffect, treated, controls
 	out.UnmatchedTreated += treated
 	out.UnmatchedControls += controls
 	if treated > 0 || controls > 0 && s.opts.Estimand == OnAll {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s treated and %s controls find no match and are left out; the effect is that on the matched", formatCount(treated), formatCount(controls)))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("%s treated and %s controls find no match and are left out; the effect is that on the matched",
+				formatCount(treated), formatCount(controls)))
 	}
 }
 
@@ -272,7 +275,8 @@ func (s *treatmentSample) byNearest(out *TreatmentEffect) error {
 		total += s.rows[i].N
 	}
 	if total == 0 {
-		return fault.Invalidf("no observation has a match within %g standard deviations of the propensity; a wider caliper would find some", s.opts.Caliper)
+		return fault.Invalidf("no observation has a match within %g standard deviations of the propensity; a wider caliper "+
+			"would find some", s.opts.Caliper)
 	}
 	var unusedControls float64
 	for i := range s.rows {

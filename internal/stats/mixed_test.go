@@ -11,7 +11,8 @@ import (
 
 // mixed gives cells of two categories of which the first, 0 or 1, may be a number instead.
 func mixed(cells [2][]Cell, asNumber bool) (dimensions []Dimension, numbers []string, out []TreatmentCell) {
-	dimensions = []Dimension{{Name: "first", Codes: []string{"no", "yes"}}, {Name: "second", Codes: []string{"a", "b", "c"}}}
+	dimensions = []Dimension{{Name: "first", Codes: []string{"no", "yes"}},
+		{Name: "second", Codes: []string{"a", "b", "c"}}}
 	if asNumber {
 		dimensions, numbers = dimensions[1:], []string{"first"}
 	}
@@ -67,7 +68,8 @@ func TestMixedTreatmentRows(t *testing.T) {
 		}
 		for _, row := range otherRows {
 			if len(row.X) != len(otherDesign.Terms) || row.N == 0 {
-				t.Fatalf("%s: a row of %d columns and %g observations; the design has %d terms", name, len(row.X), row.N, len(otherDesign.Terms))
+				t.Fatalf("%s: a row of %d columns and %g observations; the design has %d terms", name, len(row.X), row.N,
+					len(otherDesign.Terms))
 			}
 		}
 		for _, method := range append(adjustingMethods, Unadjusted) {
@@ -96,8 +98,9 @@ func TestMixedTreatmentRowsRefuse(t *testing.T) {
 	for name, cells := range map[string][]TreatmentCell{
 		"numbers without a name": {{Cell: Cell{Key: []int{0}, N: 1}, Numbers: []float64{1, 2}}},
 		"a name without numbers": {{Cell: Cell{Key: []int{0}, N: 1}}},
-		"keys of two lengths":    {{Cell: Cell{Key: []int{0}, N: 1}, Numbers: []float64{1}}, {Cell: Cell{N: 1}, Numbers: []float64{1}}},
-		"fewer than no persons":  {{Cell: Cell{Key: []int{0}, N: -1}, Numbers: []float64{1}}},
+		"keys of two lengths": {{Cell: Cell{Key: []int{0}, N: 1}, Numbers: []float64{1}},
+			{Cell: Cell{N: 1}, Numbers: []float64{1}}},
+		"fewer than no persons": {{Cell: Cell{Key: []int{0}, N: -1}, Numbers: []float64{1}}},
 	} {
 		if _, _, err := MixedTreatmentRows(nil, []string{"age"}, cells); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
@@ -124,7 +127,8 @@ func TestChangesByStartOfAreasThatAreAlike(t *testing.T) {
 	e := clustered.Overall.Effect
 	near(t, "effect", e.Value, -2./3, 1e-12)
 	if !(e.Lower != e.Lower) || len(e.Warnings) == 0 || clustered.Overall.Clusters != 4 {
-		t.Errorf("%g (%g to %g), %d areas, %v; want no interval and a reason", e.Value, e.Lower, e.Upper, clustered.Overall.Clusters, e.Warnings)
+		t.Errorf("%g (%g to %g), %d areas, %v; want no interval and a reason", e.Value, e.Lower, e.Upper,
+			clustered.Overall.Clusters, e.Warnings)
 	}
 	persons, err := ChangesByStart(starts, DifferenceOptions{Level: .95})
 	if err != nil {

@@ -107,7 +107,8 @@ func OaxacaBlinder(a, b []Cell, opts OaxacaOptions) (*Oaxaca, error) {
 	}
 	out.Support, out.OutOfSupport = s.support, s.factor*s.outOfSupport
 	out.Warnings = append(s.warnings, out.Warnings...)
-	for _, e := range []*Estimate{&out.Gap, &out.Endowments, &out.Coefficients, &out.Interaction, &out.Explained, &out.Unexplained, &out.UnexplainedA, &out.UnexplainedB} {
+	for _, e := range []*Estimate{&out.Gap, &out.Endowments, &out.Coefficients, &out.Interaction, &out.Explained,
+		&out.Unexplained, &out.UnexplainedA, &out.UnexplainedB} {
 		*e = e.scale(s.factor)
 	}
 	for _, terms := range [][]OaxacaTerm{out.Terms, out.Dimensions} {
@@ -163,13 +164,16 @@ func prepareCells(a, b []Cell, opts OaxacaOptions) (*preparedCells, error) {
 	}
 	inA, inB := Total(a), Total(b)
 	if inA.N == 0 || inB.N == 0 {
-		return nil, fault.Invalidf("the cohorts have no category in common on some dimension: nothing can be compared; use fewer or coarser dimensions")
+		return nil, fault.Invalidf("the cohorts have no category in common on some dimension: nothing can be compared; use " +
+			"fewer or coarser dimensions")
 	}
 	s.support = Wilson(inA.N+inB.N, totalA.N+totalB.N, level)
 	s.outOfSupport = (totalA.Mean() - totalB.Mean()) - (inA.Mean() - inB.Mean())
 	if s.support.Value < 1 {
-		s.warnings = append(s.warnings, fmt.Sprintf("%s of the first and %s of the second cohort have a category that the other does not have and are left out",
-			formatPercent(1-inA.N/totalA.N), formatPercent(1-inB.N/totalB.N)))
+		s.warnings = append(s.warnings,
+			fmt.Sprintf("%s of the first and %s of the second cohort have a category that the other does not have and are "+
+				"left out",
+				formatPercent(1-inA.N/totalA.N), formatPercent(1-inB.N/totalB.N)))
 	} else {
 		s.outOfSupport = 0
 	}
@@ -224,7 +228,8 @@ func OaxacaBlinderOn(design Design, a, b []Pattern, opts OaxacaOptions) (_ *Oaxa
 	if err != nil {
 		return nil, err
 	}
-	out := &Oaxaca{Method: "Oaxaca-Blinder, reference " + opts.Reference.String(), Reference: opts.Reference, Warnings: f.warnings}
+	out := &Oaxaca{Method: "Oaxaca-Blinder, reference " + opts.Reference.String(), Reference: opts.Reference,
+		Warnings: f.warnings}
 	n := f.nA + f.nB
 	out.Support = Wilson(n, n, f.level)
 
@@ -420,11 +425,14 @@ func (f *pairFit) fit(design Design, rows []Pattern, which string) (*Regression,
 		return nil, err
 	}
 	if len(r.Separated) > 0 {
-		return nil, fault.Invalidf("the %s cohort: %s; use coarser dimensions, or the linear decomposition", which, r.Separated[0])
+		return nil, fault.Invalidf("the %s cohort: %s; use coarser dimensions, or the linear decomposition", which,
+			r.Separated[0])
 	}
 	for j, omitted := range r.omitted {
 		if omitted {
-			f.warnings = append(f.warnings, fmt.Sprintf("%s has no coefficient in the %s cohort (no observations, or determined by other terms); it counts as 0 there, so the parts that value it mean little", design.Terms[j].Name, which))
+			f.warnings = append(f.warnings,
+				fmt.Sprintf("%s has no coefficient in the %s cohort (no observations, or determined by other terms); it counts "+
+					"as 0 there, so the parts that value it mean little", design.Terms[j].Name, which))
 		}
 	}
 	return r, nil
@@ -537,13 +545,15 @@ func (f *pairFit) jointSandwich(fitA, fitB, starFit *Regression, weight float64)
 			}
 		}
 		if clusters < 2 {
-			return out, fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and some %d to be trusted", fewClusters)
+			return out, fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and "+
+				"some %d to be trusted", fewClusters)
 		}
 		out.fill()
 		out.scale(clusters / (clusters - 1))
 		f.q = studentQuantile(f.level, clusters-1)
 		if clusters < fewClusters {
-			f.warnings = append(f.warnings, formatCount(clusters)+" clusters are few: cluster-robust intervals tend to be too short")
+			f.warnings = append(f.warnings,
+				formatCount(clusters)+" clusters are few: cluster-robust intervals tend to be too short")
 		}
 		return out, nil
 	}
@@ -697,7 +707,8 @@ func (f *pairFit) delta(value float64, g *deltaGradient) Estimate {
 
 // estimate is value with a variance, 0 if that is rounding beside what one observation adds to a mean.
 func (f *pairFit) estimate(value, variance float64) Estimate {
-	return scaledEstimate("delta method", value, leftOf(variance, 1e-6*meanSquare(f.rowsA, f.rowsB)/(f.nA+f.nB)), f.q, f.level)
+	return scaledEstimate("delta method", value, leftOf(variance, 1e-6*meanSquare(f.rowsA, f.rowsB)/(f.nA+f.nB)), f.q,
+		f.level)
 }
 
 func (f *pairFit) coefficientVariance(g *deltaGradient) float64 {

@@ -35,7 +35,8 @@ func TestOaxacaCreditCardCase(t *testing.T) {
 		}
 		return o
 	}
-	for reference, name := range map[Reference]string{Pooled: "pooled", Neumark: "neumark", ReferenceA: "weight_1", ReferenceB: "weight_0"} {
+	for reference, name := range map[Reference]string{Pooled: "pooled", Neumark: "neumark", ReferenceA: "weight_1",
+		ReferenceB: "weight_0"} {
 		o := decompose(sides[0], sides[1], reference)
 		c.check(o.Gap.Value, "gap")
 		c.check(o.Endowments.Value, "threefold", "endowments")
@@ -95,7 +96,8 @@ func TestOaxacaNormalisedCase(t *testing.T) {
 		}
 		for _, term := range o.Terms {
 			name := strings.NewReplacer(".", "_", "(constant)", "(Intercept)").Replace(term.Term.Name)
-			if name == "advanced_degree" || name == "(Intercept)" || name == "age" || name == "LTHS" || name == "college" || name == "some_college" || name == "high_school" {
+			if name == "advanced_degree" || name == "(Intercept)" || name == "age" || name == "LTHS" || name == "college" ||
+				name == "some_college" || name == "high_school" {
 				c.check(term.Endowments.Value, "threefold", name, "endowments")
 				c.check(term.Coefficients.Value, "threefold", name, "coefficients")
 				c.check(term.Interaction.Value, "threefold", name, "interaction")
@@ -296,7 +298,8 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 	near(t, "explained at B", o.Explained.SE, o.Endowments.SE, 1e-12)
 	near(t, "unexplained at B", o.Unexplained.SE, se(b[0].cov.form(mean[0])+b[1].cov.form(mean[0])+vx[0].form(db)), 1e-12)
 	for j, term := range o.Terms {
-		near(t, "unexplained at B, by term", term.Unexplained.SE, se(mean[0][j]*mean[0][j]*(b[0].cov.at(j, j)+b[1].cov.at(j, j))+db[j]*db[j]*vx[0].at(j, j)), 1e-12)
+		near(t, "unexplained at B, by term", term.Unexplained.SE,
+			se(mean[0][j]*mean[0][j]*(b[0].cov.at(j, j)+b[1].cov.at(j, j))+db[j]*db[j]*vx[0].at(j, j)), 1e-12)
 	}
 	if o, err = OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Level: .95, Reference: Reimers}); err != nil {
 		t.Fatal(err)
@@ -305,7 +308,8 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 	for j := range middle {
 		middle[j], half[j] = (mean[0][j]+mean[1][j])/2, db[j]/2
 	}
-	near(t, "unexplained at the mean", o.Unexplained.SE, se(b[0].cov.form(middle)+b[1].cov.form(middle)+vx[0].form(half)+vx[1].form(half)), 1e-12)
+	near(t, "unexplained at the mean", o.Unexplained.SE,
+		se(b[0].cov.form(middle)+b[1].cov.form(middle)+vx[0].form(half)+vx[1].form(half)), 1e-12)
 	fixed, err := OaxacaBlinderOn(design, sides[0], sides[1], OaxacaOptions{Level: .95, FixedX: true})
 	if err != nil || !(fixed.Explained.SE < o.Explained.SE) {
 		t.Errorf("fixed characteristics: %v, %v", fixed.Explained, err)
@@ -316,7 +320,8 @@ func TestOaxacaStandardErrorsByFormula(t *testing.T) {
 func (o *Oaxaca) parts() map[string]Estimate {
 	p := map[string]Estimate{
 		"A": o.A, "gap": o.Gap, "endowments": o.Endowments, "coefficients": o.Coefficients, "interaction": o.Interaction,
-		"explained": o.Explained, "unexplained": o.Unexplained, "unexplained A": o.UnexplainedA, "unexplained B": o.UnexplainedB,
+		"explained": o.Explained, "unexplained": o.Unexplained, "unexplained A": o.UnexplainedA, "unexplained " +
+			"B": o.UnexplainedB,
 	}
 	for _, list := range [][]OaxacaTerm{o.Terms, o.Dimensions} {
 		for _, t := range list {
@@ -329,7 +334,8 @@ func (o *Oaxaca) parts() map[string]Estimate {
 
 func (o *NonlinearDecomposition) parts() map[string]Estimate {
 	p := map[string]Estimate{
-		"explained": o.Explained, "unexplained": o.Unexplained, "unexplained A": o.UnexplainedA, "unexplained B": o.UnexplainedB,
+		"explained": o.Explained, "unexplained": o.Unexplained, "unexplained A": o.UnexplainedA, "unexplained " +
+			"B": o.UnexplainedB,
 	}
 	for _, list := range [][]NonlinearTerm{o.Terms, o.Dimensions} {
 		for _, t := range list {
@@ -460,7 +466,8 @@ func TestDecompositionsHandleOutOfSupportAndSeparation(t *testing.T) {
 		t.Errorf("warnings: %q", o.Warnings)
 	}
 	a[0].Sum, a[0].SumSq = 60, 60
-	if _, err := Fairlie(a, b, OaxacaOptions{Level: .95, Dimensions: dims}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "first cohort") {
+	if _, err := Fairlie(a, b, OaxacaOptions{Level: .95, Dimensions: dims}); fault.KindOf(err) != fault.Invalid ||
+		!strings.Contains(err.Error(), "first cohort") {
 		t.Errorf("perfect prediction: %v", err)
 	}
 	for name, try := range map[string]func() error{
@@ -470,9 +477,12 @@ func TestDecompositionsHandleOutOfSupportAndSeparation(t *testing.T) {
 			_, err := OaxacaBlinder([]Cell{{N: 1}}, []Cell{{N: 1}}, OaxacaOptions{Level: .95})
 			return err
 		},
-		"level":        func() error { _, err := Fairlie(a, b, OaxacaOptions{Level: 7}); return err },
-		"reference":    func() error { _, err := Fairlie(a, b, OaxacaOptions{Level: .95, Reference: 77}); return err },
-		"coefficients": func() error { _, err := OaxacaBlinder(a, b, OaxacaOptions{Level: .95, Reference: Given}); return err },
+		"level":     func() error { _, err := Fairlie(a, b, OaxacaOptions{Level: 7}); return err },
+		"reference": func() error { _, err := Fairlie(a, b, OaxacaOptions{Level: .95, Reference: 77}); return err },
+		"coefficients": func() error {
+			_, err := OaxacaBlinder(a, b, OaxacaOptions{Level: .95, Reference: Given})
+			return err
+		},
 		"one cluster": func() error {
 			_, err := OaxacaBlinder(a[:2], b, OaxacaOptions{Level: .95, Clustered: true})
 			return err
@@ -528,11 +538,13 @@ func TestDecompositionsOfOverlappingCohorts(t *testing.T) {
 	}
 	// merely overlapping
 	some := randomCells(rng, []int{2, 3}, 10, 20, true)
-	o, err = OaxacaBlinder(append(slices.Clone(a), some...), append(slices.Clone(rest), some...), OaxacaOptions{Level: .95, Shared: some})
+	o, err = OaxacaBlinder(append(slices.Clone(a), some...), append(slices.Clone(rest), some...),
+		OaxacaOptions{Level: .95, Shared: some})
 	if err != nil || len(o.Warnings) == 0 {
 		t.Fatalf("%+v, %v", o, err)
 	}
-	near(t, "with the rest of the second", o.Gap.Value, Total(append(slices.Clone(a), some...)).Mean()-Total(rest).Mean(), 1e-12)
+	near(t, "with the rest of the second", o.Gap.Value, Total(append(slices.Clone(a), some...)).Mean()-Total(rest).Mean(),
+		1e-12)
 }
 
 func scaleCells(cells []Cell, by float64) []Cell {

@@ -143,7 +143,8 @@ func probitFrom(logit *Regression) ([]float64, error) {
 			return b, nil
 		}
 	}
-	return nil, fault.Invalidf("the probit of treatment did not converge in %d steps; the logit or fewer covariates would help", maxIterations)
+	return nil, fault.Invalidf("the probit of treatment did not converge in %d steps; the logit or fewer covariates "+
+		"would help", maxIterations)
 }
 
 // project is the design of some of its terms. Factors are kept if all their columns are.
@@ -177,7 +178,8 @@ func project(x []float64, columns []int) []float64 {
 }
 
 // ofTreatment words what a fit of the treatment says of its outcome.
-var ofTreatment = strings.NewReplacer("has the outcome", "is treated", "have the outcome", "are treated", "decides the outcome", "decides the treatment")
+var ofTreatment = strings.NewReplacer("has the outcome", "is treated", "have the outcome", "are treated",
+	"decides the outcome", "decides the treatment")
 
 func prefixed(prefix string, warnings []string) (out []string) {
 	for _, w := range warnings {

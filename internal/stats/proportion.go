@@ -217,7 +217,8 @@ func Mean(n, sum, sumsq, level float64) Estimate {
 		e.warnf("fewer than %d observations", fewObservations)
 	}
 	if e.SE = standardError(Cell{N: n, Sum: sum, SumSq: sumsq}.meanVariance()); math.IsNaN(e.SE) {
-		e.warnf("all %s observations are equal, which does not tell how far off their mean is: it has no standard error and no interval", formatCount(n))
+		e.warnf("all %s observations are equal, which does not tell how far off their mean is: it has no standard error "+
+			"and no interval", formatCount(n))
 		return e
 	}
 	half := studentQuantile(level, n-1) * e.SE

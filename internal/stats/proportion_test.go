@@ -150,7 +150,8 @@ func TestClusteredProportion(t *testing.T) {
 
 // A level is between 0 and 1, and not so small that its interval would be of no width.
 func TestCheckLevel(t *testing.T) {
-	for level, right := range map[float64]bool{.95: true, .5: true, 1e-6: true, .999999: true, 0: false, 1: false, 95: false, -.5: false, 1e-300: false, math.NaN(): false} {
+	for level, right := range map[float64]bool{.95: true, .5: true, 1e-6: true, .999999: true, 0: false, 1: false,
+		95: false, -.5: false, 1e-300: false, math.NaN(): false} {
 		if err := CheckLevel(level); (err == nil) != right {
 			t.Errorf("level %g: %v", level, err)
 		}

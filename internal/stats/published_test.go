@@ -9,14 +9,16 @@ import (
 // Published examples whose few figures stand in the test itself; larger ones are in testdata/cases.
 
 // effectOfPublished estimates by every method that holds one factor equal.
-func effectOfPublished(t *testing.T, name string, treated, controls []Cell, estimand Estimand, with, without, tol float64) {
+func effectOfPublished(t *testing.T, name string, treated, controls []Cell, estimand Estimand, with, without,
+	tol float64) {
 	t.Helper()
 	design, rows, err := TreatmentRows(nil, treated, controls)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, method := range adjustingMethods {
-		e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Subclasses: 6, Method: method, Estimand: estimand, Caliper: math.Inf(1)})
+		e, err := EstimateEffect(design, rows, EffectOptions{Level: .95, Subclasses: 6, Method: method, Estimand: estimand,
+			Caliper: math.Inf(1)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,14 +37,16 @@ func indicatorCells(counts ...[2]float64) (cells []Cell) {
 func TestAdjustmentPublished(t *testing.T) {
 	// Hernán, Robins, Causal Inference: What If, table 2.2: deaths after a heart transplant of 20
 	// persons, by severity. 7 of 13 against 3 of 7 died; standardised and weighted both risks are .5.
-	treated, controls := indicatorCells([2]float64{1, 4}, [2]float64{6, 9}), indicatorCells([2]float64{1, 4}, [2]float64{2, 3})
+	treated, controls := indicatorCells([2]float64{1, 4}, [2]float64{6, 9}), indicatorCells([2]float64{1, 4},
+		[2]float64{2, 3})
 	near(t, "crude", Total(treated).Mean()-Total(controls).Mean(), 7./13-3./7, 1e-15)
 	effectOfPublished(t, "transplants", treated, controls, OnAll, .5, .5, 1e-9)
 
 	// Charig, Webb, Payne, Wickham 1986, BMJ 292:879: kidney stones removed, small and large, by open
 	// surgery and by nephrolithotomy. Peters, Janzing, Schölkopf, Elements of Causal Inference, example
 	// 6.37: if all had one or the other .832 and .782, from shares rounded to two digits.
-	open, closed := indicatorCells([2]float64{81, 87}, [2]float64{192, 263}), indicatorCells([2]float64{234, 270}, [2]float64{55, 80})
+	open, closed := indicatorCells([2]float64{81, 87}, [2]float64{192, 263}), indicatorCells([2]float64{234, 270},
+		[2]float64{55, 80})
 	if !(Total(open).Mean() < Total(closed).Mean()) {
 		t.Error("crude, open surgery does worse")
 	}

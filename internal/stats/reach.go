@@ -68,11 +68,14 @@ func SumReach(strata []ReachStratum) Reach {
 		}
 	}
 	for _, label := range cut {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("ASSUMED: the target age cuts the recorded group %q, whose residents are taken as evenly spread over its ages", label))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("ASSUMED: the target age cuts the recorded group %q, whose residents are taken as evenly spread over "+
+				"its ages", label))
 	}
 	if open != "" {
 		out.Residents = math.NaN()
-		out.Warnings = append(out.Warnings, fmt.Sprintf("the target age cuts the oldest recorded group %q, which has no end: only bounds can be given", open))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("the target age cuts the oldest recorded group %q, which has no end: only bounds can be given", open))
 	}
 	over := func(n float64) float64 {
 		if n == 0 {
@@ -82,7 +85,8 @@ func SumReach(strata []ReachStratum) Reach {
 	}
 	out.Value, out.Least, out.Most = over(out.Residents), over(out.ResidentsMost), over(out.ResidentsLeast)
 	if out.Participants > out.ResidentsMost && out.ResidentsMost > 0 {
-		out.Warnings = append(out.Warnings, "more took part than residents of the target age are recorded: some come from elsewhere or are of other ages")
+		out.Warnings = append(out.Warnings,
+			"more took part than residents of the target age are recorded: some come from elsewhere or are of other ages")
 	}
 	return out
 }

@@ -108,14 +108,16 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 	if opts.Covariance < Robust || opts.Covariance > Clustered || opts.Model < Linear || opts.Model > Logit {
 		return nil, fault.Invalidf("unknown model %d or covariance %d", opts.Model, opts.Covariance)
 	}
-	r := &Regression{Model: opts.Model, Covariance: opts.Covariance, Design: design, Sigma2: math.NaN(), LogLik: math.NaN(), stop: opts.Stop}
+	r := &Regression{Model: opts.Model, Covariance: opts.Covariance, Design: design, Sigma2: math.NaN(),
+		LogLik: math.NaN(), stop: opts.Stop}
 	var total Cell
 	for _, p := range patterns {
 		if p.N == 0 {
 			continue
 		}
 		if opts.Model == Logit && !(Cell{N: p.N, Sum: p.Sum, SumSq: p.SumSq}).IsIndicator() {
-			return nil, fault.Invalidf("a logit needs an outcome of 0 and 1; a row has n = %g, Σx = %g, Σx² = %g", p.N, p.Sum, p.SumSq)
+			return nil, fault.Invalidf("a logit needs an outcome of 0 and 1; a row has n = %g, Σx = %g, Σx² = %g", p.N, p.Sum,
+				p.SumSq)
 		}
 		total.N, total.Sum, total.SumSq = total.N+p.N, total.Sum+p.Sum, total.SumSq+p.SumSq
 		r.rows = append(r.rows, p)
@@ -124,7 +126,8 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 		return nil, fault.Invalidf("no observations to fit a regression to")
 	}
 	if opts.Model == Logit && (total.Sum == 0 || total.Sum == total.N) {
-		return nil, fault.Invalidf("the outcome does not vary: %g of %g observations have it; there is nothing to explain", total.Sum, total.N)
+		return nil, fault.Invalidf("the outcome does not vary: %g of %g observations have it; there is nothing to explain",
+			total.Sum, total.N)
 	}
 	if opts.Observations > 0 {
 		f := opts.Observations / total.N
@@ -153,7 +156,8 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 			if r.isSettled(j) {
 				continue // said already
 			}
-			r.Warnings = append(r.Warnings, design.Terms[j].Name+" is omitted: it has no observations or is determined by the terms before it")
+			r.Warnings = append(r.Warnings,
+				design.Terms[j].Name+" is omitted: it has no observations or is determined by the terms before it")
 		}
 	}
 	for _, p := range r.rows {
@@ -216,7 +220,8 @@ func (r *Regression) iterate() (direction []float64, err error) {
 		}
 		switch {
 		case math.IsNaN(largest):
-			return nil, fault.Invalidf("the regression has no solution in floating point: its covariates are too far apart in size")
+			return nil, fault.Invalidf("the regression has no solution in floating point: its covariates are too far apart in " +
+				"size")
 		case largest <= tolerance:
 			r.coef = b
 			return nil, nil
@@ -228,7 +233,8 @@ func (r *Regression) iterate() (direction []float64, err error) {
 			return nil, nil
 		}
 	}
-	return nil, fault.Invalidf("the %s did not converge in %d steps; fewer or coarser controls would help", r.Model, maxIterations)
+	return nil, fault.Invalidf("the %s did not converge in %d steps; fewer or coarser controls would help", r.Model,
+		maxIterations)
 }
 
 func (r *Regression) predict(eta, b []float64) {
@@ -309,14 +315,16 @@ func (r *Regression) leaveOutSeparated(direction []float64) error {
 	what := r.describeSeparation(direction, dropped)
 	switch {
 	case len(left) == 0:
-		return fault.Invalidf("the covariates predict the outcome perfectly (%s): a logit has no finite estimate; leave out what determines the outcome", strings.Join(what, "; "))
+		return fault.Invalidf("the covariates predict the outcome perfectly (%s): a logit has no finite estimate; leave "+
+			"out what determines the outcome", strings.Join(what, "; "))
 	case r.Design.group > 0 && math.Abs(direction[r.Design.group]) > 0.1*slices.Max(absolutes(direction)):
 		constant := true
 		for _, p := range left {
 			constant = constant && p.X[r.Design.group] == left[0].X[r.Design.group]
 		}
 		if constant {
-			return fault.Invalidf("within the controls all or none of one group have the outcome (%s): the logit has no finite odds ratio; the linear model gives a difference", strings.Join(what, "; "))
+			return fault.Invalidf("within the controls all or none of one group have the outcome (%s): the logit has no "+
+				"finite odds ratio; the linear model gives a difference", strings.Join(what, "; "))
 		}
 	}
 	r.Separated = append(r.Separated, what...)
@@ -430,7 +438,8 @@ func (r *Regression) covariance(kept float64) error {
 		}
 		r.Sigma2, r.DF = sse/(n-kept), n-kept
 		if indicator := r.isIndicator(); indicator && outside > 0 {
-			r.Warnings = append(r.Warnings, "the linear model predicts shares outside 0 to 1 for "+formatCount(outside)+" observations")
+			r.Warnings = append(r.Warnings,
+				"the linear model predicts shares outside 0 to 1 for "+formatCount(outside)+" observations")
 		}
 	} else {
 		r.LogLik = loglik
@@ -447,7 +456,8 @@ func (r *Regression) covariance(kept float64) error {
 	case Clustered:
 		g := float64(len(clusters))
 		if g < 2 {
-			return fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and some %d to be trusted", fewClusters)
+			return fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and some "+
+				"%d to be trusted", fewClusters)
 		}
 		r.cov = newSymmetric(k)
 		for _, moved := range r.bread.timesEach(clusters) {
@@ -460,7 +470,9 @@ func (r *Regression) covariance(kept float64) error {
 		}
 		r.DF = g - 1
 		if g < fewClusters {
-			r.Warnings = append(r.Warnings, formatCount(g)+" clusters are few: cluster-robust intervals tend to be too short; the wild cluster bootstrap is better")
+			r.Warnings = append(r.Warnings,
+				formatCount(g)+" clusters are few: cluster-robust intervals tend to be too short; the wild cluster bootstrap is "+
+					"better")
 		}
 		return nil
 	}
@@ -561,7 +573,8 @@ func (r *Regression) Coefficient(term int, level float64) Estimate {
 		return undefined(r.Method(), level, "the regression has %d terms, no term %d", len(r.Coef), term)
 	}
 	if r.isSettled(term) {
-		return undefined(r.Method(), level, "%s has no finite coefficient: the outcome of all with it is settled", r.Design.Terms[term].Name)
+		return undefined(r.Method(), level, "%s has no finite coefficient: the outcome of all with it is settled",
+			r.Design.Terms[term].Name)
 	}
 	if r.omitted[term] {
 		return undefined(r.Method(), level, "%s could not be estimated", r.Design.Terms[term].Name)

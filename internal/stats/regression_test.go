@@ -17,9 +17,12 @@ func row(y float64, x ...float64) Pattern {
 
 func TestLinearRegressionAgainstNorris(t *testing.T) {
 	// NIST StRD, Norris: linear calibration, certified to 15 digits.
-	// B0 -0.262323073774029 (0.232818234301152), B1 1.00211681802045 (0.429796848199937E-03), residual SD 0.884796396144373
-	y := []float64{0.1, 338.8, 118.1, 888.0, 9.2, 228.1, 668.5, 998.5, 449.1, 778.9, 559.2, 0.3, 0.1, 778.1, 668.8, 339.3, 448.9, 10.8, 557.7, 228.3, 998.0, 888.8, 119.6, 0.3, 0.6, 557.6, 339.3, 888.0, 998.5, 778.9, 10.2, 117.6, 228.9, 668.4, 449.2, 0.2}
-	x := []float64{0.2, 337.4, 118.2, 884.6, 10.1, 226.5, 666.3, 996.3, 448.6, 777.0, 558.2, 0.4, 0.6, 775.5, 666.9, 338.0, 447.5, 11.6, 556.0, 228.1, 995.8, 887.6, 120.2, 0.3, 0.3, 556.8, 339.1, 887.2, 999.0, 779.0, 11.1, 118.3, 229.2, 669.1, 448.9, 0.5}
+	// B0 -0.262323073774029 (0.232818234301152), B1 1.00211681802045 (0.429796848199937E-03), residual
+	// SD 0.884796396144373
+	y := []float64{0.1, 338.8, 118.1, 888.0, 9.2, 228.1, 668.5, 998.5, 449.1, 778.9, 559.2, 0.3, 0.1, 778.1, 668.8, 339.3,
+		448.9, 10.8, 557.7, 228.3, 998.0, 888.8, 119.6, 0.3, 0.6, 557.6, 339.3, 888.0, 998.5, 778.9, 10.2, 117.6, 228.9, 668.4, 449.2, 0.2}
+	x := []float64{0.2, 337.4, 118.2, 884.6, 10.1, 226.5, 666.3, 996.3, 448.6, 777.0, 558.2, 0.4, 0.6, 775.5, 666.9, 338.0,
+		447.5, 11.6, 556.0, 228.1, 995.8, 887.6, 120.2, 0.3, 0.3, 556.8, 339.1, 887.2, 999.0, 779.0, 11.1, 118.3, 229.2, 669.1, 448.9, 0.5}
 	var rows []Pattern
 	for i := range y {
 		rows = append(rows, row(y[i], x[i]))
@@ -41,8 +44,10 @@ func TestLinearRegressionAgainstNorris(t *testing.T) {
 func TestLogitAgainstMenarche(t *testing.T) {
 	// Milicer, Szczotka 1966, in Venables, Ripley, MASS data(menarche): age, girls, with menarche.
 	// R: glm(cbind(Menarche, Total-Menarche) ~ Age, binomial): -21.22639 (0.77068), 1.63197 (0.05895)
-	age := []float64{9.21, 10.21, 10.58, 10.83, 11.08, 11.33, 11.58, 11.83, 12.08, 12.33, 12.58, 12.83, 13.08, 13.33, 13.58, 13.83, 14.08, 14.33, 14.58, 14.83, 15.08, 15.33, 15.58, 15.83, 17.58}
-	total := []float64{376, 200, 93, 120, 90, 88, 105, 111, 100, 93, 100, 108, 99, 106, 105, 117, 98, 97, 120, 102, 122, 111, 94, 114, 1049}
+	age := []float64{9.21, 10.21, 10.58, 10.83, 11.08, 11.33, 11.58, 11.83, 12.08, 12.33, 12.58, 12.83, 13.08, 13.33,
+		13.58, 13.83, 14.08, 14.33, 14.58, 14.83, 15.08, 15.33, 15.58, 15.83, 17.58}
+	total := []float64{376, 200, 93, 120, 90, 88, 105, 111, 100, 93, 100, 108, 99, 106, 105, 117, 98, 97, 120, 102, 122,
+		111, 94, 114, 1049}
 	has := []float64{0, 0, 0, 2, 2, 5, 10, 17, 16, 29, 39, 51, 47, 67, 81, 88, 79, 90, 113, 95, 117, 107, 92, 112, 1049}
 	var rows []Pattern
 	for i := range age {
@@ -197,7 +202,8 @@ func TestWildBootstrapAgainstDefinition(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		null, err := Fit(Design{Terms: slices.Delete(slices.Clone(design.Terms), term, term+1)}, short, FitOptions{Covariance: Classical})
+		null, err := Fit(Design{Terms: slices.Delete(slices.Clone(design.Terms), term, term+1)}, short,
+			FitOptions{Covariance: Classical})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +237,8 @@ func TestWildBootstrapAgainstDefinition(t *testing.T) {
 			}
 		}
 		near(t, "p value", got.PValue, float64(extreme)/draws, 1e-12)
-		if e := got.Estimate; !(e.Lower < e.Value && e.Value < e.Upper) || (got.PValue > .05) != (e.Lower < 0 && e.Upper > 0) {
+		if e := got.Estimate; !(e.Lower < e.Value && e.Value < e.Upper) ||
+			(got.PValue > .05) != (e.Lower < 0 && e.Upper > 0) {
 			t.Errorf("p = %v, but the interval is %v to %v around %v", got.PValue, e.Lower, e.Upper, e.Value)
 		}
 	}
@@ -240,7 +247,8 @@ func TestWildBootstrapAgainstDefinition(t *testing.T) {
 func TestSeparationIsReportedNotIterated(t *testing.T) {
 	dims := []Dimension{{Name: "origin", Codes: []string{"DANISH", "WESTERN", "NON_WESTERN"}}}
 	cells := []Cell{
-		{Key: []int{0}, N: 50, Sum: 20, SumSq: 20}, {Key: []int{1}, N: 30, Sum: 30, SumSq: 30}, {Key: []int{2}, N: 40, Sum: 10, SumSq: 10},
+		{Key: []int{0}, N: 50, Sum: 20, SumSq: 20}, {Key: []int{1}, N: 30, Sum: 30, SumSq: 30}, {Key: []int{2}, N: 40,
+			Sum: 10, SumSq: 10},
 	}
 	design, err := NewDesign(dims, false, cells)
 	if err != nil {
@@ -273,24 +281,29 @@ func TestSeparationIsReportedNotIterated(t *testing.T) {
 	}
 
 	// complete separation by a free column, and a group that decides, are errors that explain
-	if _, err := Fit(FreeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 4), row(1, 5)}, FitOptions{Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "perfectly") {
+	if _, err := Fit(FreeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 4), row(1, 5)},
+		FitOptions{Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "perfectly") {
 		t.Errorf("complete separation: %v", err)
 	}
 	a := []Cell{{Key: []int{0}, N: 10, Sum: 10, SumSq: 10}, {Key: []int{1}, N: 10, Sum: 10, SumSq: 10}}
 	b := []Cell{{Key: []int{0}, N: 10, Sum: 5, SumSq: 5}, {Key: []int{1}, N: 10, Sum: 3, SumSq: 3}}
-	if _, err := Adjust(a, b, AdjustOptions{Level: .95, Model: Logit}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "odds ratio") {
+	if _, err := Adjust(a, b, AdjustOptions{Level: .95, Model: Logit}); fault.KindOf(err) != fault.Invalid ||
+		!strings.Contains(err.Error(), "odds ratio") {
 		t.Errorf("a group that decides: %v", err)
 	}
 	// a quasi-separated point: overlap at a single value
-	if _, err := Fit(FreeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 3), row(1, 5)}, FitOptions{Model: Logit}); err != nil && fault.KindOf(err) != fault.Invalid {
+	if _, err := Fit(FreeDesign("age"), []Pattern{row(0, 1), row(0, 2), row(0, 3), row(1, 3), row(1, 5)},
+		FitOptions{Model: Logit}); err != nil && fault.KindOf(err) != fault.Invalid {
 		t.Errorf("quasi-separation: %v", err)
 	}
 }
 
 func TestAdjust(t *testing.T) {
 	// Within each category both cohorts have the same rate: the crude gap is composition only.
-	a := []Cell{{Key: []int{0}, Cluster: 1, N: 200, Sum: 172, SumSq: 172}, {Key: []int{1}, Cluster: 2, N: 300, Sum: 228, SumSq: 228}}
-	b := []Cell{{Key: []int{0}, Cluster: 3, N: 9000, Sum: 7740, SumSq: 7740}, {Key: []int{1}, Cluster: 4, N: 1000, Sum: 760, SumSq: 760}}
+	a := []Cell{{Key: []int{0}, Cluster: 1, N: 200, Sum: 172, SumSq: 172},
+		{Key: []int{1}, Cluster: 2, N: 300, Sum: 228, SumSq: 228}}
+	b := []Cell{{Key: []int{0}, Cluster: 3, N: 9000, Sum: 7740, SumSq: 7740},
+		{Key: []int{1}, Cluster: 4, N: 1000, Sum: 760, SumSq: 760}}
 	for _, model := range []Model{Linear, Logit} {
 		g, err := Adjust(a, b, AdjustOptions{Level: .95, Model: model})
 		if err != nil {
@@ -404,7 +417,8 @@ func TestAdjustOfCohortsInFewClusters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name, e := range map[string]Estimate{"gap": g.Adjusted, "odds ratio": g.OddsRatio, "coefficient": g.Coefficients[1].Estimate} {
+			for name, e := range map[string]Estimate{"gap": g.Adjusted, "odds ratio": g.OddsRatio,
+				"coefficient": g.Coefficients[1].Estimate} {
 				if !math.IsNaN(e.SE) || !math.IsNaN(e.Lower) || len(e.Warnings) == 0 || name == "gap" && math.IsNaN(e.Value) {
 					t.Errorf("%v, %s of one area: %+v", model, name, e)
 				}
@@ -434,7 +448,8 @@ func TestAdjustOfCohortsInFewClusters(t *testing.T) {
 	}
 	a, b := draw(5)
 	g, err := Adjust(a, b, AdjustOptions{Level: .95, Draws: 999, Covariance: Clustered})
-	if err != nil || math.IsNaN(g.Adjusted.SE) || !slices.ContainsFunc(g.Warnings, func(w string) bool { return strings.HasPrefix(w, "5 clusters in the first cohort") }) {
+	if err != nil || math.IsNaN(g.Adjusted.SE) || !slices.ContainsFunc(g.Warnings,
+		func(w string) bool { return strings.HasPrefix(w, "5 clusters in the first cohort") }) {
 		t.Errorf("5 areas: %+v, %q, %v", g.Adjusted, g.Warnings, err)
 	}
 }

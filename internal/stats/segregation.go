@@ -16,14 +16,16 @@ type Segregation struct {
 	// ExpectedDissimilarity is the mean of D if persons were placed at random in units of the sizes
 	// they have; small units inflate it. Excess is (D - expected)/(1 - expected), 0 for random.
 	ExpectedDissimilarity, ExcessDissimilarity float64
-	Isolation                                  Estimate // Σ (a/A)(a/t): share of own group in the unit of a typical member of a
-	Interaction                                Estimate // Σ (a/A)(b/t): share of the other group there; 1 - isolation
-	EtaSquared                                 float64  // (isolation - P)/(1 - P): isolation beyond that of random placement
-	Gini                                       float64
-	Theil                                      float64 // information theory index H
-	Atkinson                                   float64 // with shape 0.5
-	Share                                      float64 // P = A/(A+B)
-	Warnings                                   []string
+	// Σ (a/A)(a/t): share of own group in the unit of a typical member of a
+	Isolation   Estimate
+	Interaction Estimate // Σ (a/A)(b/t): share of the other group there; 1 - isolation
+	// (isolation - P)/(1 - P): isolation beyond that of random placement
+	EtaSquared float64
+	Gini       float64
+	Theil      float64 // information theory index H
+	Atkinson   float64 // with shape 0.5
+	Share      float64 // P = A/(A+B)
+	Warnings   []string
 }
 
 // Segregate measures the segregation of a from b over the units that the keys of their cells name
@@ -45,17 +47,20 @@ func Segregate(a, b, shared []Cell, level float64) (*Segregation, error) {
 	switch n := Total(shared).N; {
 	case n == 0:
 	case n == Total(b).N && n == Total(a).N:
-		return nil, fault.Invalidf("the two cohorts are the same %s observations: there is nothing to compare", formatCount(n))
+		return nil, fault.Invalidf("the two cohorts are the same %s observations: there is nothing to compare",
+			formatCount(n))
 	case n == Total(b).N:
 		if a, err = subtractCounts(a, shared); err != nil {
 			return nil, err
 		}
-		s.Warnings = append(s.Warnings, formatCount(n)+" persons are in both groups, all of the second; the rest of the first is compared with it")
+		s.Warnings = append(s.Warnings,
+			formatCount(n)+" persons are in both groups, all of the second; the rest of the first is compared with it")
 	default:
 		if b, err = subtractCounts(b, shared); err != nil {
 			return nil, err
 		}
-		s.Warnings = append(s.Warnings, formatCount(n)+" persons are in both groups; the first is compared with the rest of the second")
+		s.Warnings = append(s.Warnings,
+			formatCount(n)+" persons are in both groups; the first is compared with the rest of the second")
 	}
 	t, err := crossTabulate(a, b, nil, nil, false)
 	if err != nil {
@@ -135,7 +140,8 @@ func Segregate(a, b, shared []Cell, level float64) (*Segregation, error) {
 		s.Warnings = append(s.Warnings, "one unit: there is nothing to be spread over")
 	}
 	if s.ExpectedDissimilarity > 0.1*d.Value {
-		d.warnf("random placement alone would give %.3g in units of this size: compare with that, the interval does not know it", s.ExpectedDissimilarity)
+		d.warnf("random placement alone would give %.3g in units of this size: compare with that, the interval does not "+
+			"know it", s.ExpectedDissimilarity)
 	}
 	return s, nil
 }
@@ -244,7 +250,8 @@ func SegregateGroups(groups [][]Cell, larger int) (*MultigroupSegregation, error
 	}
 	s.ExpectedInformation = float64((s.Units-1)*(len(groups)-1)) / (2 * total)
 	if s.ExpectedInformation > 0.1*s.Information {
-		s.Warnings = append(s.Warnings, "random placement alone gives a good part of the mutual information in units so small")
+		s.Warnings = append(s.Warnings,
+			"random placement alone gives a good part of the mutual information in units so small")
 	}
 	return s, nil
 }

@@ -22,7 +22,8 @@ func TestSegregationCase(t *testing.T) {
 	for _, row := range c.rows() {
 		for g, race := range races {
 			if row["race"] == race {
-				groups[g] = append(groups[g], Cell{Key: []int{index(states, row["state"]), index(schools, row["school"])}, N: c.number(row["n"])})
+				groups[g] = append(groups[g], Cell{Key: []int{index(states, row["state"]), index(schools, row["school"])},
+					N: c.number(row["n"])})
 			}
 		}
 	}

@@ -82,7 +82,8 @@ func TestSettledCategoriesStayInTheAverage(t *testing.T) {
 			near("N_unsettled", g.Fit.Observations)
 			near("N_settled", g.Fit.Settled)
 			if !slices.ContainsFunc(g.Warnings, func(w string) bool {
-				return strings.HasPrefix(w, formatCount(want["N_settled"])+" of the "+formatCount(want["N_all"])+" observations are settled")
+				return strings.HasPrefix(w, formatCount(want["N_settled"])+" of the "+formatCount(want["N_all"])+" observations "+
+					"are settled")
 			}) {
 				t.Errorf("no warning says what was settled: %q", g.Warnings)
 			}
@@ -126,7 +127,8 @@ func TestSettledCategoriesInTheBootstrap(t *testing.T) {
 		}
 		return all
 	}
-	g, err := Adjust(split(in, 1), split(out, 11), AdjustOptions{Level: .95, Model: Logit, Covariance: Clustered, Seed: 1, Draws: 999})
+	g, err := Adjust(split(in, 1), split(out, 11), AdjustOptions{Level: .95, Model: Logit, Covariance: Clustered, Seed: 1,
+		Draws: 999})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +149,8 @@ func TestSettledCategoriesInTheBootstrap(t *testing.T) {
 		}
 		single = append(single, c)
 	}
-	g, err = Adjust(single, split(out, 11), AdjustOptions{Level: .95, Model: Logit, Covariance: Clustered, Seed: 1, Draws: 999})
+	g, err = Adjust(single, split(out, 11), AdjustOptions{Level: .95, Model: Logit, Covariance: Clustered, Seed: 1,
+		Draws: 999})
 	if err != nil {
 		t.Fatal(err)
 	}

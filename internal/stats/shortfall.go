@@ -65,10 +65,13 @@ func ShortfallOf(a, b, shared []Cell, opts ShortfallOptions) (*Shortfall, error)
 		}
 	}
 	if n == 0 {
-		return nil, fault.Invalidf("the standard has no observations in any cell of the cohort: nothing can be expected; use coarser dimensions")
+		return nil, fault.Invalidf("the standard has no observations in any cell of the cohort: nothing can be expected; " +
+			"use coarser dimensions")
 	}
 	if n < t.nA {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s observations are in cells that the standard does not have: nothing is expected of them, and they are in neither toExpected nor composition", formatCount(t.nA-n)))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("%s observations are in cells that the standard does not have: nothing is expected of them, and they "+
+				"are in neither toExpected nor composition", formatCount(t.nA-n)))
 	}
 	whole := t.totalB.mean()
 	toExpected, composition := expected-y, n*whole-expected
@@ -114,7 +117,8 @@ func ShortfallOf(a, b, shared []Cell, opts ShortfallOptions) (*Shortfall, error)
 			}
 		}
 	}
-	out.Expected = scoreEstimate(EffectiveWilson.String(), clip01(expected/n), leftOf(vExpected, 1e-6/n), 1/spread, normalQuantile(level), level)
+	out.Expected = scoreEstimate(EffectiveWilson.String(), clip01(expected/n), leftOf(vExpected, 1e-6/n), 1/spread,
+		normalQuantile(level), level)
 	out.ToExpected = shortfallEstimate(toExpected, vTo, n, level)
 	out.Composition = shortfallEstimate(composition, vComposition, n, level)
 	out.Expected.Denominator = n
@@ -166,7 +170,8 @@ func ShortfallsOf(a, b, shared []Cell, opts ShortfallOptions) (*Shortfall, []Clu
 		own, err := ShortfallOf(inA[cluster], b, inBoth[cluster], opts)
 		if err != nil {
 			level := total.Observed.Level
-			own = &Shortfall{Observed: meanEstimate(Total(inA[cluster]), level), Standard: total.Standard, Warnings: []string{err.Error()}}
+			own = &Shortfall{Observed: meanEstimate(Total(inA[cluster]), level), Standard: total.Standard,
+				Warnings: []string{err.Error()}}
 			own.ToStandard = Gap(Total(inA[cluster]), Total(b), Total(inBoth[cluster]), level).scale(-Total(inA[cluster]).N)
 			own.Expected = undefined("", level, "%v", err)
 			own.ToExpected, own.Composition = own.Expected, own.Expected

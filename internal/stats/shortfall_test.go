@@ -93,7 +93,8 @@ func FuzzShortfallLaws(f *testing.F) {
 			}
 			same(t, "clusters sum to the whole", crude, total.ToStandard.Value)
 			same(t, "observations", n, total.Observed.Denominator)
-			same(t, "expected", total.Expected.Value*total.ToExpected.Denominator-total.ToExpected.Value, observedWithin(a, c.standard))
+			same(t, "expected", total.Expected.Value*total.ToExpected.Denominator-total.ToExpected.Value,
+				observedWithin(a, c.standard))
 			split, err := ShortfallOf(splitCells(a), splitCells(c.standard), splitCells(c.shared), ShortfallOptions{Level: .95})
 			if err != nil {
 				t.Fatal(err)

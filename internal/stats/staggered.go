@@ -111,7 +111,8 @@ func StaggeredEffects(periods []int, units []PanelUnit, opts GroupTimeOptions) (
 	}
 	slices.Sort(r.groups)
 	if len(r.groups) == 0 {
-		return nil, fault.Invalidf("no unit starts treatment after the first period (%d): there is no change to learn from", periods[0])
+		return nil, fault.Invalidf("no unit starts treatment after the first period (%d): there is no change to learn from",
+			periods[0])
 	}
 	r.Units = float64(len(units))
 	r.share = make([]float64, len(r.groups))
@@ -139,7 +140,8 @@ func StaggeredEffects(periods []int, units []PanelUnit, opts GroupTimeOptions) (
 			if opts.Clustered {
 				what = "clusters"
 			}
-			r.Warnings = append(r.Warnings, fmt.Sprintf("group %d has %d %s: its standard errors are too small", g, members[k], what))
+			r.Warnings = append(r.Warnings, fmt.Sprintf("group %d has %d %s: its standard errors are too small", g, members[k],
+				what))
 		}
 	}
 	var without []string
@@ -151,7 +153,9 @@ func StaggeredEffects(periods []int, units []PanelUnit, opts GroupTimeOptions) (
 			}
 		}
 		if start < 0 {
-			r.Warnings = append(r.Warnings, fmt.Sprintf("group %d has no period before treatment, with %d of anticipation; it has no effects", g, opts.Anticipation))
+			r.Warnings = append(r.Warnings,
+				fmt.Sprintf("group %d has no period before treatment, with %d of anticipation; it has no effects", g,
+					opts.Anticipation))
 			continue
 		}
 		for at, period := range periods {
@@ -175,7 +179,8 @@ func StaggeredEffects(periods []int, units []PanelUnit, opts GroupTimeOptions) (
 		return nil, fault.Invalidf("no group has controls; not-yet-treated units, or units never treated, are needed")
 	}
 	if len(without) > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("no controls are left for %d pairs of group and period, the first %s", len(without), without[0]))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("no controls are left for %d pairs of group and period, the first %s",
+			len(without), without[0]))
 	}
 	r.testPretrends()
 	return r, nil
@@ -183,7 +188,8 @@ func StaggeredEffects(periods []int, units []PanelUnit, opts GroupTimeOptions) (
 
 func (o *GroupTimeOptions) check(periods []int, units []PanelUnit) error {
 	if o.Method > AIPW || o.Method < Unadjusted {
-		return fault.Invalidf("group-time effects are unadjusted, by regression, by weighting or doubly robust, not by %s", o.Method)
+		return fault.Invalidf("group-time effects are unadjusted, by regression, by weighting or doubly robust, not by %s",
+			o.Method)
 	}
 	if o.Anticipation < 0 {
 		return fault.Invalidf("anticipation of %d periods is not possible; 0 is none", o.Anticipation)
@@ -265,7 +271,8 @@ func (r *GroupTimeEffects) add(units []PanelUnit, periods []int, g, at, base int
 			e.Controls++
 		}
 		change := u.Outcomes[at] - u.Outcomes[base]
-		rows = append(rows, TreatmentRow{Pattern: Pattern{X: u.X, Cluster: u.Cluster, N: 1, Sum: change, SumSq: change * change}, Treated: treated})
+		rows = append(rows, TreatmentRow{Pattern: Pattern{X: u.X, Cluster: u.Cluster, N: 1, Sum: change,
+			SumSq: change * change}, Treated: treated})
 		origin = append(origin, i)
 	}
 	if e.Controls == 0 {
@@ -299,13 +306,15 @@ func (r *GroupTimeEffects) add(units []PanelUnit, periods []int, g, at, base int
 		return true, err
 	}
 	for i, p := range s.rows {
-		d := affine{with.influence[i].constant - without.influence[i].constant, with.influence[i].slope - without.influence[i].slope}
+		d := affine{with.influence[i].constant - without.influence[i].constant,
+			with.influence[i].slope - without.influence[i].slope}
 		moved[origin[s.origin[i]]] = d.constant + d.slope*p.Sum
 	}
 	e.Effect = r.estimate(with.value-without.value, moved)
 	e.Effect.Denominator = e.Treated
 	if out.UnmatchedTreated+out.UnmatchedControls > 0 {
-		e.Effect.warnf("%s treated and %s controls have covariates that the other never has; they are left out", formatCount(out.UnmatchedTreated), formatCount(out.UnmatchedControls))
+		e.Effect.warnf("%s treated and %s controls have covariates that the other never has; they are left out",
+			formatCount(out.UnmatchedTreated), formatCount(out.UnmatchedControls))
 	}
 	if e.Treated < 2 {
 		e.Effect.warnf("one treated unit tells nothing about its own variance: the standard error is too small")
@@ -456,7 +465,8 @@ func (r *GroupTimeEffects) Simple() Estimate {
 // groups by their share; it is the closest to the effect of a treatment that starts once.
 func (r *GroupTimeEffects) ByGroup() Aggregation {
 	out := Aggregation{}
-	overall := GroupTimeEffects{opts: r.opts, groups: r.groups, share: r.share, group: r.group, cluster: r.cluster, Units: r.Units}
+	overall := GroupTimeEffects{opts: r.opts, groups: r.groups, share: r.share, group: r.group, cluster: r.cluster,
+		Units: r.Units}
 	for _, g := range r.groups {
 		value, moved, ok := r.average(func(e GroupTimeEffect) bool { return e.Group == g && after(e) })
 		if !ok {
@@ -474,7 +484,8 @@ func (r *GroupTimeEffects) ByGroup() Aggregation {
 // ByExposure averages by the number of periods since the start (an event study), negative before it.
 // Overall is the mean over the numbers from 0. Averages far from the start are of fewer groups.
 func (r *GroupTimeEffects) ByExposure() Aggregation {
-	return r.by(func(e GroupTimeEffect) int { return e.Period - e.Group }, func(GroupTimeEffect) bool { return true }, func(at int) bool { return at >= 0 })
+	return r.by(func(e GroupTimeEffect) int { return e.Period - e.Group }, func(GroupTimeEffect) bool { return true },
+		func(at int) bool { return at >= 0 })
 }
 
 // ByPeriod averages, in each period, the effects on the groups treated by then. Overall is the mean

@@ -85,7 +85,8 @@ func Direct(cells, standard []Cell, opts DirectOptions) (DirectRate, error) {
 			continue
 		}
 		if cell.n == 0 {
-			return DirectRate{}, fault.Invalidf("%s has weight in the standard but no observations: the standardised rate is undefined; use coarser dimensions", keyName(opts.Dimensions, t.key(i)))
+			return DirectRate{}, fault.Invalidf("%s has weight in the standard but no observations: the standardised rate is "+
+				"undefined; use coarser dimensions", keyName(opts.Dimensions, t.key(i)))
 		}
 		r := cell.mean()
 		rate += weight * r
@@ -219,10 +220,13 @@ func Indirect(cells, reference []Cell, opts IndirectOptions) (*IndirectRate, err
 		expectedVariance += group.n * group.n * t.b[i].variance() / t.b[i].n
 	}
 	if used == 0 {
-		return nil, fault.Invalidf("the reference has no observations in any cell of the cohort: nothing can be expected; use coarser dimensions")
+		return nil, fault.Invalidf("the reference has no observations in any cell of the cohort: nothing can be expected; " +
+			"use coarser dimensions")
 	}
 	if used < t.nA {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s of the cohort is in cells that the reference does not have and is left out of observed and expected", formatPercent(1-used/t.nA)))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("%s of the cohort is in cells that the reference does not have and is left out of observed and expected",
+				formatPercent(1-used/t.nA)))
 	}
 	if out.Observed < 0 || !(out.Expected > 0) {
 		return nil, fault.Invalidf("%g events observed and %g expected have no ratio", out.Observed, out.Expected)
@@ -232,7 +236,8 @@ func Indirect(cells, reference []Cell, opts IndirectOptions) (*IndirectRate, err
 	} else {
 		out.Ratio = SMR(out.Observed, out.Expected, level)
 		if share := out.Observed / used; share > 0.1 && Total(cells).IsIndicator() {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("%s have the outcome: a Poisson interval is too wide, the binomial one fits", formatPercent(share)))
+			out.Warnings = append(out.Warnings,
+				fmt.Sprintf("%s have the outcome: a Poisson interval is too wide, the binomial one fits", formatPercent(share)))
 		}
 	}
 	out.Warnings = append(out.Warnings, out.Ratio.Warnings...)
@@ -303,7 +308,8 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 	if opts.Clustered {
 		q = studentQuantile(level, float64(d.tab.clusters-1))
 	}
-	e := estimator{tab: d.tab, sup: d.sup, level: level, q: q, opts: KitagawaOptions{Clustered: opts.Clustered, FixedWeights: !opts.RandomStandard}}
+	e := estimator{tab: d.tab, sup: d.sup, level: level, q: q, opts: KitagawaOptions{Clustered: opts.Clustered,
+		FixedWeights: !opts.RandomStandard}}
 	s := d.sup
 	fromA, fromB := 0.0, 1.0
 	switch opts.Standard {
@@ -355,17 +361,21 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 	const method = "log delta method"
 	switch {
 	case valueA > 0 && valueB > 0:
-		out.Ratio = Estimate{Value: valueA / valueB, Level: level, Numerator: math.NaN(), Denominator: math.NaN(), Method: method}
+		out.Ratio = Estimate{Value: valueA / valueB, Level: level, Numerator: math.NaN(), Denominator: math.NaN(),
+			Method: method}
 		out.Ratio = out.Ratio.onLogScale(e.variance(log), q)
 	case valueB > 0:
-		out.Ratio = undefined(method, level, "the standardised rate of the first cohort is 0, and so is the ratio, whose logarithm has no interval")
+		out.Ratio = undefined(method, level,
+			"the standardised rate of the first cohort is 0, and so is the ratio, whose logarithm has no interval")
 		out.Ratio.Value = 0
 	default:
 		out.Ratio = undefined(method, level, "the standardised rate of the second cohort is 0: there is no ratio to it")
 	}
 	if out.SupportA.Value < 1 || out.SupportB.Value < 1 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s of the first and %s of the second cohort are in cells that the other does not have; they are left out of the standardised rates",
-			formatPercent(1-out.SupportA.Value), formatPercent(1-out.SupportB.Value)))
+		out.Warnings = append(out.Warnings,
+			fmt.Sprintf("%s of the first and %s of the second cohort are in cells that the other does not have; they are left "+
+				"out of the standardised rates",
+				formatPercent(1-out.SupportA.Value), formatPercent(1-out.SupportB.Value)))
 	}
 	return out, nil
 }

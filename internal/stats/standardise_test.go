@@ -95,7 +95,9 @@ func TestDirectByHand(t *testing.T) {
 	unit := math.Sqrt((.75*.75*20/1e4 + .25*.25*25/2500) / 45)
 	near(t, "Dobson lower", d.Standardised.Lower, .275+unit*(Byar(45, .95).Lower-45), 1e-14)
 
-	if _, err := Direct(cells[:1], standard, DirectOptions{Level: .95, Multiplier: 1, Dimensions: []Dimension{{Name: "age", Codes: []string{"0", "1-2"}}}}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "age 1-2") {
+	if _, err := Direct(cells[:1], standard, DirectOptions{Level: .95, Multiplier: 1,
+		Dimensions: []Dimension{{Name: "age", Codes: []string{"0", "1-2"}}}}); fault.KindOf(err) != fault.Invalid ||
+		!strings.Contains(err.Error(), "age 1-2") {
 		t.Errorf("a stratum without observations: %v", err)
 	}
 	none := []Cell{{Key: []int{0}, N: 100}, {Key: []int{1}, N: 50}}
@@ -136,7 +138,8 @@ func TestStandardise(t *testing.T) {
 	near(t, "A", fixed.A.Value, d.Standardised.Value, 1e-14)
 	near(t, "A's SE", fixed.A.SE, d.Standardised.SE, 1e-14)
 	near(t, "A's lower bound", fixed.A.Lower, d.Standardised.Lower, 1e-13)
-	near(t, "ratio's SE", fixed.Ratio.SE, fixed.Ratio.Value*math.Hypot(fixed.A.SE/fixed.A.Value, fixed.B.SE/fixed.B.Value), 1e-13)
+	near(t, "ratio's SE", fixed.Ratio.SE, fixed.Ratio.Value*math.Hypot(fixed.A.SE/fixed.A.Value, fixed.B.SE/fixed.B.Value),
+		1e-13)
 	inA, err := Standardise(a, b, StandardiseOptions{Level: .95, Standard: StandardA})
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +168,8 @@ func TestStandardise(t *testing.T) {
 }
 
 func TestIndirectBinomial(t *testing.T) {
-	cells := []Cell{{Key: []int{0}, N: 100, Sum: 30, SumSq: 30}, {Key: []int{1}, N: 50, Sum: 25, SumSq: 25}, {Key: []int{2}, N: 10, Sum: 5, SumSq: 5}}
+	cells := []Cell{{Key: []int{0}, N: 100, Sum: 30, SumSq: 30}, {Key: []int{1}, N: 50, Sum: 25, SumSq: 25},
+		{Key: []int{2}, N: 10, Sum: 5, SumSq: 5}}
 	reference := []Cell{{Key: []int{0}, N: 1000, Sum: 200, SumSq: 200}, {Key: []int{1}, N: 1000, Sum: 400, SumSq: 400}}
 	r, err := Indirect(cells, reference, IndirectOptions{Level: .95, Multiplier: 1, Binomial: true})
 	if err != nil {
@@ -181,7 +185,8 @@ func TestIndirectBinomial(t *testing.T) {
 	if err != nil || len(poisson.Warnings) != 1 {
 		t.Errorf("a Poisson interval for a common outcome: %q, %v", poisson.Warnings, err)
 	}
-	if _, err := Indirect(cells[2:], reference, IndirectOptions{Level: .95, Multiplier: 1}); fault.KindOf(err) != fault.Invalid {
+	if _, err := Indirect(cells[2:], reference, IndirectOptions{Level: .95,
+		Multiplier: 1}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no reference: %v", err)
 	}
 	if e := SMR(3, 0, .95); !math.IsNaN(e.Value) || len(e.Warnings) == 0 {

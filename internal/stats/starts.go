@@ -113,10 +113,12 @@ func ChangesByStart(starts []StartCells, opts DifferenceOptions) (*StartEffects,
 		levels = levels && given
 	}
 	if len(used) == 0 {
-		return nil, fault.Invalidf("no start has both treated and controls; a difference of changes needs some of each that start, or are approached, in the same year")
+		return nil, fault.Invalidf("no start has both treated and controls; a difference of changes needs some of each " +
+			"that start, or are approached, in the same year")
 	}
 	if len(alone) > 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("starts without controls are left out, with %s treated: %s", formatCount(out.TreatedLeftOut), strings.Join(alone, ", ")))
+		out.Warnings = append(out.Warnings, fmt.Sprintf("starts without controls are left out, with %s treated: %s",
+			formatCount(out.TreatedLeftOut), strings.Join(alone, ", ")))
 	}
 	for _, s := range used {
 		own := (&startSample{starts: []StartCells{s}, opts: opts}).effect(s.levels() > 0)
@@ -125,7 +127,8 @@ func ChangesByStart(starts []StartCells, opts DifferenceOptions) (*StartEffects,
 	}
 	out.Overall = (&startSample{starts: used, opts: opts}).effect(levels)
 	if !levels && slices.ContainsFunc(used, func(s StartCells) bool { return s.levels() > 0 }) {
-		out.Warnings = append(out.Warnings, "values before and after are known of some starts only: there are no gaps over all starts")
+		out.Warnings = append(out.Warnings,
+			"values before and after are known of some starts only: there are no gaps over all starts")
 	}
 	return out, nil
 }
@@ -142,7 +145,8 @@ func (s *StartCells) levels() (sides int) {
 
 // check tells whether the outcome before and after is given.
 func (s *StartCells) check() (levels bool, err error) {
-	for _, cells := range [][]Cell{s.Treated, s.Controls, s.TreatedBefore, s.TreatedAfter, s.ControlsBefore, s.ControlsAfter} {
+	for _, cells := range [][]Cell{s.Treated, s.Controls, s.TreatedBefore, s.TreatedAfter, s.ControlsBefore,
+		s.ControlsAfter} {
 		for i := range cells {
 			if _, err := checkCells(cells[i : i+1]); err != nil {
 				return false, err
@@ -161,7 +165,8 @@ func (s *StartCells) check() (levels bool, err error) {
 		{"controls", "before", s.Controls, s.ControlsBefore}, {"controls", "after", s.Controls, s.ControlsAfter},
 	} {
 		if n, got := Total(side.changes).N, Total(side.outcome).N; math.Abs(got-n) > 1e-9*n {
-			return false, fault.Invalidf("%s %s have a change but %s a value %s; both must be of the same persons", formatCount(n), side.name, formatCount(got), side.when)
+			return false, fault.Invalidf("%s %s have a change but %s a value %s; both must be of the same persons",
+				formatCount(n), side.name, formatCount(got), side.when)
 		}
 	}
 	return true, nil
@@ -257,7 +262,9 @@ func (s *startSample) regressionToTheMean(gap float64) []string {
 	if gap < 0 {
 		than = "below"
 	}
-	return []string{fmt.Sprintf("before the start the treated are %.3g %s the controls: persons picked for their value before drift back without any effect (regression to the mean), and this difference counts that as an effect; hold the value before equal instead", math.Abs(gap), than)}
+	return []string{fmt.Sprintf("before the start the treated are %.3g %s the controls: persons picked for their value "+
+		"before drift back without any effect (regression to the mean), and this difference counts that as an effect; hold "+
+		"the value before equal instead", math.Abs(gap), than)}
 }
 
 // estimate averages a·(mean of the treated) + b·(mean of the controls) over the years, weighted by
@@ -302,7 +309,8 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 			t, c := of(&s.starts[g])
 			persons += totals[g][0].N * (value[g] - overall) * (value[g] - overall) / treated / treated
 			for arm, cells := range [][]Cell{t, c} {
-				persons += weight(g, arm) * weight(g, arm) * totals[g][arm].squaredDeviations() / totals[g][arm].N / totals[g][arm].N
+				persons += weight(g, arm) * weight(g,
+					arm) * totals[g][arm].squaredDeviations() / totals[g][arm].N / totals[g][arm].N
 				for _, cell := range cells {
 					if cell.N == 0 {
 						continue
@@ -325,7 +333,8 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 			}
 		}
 		if !(all > 2*years) {
-			return unknown("%s observations in %s groups tell nothing about their variance", formatCount(all), formatCount(2*years))
+			return unknown("%s observations in %s groups tell nothing about their variance", formatCount(all),
+				formatCount(2*years))
 		}
 		for _, cluster := range order {
 			variance += sums[cluster] * sums[cluster]
@@ -360,7 +369,8 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 				case s.opts.Pooled:
 					s2, df = within[0].Sum+within[1].Sum, all-2*years
 					if !(df > 0) {
-						return unknown("%s observations in %s groups tell nothing about their variance", formatCount(all), formatCount(2*years))
+						return unknown("%s observations in %s groups tell nothing about their variance", formatCount(all),
+							formatCount(2*years))
 					}
 					s2 /= df
 				case !(c.N > 1):
@@ -374,7 +384,8 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 			}
 			// Years differ as treated do who are drawn with their year.
 			if treated > 1 {
-				parts = append(parts, part{totals[g][0].N * (value[g] - overall) * (value[g] - overall) / treated / treated, treated - 1})
+				parts = append(parts, part{totals[g][0].N * (value[g] - overall) * (value[g] - overall) / treated / treated,
+					treated - 1})
 			}
 		}
 		for _, p := range parts {
@@ -391,7 +402,8 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 			}
 		}
 		if sole > 0 {
-			warnings = append(warnings, fmt.Sprintf("%s times an arm has one person in a year: the variance is that of the arm in other years", formatCount(sole)))
+			warnings = append(warnings, fmt.Sprintf("%s times an arm has one person in a year: the variance is that of the "+
+				"arm in other years", formatCount(sole)))
 		}
 	}
 	var squares float64

@@ -46,7 +46,8 @@ func TestChangesByStartByHand(t *testing.T) {
 	near(t, "variance", r.Overall.Effect.SE*r.Overall.Effect.SE, want, 1e-12)
 	near(t, "change of the treated", r.Overall.TreatedChange.Value, 4, 1e-12)
 	near(t, "change of the controls", r.Overall.ControlChange.Value, 4./3, 1e-12)
-	if r.Overall.Treated != 6 || r.Overall.Controls != 10 || r.TreatedLeftOut != 3 || !slices.Equal(r.LeftOut, []int{2014, 2015}) {
+	if r.Overall.Treated != 6 || r.Overall.Controls != 10 || r.TreatedLeftOut != 3 ||
+		!slices.Equal(r.LeftOut, []int{2014, 2015}) {
 		t.Errorf("%+v", r)
 	}
 	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "3 treated: 2014") {
@@ -67,7 +68,8 @@ func TestChangesByStartByHand(t *testing.T) {
 	if len(c.Overall.Warnings) != 1 || !strings.Contains(c.Overall.Warnings[0], "2 treated clusters are few") {
 		t.Errorf("warnings %q", c.Overall.Warnings)
 	}
-	if e := c.ByStart[1].Effect; !math.IsNaN(e.SE) || e.Value != 4 || !strings.Contains(strings.Join(e.Warnings, " "), "the treated are of one cluster") {
+	if e := c.ByStart[1].Effect; !math.IsNaN(e.SE) || e.Value != 4 ||
+		!strings.Contains(strings.Join(e.Warnings, " "), "the treated are of one cluster") {
 		t.Errorf("one treated area: %+v", e)
 	}
 }
@@ -95,8 +97,10 @@ func drawStarts(rng *rand.Rand, areas, size int, byArea float64) (starts []Start
 		}
 		for g := range starts {
 			s, c := &starts[g], cells[g]
-			s.Controls, s.ControlsBefore, s.ControlsAfter = append(s.Controls, c[0][0]), append(s.ControlsBefore, c[0][1]), append(s.ControlsAfter, c[0][2])
-			s.Treated, s.TreatedBefore, s.TreatedAfter = append(s.Treated, c[1][0]), append(s.TreatedBefore, c[1][1]), append(s.TreatedAfter, c[1][2])
+			s.Controls, s.ControlsBefore, s.ControlsAfter = append(s.Controls, c[0][0]), append(s.ControlsBefore,
+				c[0][1]), append(s.ControlsAfter, c[0][2])
+			s.Treated, s.TreatedBefore, s.TreatedAfter = append(s.Treated, c[1][0]), append(s.TreatedBefore,
+				c[1][1]), append(s.TreatedAfter, c[1][2])
 		}
 	}
 	return starts
@@ -105,7 +109,8 @@ func drawStarts(rng *rand.Rand, areas, size int, byArea float64) (starts []Start
 // With one start all is as DifferenceOfChanges has it, whatever the standard error.
 func TestOneStartIsADifferenceOfChanges(t *testing.T) {
 	rng := rand.New(rand.NewPCG(81, 82))
-	for _, opts := range []DifferenceOptions{{Level: .95}, {Level: .95, Pooled: true}, {Level: .95, Clustered: true}, {Level: .8}} {
+	for _, opts := range []DifferenceOptions{{Level: .95}, {Level: .95, Pooled: true}, {Level: .95, Clustered: true},
+		{Level: .8}} {
 		for i, s := range drawStarts(rng, 12, 8, .5) {
 			want, err := DifferenceOfChanges(s.Treated, s.Controls, opts)
 			if err != nil {
@@ -199,7 +204,9 @@ func TestChangesByStartStandardErrors(t *testing.T) {
 		name   string
 		byArea float64
 		opts   DifferenceOptions
-	}{{"independent persons", 0, DifferenceOptions{Level: .95}}, {"areas", .7, DifferenceOptions{Level: .95, Clustered: true}}, {"areas taken as independent persons", .7, DifferenceOptions{Level: .95}}} {
+	}{{"independent persons", 0, DifferenceOptions{Level: .95}}, {"areas", .7,
+		DifferenceOptions{Level: .95, Clustered: true}}, {"areas taken as independent " +
+		"persons", .7, DifferenceOptions{Level: .95}}} {
 		rng := rand.New(rand.NewPCG(85, 86))
 		const draws = 2000
 		// The effects are 0, .5 and 1; of those treated .3, .4 and 2·.5 of 1.7 start in each year.
@@ -210,7 +217,9 @@ func TestChangesByStartStandardErrors(t *testing.T) {
 			// Two numbers of the many that ChangesByStart gives; an interval costs more than a draw.
 			sample := startSample{drawStarts(rng, 60, 10, world.byArea), world.opts}
 			effect := sample.estimate("", func(s *StartCells) (treated, controls []Cell) { return s.Treated, s.Controls }, 1, -1)
-			after := sample.estimate("", func(s *StartCells) (treated, controls []Cell) { return s.TreatedAfter, s.ControlsAfter }, 1, -1)
+			after := sample.estimate("", func(s *StartCells) (treated, controls []Cell) {
+				return s.TreatedAfter, s.ControlsAfter
+			}, 1, -1)
 			sum, squared, variance = sum+effect.Value, squared+square(effect.Value), variance+square(effect.SE)
 			gap, gapSquared, gapVariance = gap+after.Value, gapSquared+square(after.Value), gapVariance+square(after.SE)
 			if effect.Lower <= truth && truth <= effect.Upper {
@@ -220,11 +229,13 @@ func TestChangesByStartStandardErrors(t *testing.T) {
 		mean := sum / draws
 		ratio := math.Sqrt(variance / (squared - sum*mean))
 		gapRatio := math.Sqrt(gapVariance / (gapSquared - gap*gap/draws))
-		t.Logf("%s: mean %.4f, truth %.4f; standard error %.3f of the spread, of the gap after %.3f; covers %.1f %%", world.name, mean, truth, ratio, gapRatio, covered/draws*100)
+		t.Logf("%s: mean %.4f, truth %.4f; standard error %.3f of the spread, of the gap after %.3f; covers %.1f %%",
+			world.name, mean, truth, ratio, gapRatio, covered/draws*100)
 		// The spread of 2000 draws has a relative error of 1.6 %, the coverage one of 0.5 points.
 		if world.opts.Clustered == (world.byArea > 0) {
 			if math.Abs(ratio-1) > .05 || math.Abs(gapRatio-1) > .05 || math.Abs(covered/draws-.95) > .015 {
-				t.Errorf("%s: standard error %.3f of the spread, of the gap %.3f; covers %.1f %%", world.name, ratio, gapRatio, covered/draws*100)
+				t.Errorf("%s: standard error %.3f of the spread, of the gap %.3f; covers %.1f %%", world.name, ratio, gapRatio,
+					covered/draws*100)
 			}
 		} else if ratio > .9 {
 			t.Errorf("%s: standard error %.3f of the spread; the areas of this world do not differ", world.name, ratio)
@@ -243,14 +254,17 @@ func TestChangesByStartWarnsOfRegressionToTheMean(t *testing.T) {
 			usual := rng.NormFloat64()
 			before, after := usual+rng.NormFloat64(), usual+rng.NormFloat64() // nothing changes
 			if picked && before > 1 || !picked && rng.IntN(4) == 0 {
-				s.Treated, s.TreatedBefore, s.TreatedAfter = append(s.Treated, person(0, after-before)), append(s.TreatedBefore, person(0, before)), append(s.TreatedAfter, person(0, after))
+				s.Treated, s.TreatedBefore, s.TreatedAfter = append(s.Treated, person(0, after-before)), append(s.TreatedBefore,
+					person(0, before)), append(s.TreatedAfter, person(0, after))
 			} else {
-				s.Controls, s.ControlsBefore, s.ControlsAfter = append(s.Controls, person(1, after-before)), append(s.ControlsBefore, person(1, before)), append(s.ControlsAfter, person(1, after))
+				s.Controls, s.ControlsBefore, s.ControlsAfter = append(s.Controls,
+					person(1, after-before)), append(s.ControlsBefore, person(1, before)), append(s.ControlsAfter, person(1, after))
 			}
 		}
 		r := startsOf(t, []StartCells{s}, DifferenceOptions{Level: .95}).Overall
 		if falsely := r.Effect.Upper < 0; falsely != picked {
-			t.Errorf("picked %t: effect %.2f (%.2f to %.2f) where there is none", picked, r.Effect.Value, r.Effect.Lower, r.Effect.Upper)
+			t.Errorf("picked %t: effect %.2f (%.2f to %.2f) where there is none", picked, r.Effect.Value, r.Effect.Lower,
+				r.Effect.Upper)
 		}
 		same(t, "gaps", r.GapAfter.Value-r.GapBefore.Value, r.Effect.Value)
 		same(t, "treated", r.TreatedAfter.Value-r.TreatedBefore.Value, r.TreatedChange.Value)
@@ -278,12 +292,15 @@ func TestChangesByStartRefuses(t *testing.T) {
 		opts   DifferenceOptions
 		want   string
 	}{
-		"nothing":           {nil, DifferenceOptions{Level: .95}, "no start has both"},
-		"no controls":       {[]StartCells{{Start: 1, Treated: persons(0, 1)}}, DifferenceOptions{Level: .95}, "no start has both"},
-		"twice":             {[]StartCells{good, good}, DifferenceOptions{Level: .95}, "2012 is given twice"},
-		"not a number":      {[]StartCells{nan}, DifferenceOptions{Level: .95}, "start 2012: cell"},
-		"one level":         {[]StartCells{levels}, DifferenceOptions{Level: .95}, "3 treated have a change but 0 a value after"},
-		"levels of fewer":   {[]StartCells{fewer}, DifferenceOptions{Level: .95}, "3 treated have a change but 2 a value after"},
+		"nothing": {nil, DifferenceOptions{Level: .95}, "no start has both"},
+		"no controls": {[]StartCells{{Start: 1, Treated: persons(0, 1)}}, DifferenceOptions{Level: .95},
+			"no start has both"},
+		"twice":        {[]StartCells{good, good}, DifferenceOptions{Level: .95}, "2012 is given twice"},
+		"not a number": {[]StartCells{nan}, DifferenceOptions{Level: .95}, "start 2012: cell"},
+		"one level": {[]StartCells{levels}, DifferenceOptions{Level: .95},
+			"3 treated have a change but 0 a value after"},
+		"levels of fewer": {[]StartCells{fewer}, DifferenceOptions{Level: .95},
+			"3 treated have a change but 2 a value after"},
 		"level":             {[]StartCells{good}, DifferenceOptions{Level: 95}, "95"},
 		"pooled, clustered": {[]StartCells{good}, DifferenceOptions{Level: .95, Pooled: true, Clustered: true}, "not both"},
 	} {
@@ -293,7 +310,8 @@ func TestChangesByStartRefuses(t *testing.T) {
 		}
 	}
 	// One person in a year borrows a variance in the average, and has no interval alone.
-	lone := startsOf(t, []StartCells{good, {Start: 2013, Treated: persons(0, 4), Controls: persons(0, 1, 2)}}, DifferenceOptions{Level: .95})
+	lone := startsOf(t, []StartCells{good, {Start: 2013, Treated: persons(0, 4), Controls: persons(0, 1, 2)}},
+		DifferenceOptions{Level: .95})
 	if e := lone.ByStart[1].Effect; e.Value != 2.5 || !math.IsNaN(e.SE) || len(e.Warnings) == 0 {
 		t.Errorf("one treated: %+v", e)
 	}
@@ -327,9 +345,11 @@ func startsFrom(data []byte) (starts []StartCells) {
 			shifted.Sum, shifted.SumSq = c.Sum+c.N, c.SumSq+2*c.Sum+c.N
 			still := Cell{Cluster: c.Cluster, N: n, Sum: n, SumSq: n}
 			if data[3]%2 == 0 {
-				starts[at].TreatedBefore, starts[at].TreatedAfter = append(starts[at].TreatedBefore, still), append(starts[at].TreatedAfter, shifted)
+				starts[at].TreatedBefore, starts[at].TreatedAfter = append(starts[at].TreatedBefore,
+					still), append(starts[at].TreatedAfter, shifted)
 			} else {
-				starts[at].ControlsBefore, starts[at].ControlsAfter = append(starts[at].ControlsBefore, still), append(starts[at].ControlsAfter, shifted)
+				starts[at].ControlsBefore, starts[at].ControlsAfter = append(starts[at].ControlsBefore,
+					still), append(starts[at].ControlsAfter, shifted)
 			}
 		}
 		data = data[4:]
@@ -349,8 +369,10 @@ func FuzzChangesByStart(f *testing.F) {
 		swapped, split, reversed := slices.Clone(starts), slices.Clone(starts), slices.Clone(starts)
 		slices.Reverse(reversed)
 		for i, s := range starts {
-			swapped[i] = StartCells{s.Start, s.Controls, s.Treated, s.ControlsBefore, s.ControlsAfter, s.TreatedBefore, s.TreatedAfter}
-			split[i] = StartCells{s.Start, splitCells(s.Treated), splitCells(s.Controls), splitCells(s.TreatedBefore), splitCells(s.TreatedAfter), splitCells(s.ControlsBefore), splitCells(s.ControlsAfter)}
+			swapped[i] = StartCells{s.Start, s.Controls, s.Treated, s.ControlsBefore, s.ControlsAfter, s.TreatedBefore,
+				s.TreatedAfter}
+			split[i] = StartCells{s.Start, splitCells(s.Treated), splitCells(s.Controls), splitCells(s.TreatedBefore),
+				splitCells(s.TreatedAfter), splitCells(s.ControlsBefore), splitCells(s.ControlsAfter)}
 		}
 		for _, opts := range []DifferenceOptions{{Level: .95}, {Level: .95, Pooled: true}, {Level: .95, Clustered: true}} {
 			r, err := ChangesByStart(starts, opts)
@@ -399,8 +421,10 @@ func agree(t *testing.T, name string, got, want float64) {
 func checkStart(t *testing.T, s StartEffect) {
 	t.Helper()
 	for name, e := range map[string]Estimate{
-		"effect": s.Effect, "treated change": s.TreatedChange, "control change": s.ControlChange, "gap before": s.GapBefore, "gap after": s.GapAfter,
-		"treated before": s.TreatedBefore, "treated after": s.TreatedAfter, "controls before": s.ControlsBefore, "controls after": s.ControlsAfter,
+		"effect": s.Effect, "treated change": s.TreatedChange, "control change": s.ControlChange, "gap " +
+			"before": s.GapBefore, "gap after": s.GapAfter,
+		"treated before": s.TreatedBefore, "treated after": s.TreatedAfter, "controls before": s.ControlsBefore, "controls " +
+			"after": s.ControlsAfter,
 	} {
 		for _, x := range []float64{e.Value, e.SE, e.Lower, e.Upper} {
 			if math.IsInf(x, 0) || math.IsNaN(x) && len(e.Warnings) == 0 {

@@ -43,8 +43,10 @@ func Trend(x, n, scores []float64, level float64) (*TrendTest, error) {
 	groups := 0
 	small := false
 	for i := range x {
-		if !(n[i] >= 0 && x[i] >= 0 && x[i] <= n[i]) || math.IsInf(n[i], 0) || math.IsNaN(scores[i]) || math.IsInf(scores[i], 0) {
-			return nil, fault.Invalidf("group %d: %g of %g at score %g is not a proportion at a score", i+1, x[i], n[i], scores[i])
+		if !(n[i] >= 0 && x[i] >= 0 && x[i] <= n[i]) || math.IsInf(n[i], 0) || math.IsNaN(scores[i]) ||
+			math.IsInf(scores[i], 0) {
+			return nil, fault.Invalidf("group %d: %g of %g at score %g is not a proportion at a score", i+1, x[i], n[i],
+				scores[i])
 		}
 		if n[i] == 0 {
 			continue
@@ -64,7 +66,8 @@ func Trend(x, n, scores []float64, level float64) (*TrendTest, error) {
 	// origin, as of dates, costs digits.
 	unit := high - low
 	if !(unit > 0) || math.IsInf(unit, 0) {
-		return nil, fault.Invalidf("the scores go from %g to %g; a trend needs at least two scores, a finite distance apart", low, high)
+		return nil, fault.Invalidf("the scores go from %g to %g; a trend needs at least two scores, a finite distance apart",
+			low, high)
 	}
 	for i := range x {
 		if n[i] > 0 {
@@ -95,7 +98,8 @@ func Trend(x, n, scores []float64, level float64) (*TrendTest, error) {
 	out.Slope = normalEstimate("weighted least squares", t/spread, slopeVariance/(spread*spread), level).scale(1 / unit)
 	out.Slope.Denominator = sumN
 	if small {
-		out.Warnings = append(out.Warnings, "a group expects fewer than 5 with or without the outcome: the p values are approximate")
+		out.Warnings = append(out.Warnings,
+			"a group expects fewer than 5 with or without the outcome: the p values are approximate")
 	}
 	return out, nil
 }
@@ -128,15 +132,18 @@ func SlopeIndex(values, populations, errors []float64, level float64) (*Inequali
 	}
 	k := len(values)
 	if len(populations) != k || errors != nil && len(errors) != k {
-		return nil, fault.Invalidf("%d values, %d populations and %d standard errors do not go together", k, len(populations), len(errors))
+		return nil, fault.Invalidf("%d values, %d populations and %d standard errors do not go together", k, len(populations),
+			len(errors))
 	}
 	if k < 2 {
 		return nil, fault.Invalidf("%d group; a gradient needs at least two", k)
 	}
 	var total float64
 	for i := range values {
-		if !(populations[i] > 0) || math.IsInf(populations[i], 0) || math.IsNaN(values[i]) || math.IsInf(values[i], 0) || errors != nil && !(errors[i] >= 0) {
-			return nil, fault.Invalidf("group %d has value %g and population %g; values must be finite, populations positive, standard errors not negative", i+1, values[i], populations[i])
+		if !(populations[i] > 0) || math.IsInf(populations[i], 0) || math.IsNaN(values[i]) || math.IsInf(values[i], 0) ||
+			errors != nil && !(errors[i] >= 0) {
+			return nil, fault.Invalidf("group %d has value %g and population %g; values must be finite, populations positive, "+
+				"standard errors not negative", i+1, values[i], populations[i])
 		}
 		total += populations[i]
 	}
@@ -193,16 +200,19 @@ func SlopeIndex(values, populations, errors []float64, level float64) (*Inequali
 		vSlope, vLog = math.NaN(), math.NaN()
 		out.Warnings = append(out.Warnings, "two groups lie on any line: without standard errors there is no interval")
 	}
-	out.Slope = scaledEstimate(method, slope, leftOf(vSlope, 1e-6*all), q, level) // the middle group's weight may be rounding
+	// the middle group's weight may be rounding
+	out.Slope = scaledEstimate(method, slope, leftOf(vSlope, 1e-6*all), q, level)
 	out.Slope.Denominator = total
 	if !(bottom > 0 && bottom+slope > 0) {
-		out.Relative = undefined(method, level, "the line is %g at the bottom and %g at the top: their ratio is undefined", bottom, bottom+slope)
+		out.Relative = undefined(method, level, "the line is %g at the bottom and %g at the top: their ratio is undefined",
+			bottom, bottom+slope)
 		if bottom != 0 {
 			out.Relative.Value = (bottom + slope) / bottom
 		}
 		return out, nil
 	}
-	out.Relative = Estimate{Value: (bottom + slope) / bottom, Level: level, Numerator: math.NaN(), Denominator: math.NaN(), Method: method + ", log delta"}
+	out.Relative = Estimate{Value: (bottom + slope) / bottom, Level: level, Numerator: math.NaN(), Denominator: math.NaN(),
+		Method: method + ", log delta"}
 	out.Relative = out.Relative.onLogScale(vLog, q)
 	return out, nil
 }

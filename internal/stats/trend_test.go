@@ -127,7 +127,8 @@ func TestSlopeIndexByHand(t *testing.T) {
 	if err != nil || !math.IsNaN(negative.Relative.Lower) || len(negative.Relative.Warnings) == 0 {
 		t.Errorf("a line below 0 at the bottom: %+v, %v", negative.Relative, err)
 	}
-	cells, err := SlopeIndexOf([]Cell{{Key: []int{2}, N: 100, Sum: 20, SumSq: 20}, {Key: []int{1}, N: 100, Sum: 10, SumSq: 10}}, .95)
+	cells, err := SlopeIndexOf([]Cell{{Key: []int{2}, N: 100, Sum: 20, SumSq: 20},
+		{Key: []int{1}, N: 100, Sum: 10, SumSq: 10}}, .95)
 	if err != nil {
 		t.Fatal(err)
 	}

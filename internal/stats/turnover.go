@@ -188,7 +188,8 @@ func (t *Turnover) Part(leavers, arrivals []int) Estimate {
 		add(t.Arrivals[g].Value, t.inArrivals[g])
 	}
 	if len(leavers)+len(arrivals) == 0 && !t.withoutStayers {
-		none := untold(0, t.level, "nobody did this, which does not tell how far off it is: it has no standard error and no interval")
+		none := untold(0, t.level, "nobody did this, which does not tell how far off it is: it has no standard error and "+
+			"no interval")
 		none.Denominator = t.counted
 		return none
 	}

@@ -13,7 +13,8 @@ func indicatorCell(n, y float64) Cell { return Cell{N: n, Sum: y, SumSq: y} }
 func TestTurnoverByHand(t *testing.T) {
 	// 100 before, 40 with it: 60 stayers with 18 (30 %), 40 leavers with 22 (55 %).
 	// 90 after, 27 with it: 60 stayers with 15 (25 %), 30 arrivals with 12 (40 %).
-	d, err := TurnoverOf([2][2]float64{{39, 3}, {6, 12}}, []Cell{indicatorCell(40, 22)}, []Cell{indicatorCell(30, 12)}, .95)
+	d, err := TurnoverOf([2][2]float64{{39, 3}, {6, 12}}, []Cell{indicatorCell(40, 22)}, []Cell{indicatorCell(30, 12)},
+		.95)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,8 @@ func TestTurnoverByHand(t *testing.T) {
 	}
 
 	// What never changes has a change of 0 among stayers, and no interval that would claim to know it.
-	fixed, err := TurnoverOf([2][2]float64{{40, 0}, {0, 20}}, []Cell{indicatorCell(10, 2)}, []Cell{indicatorCell(10, 6)}, .95)
+	fixed, err := TurnoverOf([2][2]float64{{40, 0}, {0, 20}}, []Cell{indicatorCell(10, 2)}, []Cell{indicatorCell(10, 6)},
+		.95)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +91,8 @@ func must(t *testing.T) func(*Turnover, error) *Turnover {
 }
 
 func FuzzTurnoverLaws(f *testing.F) {
-	f.Add(uint16(39), uint16(3), uint16(6), uint16(12), uint16(40), uint16(22), uint16(30), uint16(12), uint16(5), uint16(5))
+	f.Add(uint16(39), uint16(3), uint16(6), uint16(12), uint16(40), uint16(22), uint16(30), uint16(12), uint16(5),
+		uint16(5))
 	f.Add(uint16(0), uint16(0), uint16(0), uint16(9), uint16(1), uint16(1), uint16(0), uint16(0), uint16(3), uint16(0))
 	f.Add(uint16(0), uint16(0), uint16(0), uint16(0), uint16(1), uint16(1), uint16(2), uint16(0), uint16(3), uint16(0))
 	f.Fuzz(func(t *testing.T, nn, ny, yn, yy, n1, y1, n2, y2, n3, y3 uint16) {
@@ -140,7 +143,8 @@ func TestTurnoverStandardErrorsAgreeWithSimulation(t *testing.T) {
 	}
 	truth := parts(build(shares))
 	const draws, persons = 4000, 1500
-	sum, squares, errors, covered := make([]float64, len(truth)), make([]float64, len(truth)), make([]float64, len(truth)), make([]float64, len(truth))
+	sum, squares, errors, covered := make([]float64, len(truth)), make([]float64, len(truth)), make([]float64,
+		len(truth)), make([]float64, len(truth))
 	var naive float64
 	for range draws {
 		var c [10]float64
@@ -172,6 +176,7 @@ func TestTurnoverStandardErrorsAgreeWithSimulation(t *testing.T) {
 		}
 	}
 	if ratio := naive / errors[0]; ratio < 1.15 {
-		t.Errorf("with the years taken as independent the error is %.2f of the right one: the simulation would not tell the two apart", ratio)
+		t.Errorf("with the years taken as independent the error is %.2f of the right one: the simulation would not tell "+
+			"the two apart", ratio)
 	}
 }

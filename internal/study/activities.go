@@ -22,7 +22,8 @@ func notEmpty[T any](field string, list []T) error {
 
 // notOf is the error of a filter on an area or a plan, asked of another, that nothing can match.
 func notOf(field, name string) error {
-	return fault.Invalidf("%s names others than %s, of which this is asked, so that nothing matches; leave it out", field, name)
+	return fault.Invalidf("%s names others than %s, of which this is asked, so that nothing matches; leave it out", field,
+		name)
 }
 
 // once returns an error if a dimension stands twice.
@@ -44,7 +45,8 @@ func (s *Study) Activities(where *ActivityFilter, area *Area, plan *Plan) ([]*Ac
 	if where == nil {
 		where = &ActivityFilter{}
 	}
-	for _, err := range []error{notEmpty("theme", where.Theme), notEmpty("type", where.Type), notEmpty("area", where.Area), notEmpty("plan", where.Plan), s.checkYear(where.ActiveIn)} {
+	for _, err := range []error{notEmpty("theme", where.Theme), notEmpty("type", where.Type), notEmpty("area", where.Area),
+		notEmpty("plan", where.Plan), s.checkYear(where.ActiveIn)} {
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +116,8 @@ type ActivityCount struct {
 }
 
 // Mapping counts activities by the dimensions.
-func (r *Request) Mapping(ctx context.Context, by []ActivityDimension, where *ActivityFilter) ([]*ActivityCount, error) {
+func (r *Request) Mapping(ctx context.Context, by []ActivityDimension, where *ActivityFilter) ([]*ActivityCount,
+	error) {
 	if err := once(by); err != nil {
 		return nil, err
 	}
@@ -128,7 +131,9 @@ func (r *Request) Mapping(ctx context.Context, by []ActivityDimension, where *Ac
 	}
 	m := &mapping{rows: r.mappingRows(by, activities, starts)}
 	if limit := r.Cells; limit > 0 && len(m.rows) > limit {
-		return nil, fault.Overf("cells", limit, "mapping activities by %v gives %d rows; the limit is %d; narrow the list or split by fewer dimensions", by, len(m.rows), limit)
+		return nil, fault.Overf("cells", limit,
+			"mapping activities by %v gives %d rows; the limit is %d; narrow the list or split by fewer "+
+				"dimensions", by, len(m.rows), limit)
 	}
 	m.reached = sync.OnceValues(func() ([]*Reach, error) { return r.reach(ctx, m.rows) })
 	out := []*ActivityCount{}
@@ -183,7 +188,8 @@ func (r *Request) Participations(ctx context.Context, c *ActivityCount) (*Count,
 	}
 	row := c.of.rows[c.row]
 	return participations(all, func(s start) bool {
-		return s.activity != nil && slices.Contains(row.activities, s.activity) && (row.year == nil || s.year != nil && *s.year == *row.year)
+		return s.activity != nil && slices.Contains(row.activities, s.activity) &&
+			(row.year == nil || s.year != nil && *s.year == *row.year)
 	}), nil
 }
 
@@ -382,13 +388,16 @@ func (r *Request) MappingWarnings(ctx context.Context, c *ActivityCount) ([]stri
 		}
 	}
 	if nowhere > 0 {
-		out = append(out, fmt.Sprintf("participations of the data set without a recorded activity, which stand in no row: %d", nowhere))
+		out = append(out, fmt.Sprintf("participations of the data set without a recorded activity, which stand in no row: %d",
+			nowhere))
 	}
 	if c.Year != nil && undated > 0 {
-		out = append(out, fmt.Sprintf("participations of the data set without a recorded year of start, which stand in no year: %d", undated))
+		out = append(out, fmt.Sprintf("participations of the data set without a recorded year of start, which stand in no "+
+			"year: %d", undated))
 	}
 	if c.Year != nil && len(recorded) > 0 && (*c.Year < slices.Min(recorded) || *c.Year > slices.Max(recorded)) {
-		out = append(out, fmt.Sprintf("starts are recorded from %d to %d, so that none in %d says nothing", slices.Min(recorded), slices.Max(recorded), *c.Year))
+		out = append(out, fmt.Sprintf("starts are recorded from %d to %d, so that none in %d says nothing",
+			slices.Min(recorded), slices.Max(recorded), *c.Year))
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package study
 
-// A gap before and after adjustment. An adjusted gap of 0 does not prove that areas have no effect: families choose areas, and controls may carry an area's effect.
+// A gap before and after adjustment. An adjusted gap of 0 does not prove that areas have no effect:
+// families choose areas, and controls may carry an area's effect.
 type AdjustedGap struct {
 	// The model.
 	Model RegressionModel
@@ -46,7 +47,8 @@ type AreaShortfall struct {
 type AreaVariation struct {
 	// Variance of the areas' effects.
 	Variance *Estimate
-	// Median odds ratio: between like persons of two areas, the one with the higher odds over the other, at the median of pairs. 1 is no difference.
+	// Median odds ratio: between like persons of two areas, the one with the higher odds over the
+	// other, at the median of pairs. 1 is no difference.
 	MedianOddsRatio *Estimate
 	// Share of the latent variation that lies between areas, 0 to 1.
 	Share *float64
@@ -118,7 +120,8 @@ type Contribution struct {
 	Code *string
 	// Its part of composition; over the dimensions these sum to the composition part.
 	Composition *Estimate
-	// Its part of rate. With KITAGAWA it sums to the rate part over the categories of each dimension, since no dimension owns it.
+	// Its part of rate. With KITAGAWA it sums to the rate part over the categories of each dimension,
+	// since no dimension owns it.
 	Rate *Estimate
 }
 
@@ -136,7 +139,8 @@ type Dataset struct {
 	Name string
 	// What it is called in full.
 	Title string
-	// True if no real person is in it. Figures from a synthetic data set say nothing about Denmark that was not put into it.
+	// True if no real person is in it. Figures from a synthetic data set say nothing about Denmark
+	// that was not put into it.
 	Synthetic bool
 	// SHA-256 over the logical content: two data sets with the same fingerprint give the same answers.
 	Fingerprint string
@@ -156,7 +160,8 @@ type Dataset struct {
 	Licence string
 }
 
-// What one request may cost. A request over a limit is refused with its cost and the limit; nothing is cut short silently.
+// What one request may cost. A request over a limit is refused with its cost and the limit; nothing
+// is cut short silently.
 type Limits struct {
 	// Largest complexity of a document: 1 for a field, more for lists by their length and for fields that ask the store.
 	Complexity int
@@ -228,7 +233,8 @@ type Decomposition struct {
 	Warnings []string
 }
 
-// What the criteria say of an area in a year. It is computed from the key figures; `AreaYear.onOfficialList` is what the ministry decided.
+// What the criteria say of an area in a year. It is computed from the key figures;
+// `AreaYear.onOfficialList` is what the ministry decided.
 type Designation struct {
 	// The area.
 	Area *Area
@@ -236,7 +242,8 @@ type Designation struct {
 	Year int
 	// The rule set applied.
 	RuleSet RuleSet
-	// The lists it would be on; NONE alone if it is certainly on none. Empty where that depends on a figure that is missing: see `undecided`.
+	// The lists it would be on; NONE alone if it is certainly on none. Empty where that depends on a
+	// figure that is missing: see `undecided`.
 	Kinds []DesignationKind
 	// The lists of which it cannot be told, since a figure that would decide is missing.
 	Undecided []DesignationKind
@@ -274,7 +281,9 @@ type DevelopmentYear struct {
 	Population *Estimate
 }
 
-// How strong something unrecorded would have to be to explain the effect away: the risk ratio it would need with taking part and with the outcome, both, given the covariates (VanderWeele and Ding 2017). 1: nothing is needed.
+// How strong something unrecorded would have to be to explain the effect away: the risk ratio it
+// would need with taking part and with the outcome, both, given the covariates (VanderWeele and
+// Ding 2017). 1: nothing is needed.
 type EValue struct {
 	// For the effect itself.
 	Point *float64
@@ -300,7 +309,8 @@ type EffectEstimate struct {
 	WithActivity *Estimate
 	// What it would have been without the activity, as the method estimates it. Null with DIFFERENCE_IN_DIFFERENCES.
 	WithoutActivity *Estimate
-	// withActivity over withoutActivity, with an interval on the log scale. Null for an outcome that is a number, and with DIFFERENCE_IN_DIFFERENCES.
+	// withActivity over withoutActivity, with an interval on the log scale. Null for an outcome that
+	// is a number, and with DIFFERENCE_IN_DIFFERENCES.
 	Ratio *Estimate
 	// Those who took part and are used.
 	Treated *Count
@@ -326,11 +336,14 @@ type EffectEstimate struct {
 	Balance []*Balance
 	// Persons by propensity, in ten bins. Empty without a propensity.
 	Overlap []*OverlapBin
-	// Sensitivity to what was not recorded. Null where there is no ratio to take it of, and with DIFFERENCE_IN_DIFFERENCES.
+	// Sensitivity to what was not recorded. Null where there is no ratio to take it of, and with
+	// DIFFERENCE_IN_DIFFERENCES.
 	EValue *EValue
 	// Areas that standard errors are clustered by. Null where they are not.
 	Clusters *int
-	// How much those who took part differed from the others in the outcome itself before the start, in standard deviations of the participants as in `balance`. Far from 0 DIFFERENCE_IN_DIFFERENCES is wrong where participants were picked for it. Null where it is not recorded.
+	// How much those who took part differed from the others in the outcome itself before the start, in
+	// standard deviations of the participants as in `balance`. Far from 0 DIFFERENCE_IN_DIFFERENCES is
+	// wrong where participants were picked for it. Null where it is not recorded.
 	DifferenceBefore *Estimate
 	// DIFFERENCE_IN_DIFFERENCES: participants minus others before the start. Null for the other methods.
 	GapBefore *Estimate
@@ -342,7 +355,8 @@ type EffectEstimate struct {
 	Warnings []string
 }
 
-// Two one-sided tests of whether a gap lies within a margin (Schuirmann 1987). Not equivalent is no proof of a difference.
+// Two one-sided tests of whether a gap lies within a margin (Schuirmann 1987). Not equivalent is no
+// proof of a difference.
 type EquivalenceTest struct {
 	// The gap with the interval of level 1 - 2α, α = 1 - level: the gap is equivalent when it lies inside the margin.
 	Gap *Estimate
@@ -350,23 +364,29 @@ type EquivalenceTest struct {
 	Margin float64
 	// The larger of the two one-sided p values. Null where the tests cannot be made.
 	PValue *float64
-	// Does the interval of `gap` lie inside the margin? That is, is pValue below α? Null where the tests cannot be made: neither shown nor refuted.
+	// Does the interval of `gap` lie inside the margin? That is, is pValue below α? Null where the
+	// tests cannot be made: neither shown nor refuted.
 	Equivalent *bool
 }
 
 // A figure with its uncertainty.
 type Estimate struct {
-	// A share is from 0 to 1. Null when suppressed, when nobody was observed, or when the figure is undefined; `status` says which.
+	// A share is from 0 to 1. Null when suppressed, when nobody was observed, or when the figure is
+	// undefined; `status` says which.
 	Value *float64
-	// Lower end of the interval. Null where there is none: `warnings` then says why. Where nothing varies, as with nine answers of 4, the data do not tell how far off a mean is; a share has an interval all the same.
+	// Lower end of the interval. Null where there is none: `warnings` then says why. Where nothing
+	// varies, as with nine answers of 4, the data do not tell how far off a mean is; a share has an
+	// interval all the same.
 	Lower *float64
 	// Upper end of the interval. Null where there is none, as `lower`.
 	Upper *float64
 	// Confidence level of the interval, e.g. 0.95.
 	Level float64
-	// Standard error of the value. Null where there is none, as of a share of 0 or 1, whose interval does not need it; 0 only of what is true by construction.
+	// Standard error of the value. Null where there is none, as of a share of 0 or 1, whose interval
+	// does not need it; 0 only of what is true by construction.
 	StandardError *float64
-	// How many have the characteristic; of a gap, a ratio and what is made of a gap alone, how many of this cohort. Null for means and other derived figures.
+	// How many have the characteristic; of a gap, a ratio and what is made of a gap alone, how many of
+	// this cohort. Null for means and other derived figures.
 	Numerator *int
 	// How many it was asked of: those in the indicator's denominator whose value is known.
 	Denominator *int
@@ -380,8 +400,10 @@ type Estimate struct {
 	Warnings []string
 }
 
-// Answers summarised. Shares of levels are of the answers from 1 to 5; no answer and don't know are outside their denominator.
-// Answers are weighted by the survey's weights, and intervals count respondents, not answers: those of one respondent are alike.
+// Answers summarised. Shares of levels are of the answers from 1 to 5; no answer and don't know are
+// outside their denominator.
+// Answers are weighted by the survey's weights, and intervals count respondents, not answers: those
+// of one respondent are alike.
 type LikertSummary struct {
 	// The theme, if split by THEME.
 	Theme *string
@@ -403,7 +425,8 @@ type LikertSummary struct {
 	Negative *Estimate
 	// `positive` minus `negative`, from -1 to 1.
 	Net *Estimate
-	// The mean level, from 1 to 5. The scale is ordinal: the mean takes its steps as equally long, which nobody knows, so read it for ranking alone.
+	// The mean level, from 1 to 5. The scale is ordinal: the mean takes its steps as equally long,
+	// which nobody knows, so read it for ranking alone.
 	Mean *Estimate
 	// Those who gave no answer, of all that were asked.
 	NonResponse *Estimate
@@ -445,19 +468,25 @@ type PerceivedDifference struct {
 	Against *LikertSummary
 }
 
-// How many of those an activity is meant for were reached: persons who started in a year beside the residents of the target
+// How many of those an activity is meant for were reached: persons who started in a year beside the
+// residents of the target
 // age (`ageMin` to `ageMax`) of the same area in the same year, summed over the areas and years of the row.
 //
-// The years are those in which an activity of the row was active in the area, the area's residents are recorded, and starts
-// are recorded at all (from the first to the last year of start in the data set); a year counts whole. A resident whose age
-// suits several activities counts once a year, and so does a person who started several. The target age is the age alone:
+// The years are those in which an activity of the row was active in the area, the area's residents
+// are recorded, and starts
+// are recorded at all (from the first to the last year of start in the data set); a year counts
+// whole. A resident whose age
+// suits several activities counts once a year, and so does a person who started several. The target
+// age is the age alone:
 // an activity for women counts the men of the age too. An open target age includes everybody on that side.
 //
 // Residents are recorded by age group. Where a target age cuts a group, `residentsLeast` leaves the whole group out,
-// `residentsMost` takes all of it, and `residents` takes its residents as evenly spread over its ages, which is ASSUMED and
+// `residentsMost` takes all of it, and `residents` takes its residents as evenly spread over its
+// ages, which is ASSUMED and
 // said in `warnings`.
 type Reach struct {
-	// `participants` over `residents`, from 0: a share of the residents who started per year. Null if there are none, or if a target age cuts the oldest group, which has no end.
+	// `participants` over `residents`, from 0: a share of the residents who started per year. Null if
+	// there are none, or if a target age cuts the oldest group, which has no end.
 	Value *float64
 	// The least it can be, with `residentsMost`. No confidence interval: everybody is counted.
 	Least *float64
@@ -465,7 +494,8 @@ type Reach struct {
 	Most *float64
 	// Persons who started, once per area and year, in the years and areas that `residents` are of.
 	Participants int
-	// Residents of the target age, summed over the years: a person counts once a year. Null where `value` is for its second reason.
+	// Residents of the target age, summed over the years: a person counts once a year. Null where
+	// `value` is for its second reason.
 	Residents *float64
 	// Those of the age groups that lie wholly within the target age.
 	ResidentsLeast int
@@ -497,17 +527,20 @@ type Segregation struct {
 
 // How many observations are missing, as numbers of observations; negative where there are more than asked for.
 type Shortfall struct {
-	// The share as it is: `denominator` observations with a known value, of whom `numerator` have the indicator. Those whose value is unknown are in no figure of a shortfall.
+	// The share as it is: `denominator` observations with a known value, of whom `numerator` have the
+	// indicator. Those whose value is unknown are in no figure of a shortfall.
 	Observed *Estimate
 	// The share that would be expected from composition alone: the other's rates in each cell, weighted as here.
 	Expected *Estimate
 	// How many more would reach the other's share: denominator times minus the gap. Its interval is that of the gap.
 	ToStandard *Estimate
-	// How many more would reach the share expected from composition alone: what the composition does not account for. Delta method, composition random.
+	// How many more would reach the share expected from composition alone: what the composition does
+	// not account for. Delta method, composition random.
 	ToExpected *Estimate
 	// How many of `toStandard` composition alone accounts for.
 	Composition *Estimate
-	// What a careful reader should know: cells that the other cohort does not have are left out of `expected`, `toExpected` and `composition`.
+	// What a careful reader should know: cells that the other cohort does not have are left out of
+	// `expected`, `toExpected` and `composition`.
 	Warnings []string
 }
 
@@ -558,7 +591,8 @@ type StartEffect struct {
 }
 
 // A change in a share between two years, split by who stayed, came and went. Persons are taken as independent of each
-// other; that stayers are the same persons in both years is in every interval (delta method). Swapping the years turns every
+// other; that stayers are the same persons in both years is in every interval (delta method).
+// Swapping the years turns every
 // sign, and arrivals into leavers.
 type Turnover struct {
 	// The earlier year.
@@ -571,13 +605,17 @@ type Turnover struct {
 	After *Estimate
 	// `after` minus `before`. Its interval knows that stayers are in both.
 	Change *Estimate
-	// The change in the share among stayers: persons counted there in both years. Null without stayers, as are then all parts.
+	// The change in the share among stayers: persons counted there in both years. Null without
+	// stayers, as are then all parts.
 	Stayers *Estimate
 	// What persons add who lived there in the later year only.
 	Arrivals *Estimate
-	// What persons add who lived there in the earlier year only. Leavers who had the indicator more often than stayers lower the share by leaving.
+	// What persons add who lived there in the earlier year only. Leavers who had the indicator more
+	// often than stayers lower the share by leaving.
 	Leavers *Estimate
-	// What persons add who lived there in both years and were counted in one: they reached or passed the ages that the indicator or the filter asks of, changed in what the filter asks of, or their value is known in one year only.
+	// What persons add who lived there in both years and were counted in one: they reached or passed
+	// the ages that the indicator or the filter asks of, changed in what the filter asks of, or their
+	// value is known in one year only.
 	Recounted *Estimate
 	// Stayers who came to have the indicator.
 	Gained int
@@ -621,7 +659,8 @@ type ActivityFilter struct {
 	Area []string
 	// Activities of one of these plans.
 	Plan []string
-	// Activities active on some day of this year; an activity without a start or an end is open there. It chooses activities, and all their participants: split by YEAR for those who started then.
+	// Activities active on some day of this year; an activity without a start or an end is open there.
+	// It chooses activities, and all their participants: split by YEAR for those who started then.
 	ActiveIn *int
 }
 

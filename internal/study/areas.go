@@ -54,7 +54,8 @@ func (s *Study) Areas(ctx context.Context, where *AreaFilter, by *AreaOrder) ([]
 	if where == nil {
 		where = &AreaFilter{}
 	}
-	for _, err := range []error{notEmpty("ids", where.Ids), notEmpty("municipality", where.Municipality), notEmpty("region", where.Region)} {
+	for _, err := range []error{notEmpty("ids", where.Ids), notEmpty("municipality", where.Municipality),
+		notEmpty("region", where.Region)} {
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +96,8 @@ func (s *Study) Areas(ctx context.Context, where *AreaFilter, by *AreaOrder) ([]
 		case len(recorded) == 0:
 			return nil, fault.NotRecordedf("onOfficialListIn: this data set does not record which areas were on the ministry's lists; `designations` applies the law's criteria to the key figures")
 		case !slices.Contains(recorded, *year):
-			return nil, fault.NotRecordedf("onOfficialListIn: the list of %d is not recorded; those of %s are", *year, strings.Trim(fmt.Sprint(recorded), "[]"))
+			return nil, fault.NotRecordedf("onOfficialListIn: the list of %d is not recorded; those of %s are", *year,
+				strings.Trim(fmt.Sprint(recorded), "[]"))
 		}
 	}
 	out := []*Area{}
@@ -182,7 +184,8 @@ func (s *Study) Plans(where *PlanFilter) ([]*Plan, error) {
 	}
 	out := []*Plan{}
 	for _, p := range s.Catalogue.Plans {
-		if where.Area != nil && !slices.ContainsFunc(p.Areas, func(a *cells.Area) bool { return slices.Contains(ids, a.ID) }) {
+		if where.Area != nil && !slices.ContainsFunc(p.Areas,
+			func(a *cells.Area) bool { return slices.Contains(ids, a.ID) }) {
 			continue
 		}
 		if where.ActiveIn != nil && !p.ActiveIn(*where.ActiveIn) {

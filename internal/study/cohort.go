@@ -203,7 +203,8 @@ func (q BreakdownOf) needs(s *Study) ([]need, error) {
 
 func (q BreakdownOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Breakdown, error) {
 	table := ordered(tables[0], q.Order)
-	out := &Breakdown{Total: share(table.Total().Indicators[0], q.Level), Cells: r.shares(table, q.Level), Names: make([]string, len(table.Cells))}
+	out := &Breakdown{Total: share(table.Total().Indicators[0], q.Level), Cells: r.shares(table, q.Level),
+		Names: make([]string, len(table.Cells))}
 	for i, c := range table.Cells {
 		out.Names[i] = cellName(q.Cohort.Table, q.By, c)
 	}

@@ -54,7 +54,8 @@ func (q comparing) needs(s *Study) ([]need, error) {
 	if err != nil {
 		return nil, err
 	}
-	return q.both(s, cells.Observations{By: slices.Concat(dimensions, clusters), Indicators: []*contract.Indicator{indicator}, MaxCells: maxComparisonCells})
+	return q.both(s, cells.Observations{By: slices.Concat(dimensions, clusters),
+		Indicators: []*contract.Indicator{indicator}, MaxCells: maxComparisonCells})
 }
 
 func (q comparing) clustered(s *Study) ([]*contract.Dimension, error) {
@@ -265,8 +266,9 @@ func unknowns(table *contract.Table, dimensions []*contract.Dimension, what Unkn
 		}
 		names = append(names, d.Name)
 		if what != UnknownValuesCompleteCases {
-			s.warnings = append(s.warnings, fmt.Sprintf("%s is unknown for %s of this cohort and %s of the other; unknown counts as a category of its own, `unknown: COMPLETE_CASES` leaves it out.",
-				d.Name, percent(byA[i], totals[0].N), percent(byB[i], totals[1].N)))
+			s.warnings = append(s.warnings,
+				fmt.Sprintf("%s is unknown for %s of this cohort and %s of the other; unknown counts as a category of its own, `unknown: COMPLETE_CASES` leaves it out.",
+					d.Name, percent(byA[i], totals[0].N), percent(byB[i], totals[1].N)))
 		}
 	}
 	if what != UnknownValuesCompleteCases {
@@ -279,8 +281,10 @@ func unknowns(table *contract.Table, dimensions []*contract.Dimension, what Unkn
 	for _, cells := range []*[]stats.Cell{&s.a, &s.b, &s.shared} {
 		*cells = stats.CompleteCases(*cells, categories)
 	}
-	s.warnings = append(s.warnings, fmt.Sprintf("Complete cases: %d observations of this cohort (%s) and %d of the other (%s) have an unknown value of %s and are left out; every figure here, crude ones too, is of those whose values are known.",
-		int(anyA), percent(anyA, totals[0].N), int(anyB), percent(anyB, totals[1].N), list))
+	s.warnings = append(s.warnings,
+		fmt.Sprintf("Complete cases: %d observations of this cohort (%s) and %d of the other (%s) have an unknown value of "+
+			"%s and are left out; every figure here, crude ones too, is of those whose values are known.",
+			int(anyA), percent(anyA, totals[0].N), int(anyB), percent(anyB, totals[1].N), list))
 	return nil
 }
 
@@ -314,7 +318,8 @@ const maxComparisonCells = 200_000
 func notTheOutcome(table *contract.Table, d *contract.Dimension, i *contract.Indicator) error {
 	column := d.Columns[table.Name]
 	if column != nil && slices.Contains(i.When.Columns(), column.Name) {
-		return fault.Invalidf("%s is made of the column that %s is made of, so it would explain all of it; leave it out", d.Name, i.Name)
+		return fault.Invalidf("%s is made of the column that %s is made of, so it would explain all of it; leave it out",
+			d.Name, i.Name)
 	}
 	return nil
 }
@@ -329,7 +334,9 @@ func (s *sides) notDetermined(of string, by []string) error {
 			return nil
 		}
 	}
-	return fault.Invalidf("dimensions that determine the outcome: by %s, %s is settled, every cell is all or none of it, so nothing is left to compare; leave out the dimension that says the same in other words", strings.Join(by, ", "), of)
+	return fault.Invalidf("dimensions that determine the outcome: by %s, %s is settled, every cell is all or none of "+
+		"it, so nothing is left to compare; leave out the dimension that says the same in other words", strings.Join(by,
+		", "), of)
 }
 
 // clusters returns the dimensions that tell an observation's cluster. Outside the areas, which
@@ -406,7 +413,8 @@ func notNil(warnings []string) []string {
 	return warnings
 }
 
-func decomposition(s *sides, by []string, method DecompositionMethod, components int, reference DecompositionReference, level float64) (*Decomposition, error) {
+func decomposition(s *sides, by []string, method DecompositionMethod, components int, reference DecompositionReference,
+	level float64) (*Decomposition, error) {
 	if components != 2 && components != 3 {
 		return nil, fault.Invalidf("components is %d; 2 or 3 were expected", components)
 	}
@@ -415,7 +423,8 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 	}
 	switch {
 	case method == DecompositionMethodKitagawa && reference != DecompositionReferencePooled:
-		return nil, fault.Invalidf("KITAGAWA has no reference such as %s; leave `reference` out, or ask OAXACA_BLINDER", reference)
+		return nil, fault.Invalidf("KITAGAWA has no reference such as %s; leave `reference` out, or ask OAXACA_BLINDER",
+			reference)
 	case components == 3 && reference != DecompositionReferencePooled && reference != DecompositionReferenceOther:
 		return nil, fault.Invalidf("three components are seen from the other cohort, not by the reference %s; leave `reference` out, or ask for two", reference)
 	}
@@ -423,7 +432,8 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 	out := &Decomposition{Method: method, Gap: derived(gap)}
 	switch method {
 	case DecompositionMethodKitagawa:
-		d, err := stats.Kitagawa(s.a, s.b, stats.KitagawaOptions{Level: level, Dimensions: s.dimensions, Shared: s.shared, ThreeComponents: components == 3, Stop: s.stop})
+		d, err := stats.Kitagawa(s.a, s.b, stats.KitagawaOptions{Level: level, Dimensions: s.dimensions, Shared: s.shared,
+			ThreeComponents: components == 3, Stop: s.stop})
 		if err != nil {
 			return nil, err
 		}
@@ -433,11 +443,13 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 		}
 		out.OutOfSupport = derived(stats.Sum(d.OutOfSupportA, d.OutOfSupportB))
 		for _, c := range d.Contributions {
-			out.Contributions = append(out.Contributions, contribution(by, s.dimensions, c.Dimension, c.Category, c.Composition, c.Rate))
+			out.Contributions = append(out.Contributions, contribution(by, s.dimensions, c.Dimension, c.Category, c.Composition,
+				c.Rate))
 		}
 		out.Warnings = notNil(d.Warnings)
 	case DecompositionMethodOaxacaBlinder:
-		o, err := stats.OaxacaBlinder(s.a, s.b, stats.OaxacaOptions{Level: level, Reference: references[reference], Dimensions: s.dimensions, Shared: s.shared, Stop: s.stop})
+		o, err := stats.OaxacaBlinder(s.a, s.b, stats.OaxacaOptions{Level: level, Reference: references[reference],
+			Dimensions: s.dimensions, Shared: s.shared, Stop: s.stop})
 		if err != nil {
 			return nil, err
 		}
@@ -454,14 +466,16 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 			if components == 3 {
 				composition, rate = t.Endowments, t.Coefficients
 			}
-			out.Contributions = append(out.Contributions, contribution(by, s.dimensions, t.Term.Dimension, t.Term.Category, composition, rate))
+			out.Contributions = append(out.Contributions, contribution(by, s.dimensions, t.Term.Dimension, t.Term.Category,
+				composition, rate))
 		}
 		out.Warnings = notNil(o.Warnings)
 	case DecompositionMethodFairlie:
 		if components == 3 {
 			return nil, fault.Invalidf("FAIRLIE has two components; three are offered by KITAGAWA and OAXACA_BLINDER")
 		}
-		f, err := stats.Fairlie(s.a, s.b, stats.OaxacaOptions{Level: level, Reference: references[reference], Dimensions: s.dimensions, Shared: s.shared, Stop: s.stop})
+		f, err := stats.Fairlie(s.a, s.b, stats.OaxacaOptions{Level: level, Reference: references[reference],
+			Dimensions: s.dimensions, Shared: s.shared, Stop: s.stop})
 		if err != nil {
 			return nil, err
 		}
@@ -469,7 +483,8 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 		out.OutOfSupport = derived(stats.OutOfSupport(f.OutOfSupport, f.Support))
 		for _, t := range slices.Concat(f.Dimensions, f.Terms) {
 			if t.Term.Dimension >= 0 {
-				out.Contributions = append(out.Contributions, contribution(by, s.dimensions, t.Term.Dimension, t.Term.Category, t.Explained, t.Unexplained))
+				out.Contributions = append(out.Contributions, contribution(by, s.dimensions, t.Term.Dimension, t.Term.Category,
+					t.Explained, t.Unexplained))
 			}
 		}
 		out.Warnings = notNil(f.Warnings)
@@ -487,7 +502,8 @@ var references = map[DecompositionReference]stats.Reference{
 	DecompositionReferenceMean: stats.Reimers, DecompositionReferenceSize: stats.Cotton,
 }
 
-func contribution(by []string, dimensions []stats.Dimension, dimension, category int, composition, rate stats.Estimate) *Contribution {
+func contribution(by []string, dimensions []stats.Dimension, dimension, category int, composition,
+	rate stats.Estimate) *Contribution {
 	out := &Contribution{Dimension: by[dimension], Composition: derived(composition), Rate: derived(rate)}
 	if category >= 0 {
 		code := strconv.Itoa(category)
@@ -499,7 +515,8 @@ func contribution(by []string, dimensions []stats.Dimension, dimension, category
 	return out
 }
 
-func standardisation(s *sides, method StandardisationMethod, standard StandardPopulation, level float64) (*Standardisation, error) {
+func standardisation(s *sides, method StandardisationMethod, standard StandardPopulation,
+	level float64) (*Standardisation, error) {
 	standardise := stats.Standardise
 	if method == StandardisationMethodIndirect {
 		if standard == StandardPopulationBoth {
@@ -507,11 +524,13 @@ func standardisation(s *sides, method StandardisationMethod, standard StandardPo
 		}
 		standardise = stats.StandardiseIndirectly
 	}
-	d, err := standardise(s.a, s.b, stats.StandardiseOptions{Level: level, Standard: standards[standard], Shared: s.shared, Dimensions: s.dimensions})
+	d, err := standardise(s.a, s.b, stats.StandardiseOptions{Level: level, Standard: standards[standard], Shared: s.shared,
+		Dimensions: s.dimensions})
 	if err != nil {
 		return nil, err
 	}
-	return &Standardisation{Crude: derived(d.CrudeA), Standardised: derived(d.A), Other: derived(d.B), Gap: derived(d.Gap), Ratio: derived(d.Ratio),
+	return &Standardisation{Crude: derived(d.CrudeA), Standardised: derived(d.A), Other: derived(d.B), Gap: derived(d.Gap),
+		Ratio:   derived(d.Ratio),
 		Support: derived(d.SupportA), Warnings: append(notNil(d.Warnings), s.warnings...)}, nil
 }
 
@@ -520,7 +539,8 @@ var standards = map[StandardPopulation]stats.Standard{
 }
 
 func adjusted(s *sides, of RegressionModel, clustered bool, level float64) (*AdjustedGap, error) {
-	options := stats.AdjustOptions{Level: level, Dimensions: s.dimensions, Shared: s.shared, Seed: bootstrapSeed, Draws: bootstrapDraws, Stop: s.stop}
+	options := stats.AdjustOptions{Level: level, Dimensions: s.dimensions, Shared: s.shared, Seed: bootstrapSeed,
+		Draws: bootstrapDraws, Stop: s.stop}
 	if of == RegressionModelLogit {
 		options.Model = stats.Logit
 	}
@@ -531,8 +551,9 @@ func adjusted(s *sides, of RegressionModel, clustered bool, level float64) (*Adj
 	if err != nil {
 		return nil, err
 	}
-	out := &AdjustedGap{Model: of, Crude: derived(g.Crude), Adjusted: derived(g.Adjusted), PValue: number(g.PValue), Observations: int(g.Observations),
-		Support: derived(g.Support), Coefficients: []*Coefficient{}, Warnings: append(notNil(g.Warnings), s.warnings...)}
+	out := &AdjustedGap{Model: of, Crude: derived(g.Crude), Adjusted: derived(g.Adjusted), PValue: number(g.PValue),
+		Observations: int(g.Observations),
+		Support:      derived(g.Support), Coefficients: []*Coefficient{}, Warnings: append(notNil(g.Warnings), s.warnings...)}
 	if of == RegressionModelLogit {
 		out.OddsRatio = derived(g.OddsRatio)
 	}
@@ -575,14 +596,16 @@ func ratio(s *sides, level float64) (*Estimate, error) {
 	a, b := stats.Total(s.a), stats.Total(rest)
 	e := stats.Ratio(a.Sum, a.N, b.Sum, b.N, level)
 	if len(s.shared) > 0 && stats.Total(s.shared).N > 0 {
-		e.Warnings = append(e.Warnings, "The cohorts overlap; the other's share is that of its observations outside this cohort.")
+		e.Warnings = append(e.Warnings,
+			"The cohorts overlap; the other's share is that of its observations outside this cohort.")
 	}
 	return derived(e), nil
 }
 
 func equivalence(s *sides, margin, level float64) (*EquivalenceTest, error) {
 	if margin >= 1 {
-		return nil, fault.Invalidf("margin %g is not below 1, and no gap of shares is larger; 0.02 is 2 percentage points", margin)
+		return nil, fault.Invalidf("margin %g is not below 1, and no gap of shares is larger; 0.02 is 2 percentage points",
+			margin)
 	}
 	t, err := stats.TestEquivalenceOfGap(stats.Total(s.a), stats.Total(s.b), stats.Total(s.shared), margin, level)
 	if err != nil {
@@ -636,9 +659,11 @@ func (q SegregationOf) answer(_ context.Context, _ *Request, tables []*cells.Tab
 	}
 	warnings := notNil(s.Warnings)
 	if without > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d observations of the two cohorts have no %s and are left out.", without, q.Over))
+		warnings = append(warnings, fmt.Sprintf("%d observations of the two cohorts have no %s and are left out.", without,
+			q.Over))
 	}
-	return &Segregation{Dissimilarity: derived(s.Dissimilarity), ExpectedDissimilarity: number(s.ExpectedDissimilarity), Isolation: derived(s.Isolation),
+	return &Segregation{Dissimilarity: derived(s.Dissimilarity), ExpectedDissimilarity: number(s.ExpectedDissimilarity),
+		Isolation:   derived(s.Isolation),
 		Interaction: derived(s.Interaction), Theil: number(s.Theil), Units: s.Units, Warnings: warnings}, nil
 }
 
@@ -671,7 +696,8 @@ func (q BetweenAreasOf) needs(s *Study) ([]need, error) {
 			return nil, err
 		}
 	}
-	return q.Cohort.needs(s, cells.Observations{By: dimensions, Indicators: []*contract.Indicator{indicator}, MaxCells: maxComparisonCells})
+	return q.Cohort.needs(s, cells.Observations{By: dimensions, Indicators: []*contract.Indicator{indicator},
+		MaxCells: maxComparisonCells})
 }
 
 func (q BetweenAreasOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*BetweenAreas, error) {
@@ -700,26 +726,31 @@ func (q BetweenAreasOf) answer(ctx context.Context, r *Request, tables []*cells.
 	if err != nil {
 		return nil, err
 	}
-	out := &BetweenAreas{Method: v.Method, Before: variation(v.Before), After: variation(v.After), Explained: number(v.Explained)}
+	out := &BetweenAreas{Method: v.Method, Before: variation(v.Before), After: variation(v.After),
+		Explained: number(v.Explained)}
 	switch {
 	case incomplete == 0:
 	case q.Unknown == UnknownValuesCompleteCases:
-		warning := fmt.Sprintf("Complete cases: %d observations (%s) have an unknown value of a control and are left out, before adjustment too.", int(incomplete), percent(incomplete, all))
+		warning := fmt.Sprintf("Complete cases: %d observations (%s) have an unknown value of a control and are left out, "+
+			"before adjustment too.", int(incomplete), percent(incomplete, all))
 		out.Before.Warnings, out.After.Warnings = append(out.Before.Warnings, warning), append(out.After.Warnings, warning)
 	default:
 		for i, d := range dimensions {
 			if by[i] > 0 {
-				out.After.Warnings = append(out.After.Warnings, fmt.Sprintf("%s is unknown for %s of the observations; unknown counts as a category of its own, `unknown: COMPLETE_CASES` leaves it out.", d.Name, percent(by[i], all)))
+				out.After.Warnings = append(out.After.Warnings,
+					fmt.Sprintf("%s is unknown for %s of the observations; unknown counts as a category of its own, `unknown: COMPLETE_CASES` leaves it out.", d.Name, percent(by[i], all)))
 			}
 		}
 	}
 	if outside > 0 {
-		out.Before.Warnings = append(out.Before.Warnings, fmt.Sprintf("%d observations outside the areas are left out.", outside))
+		out.Before.Warnings = append(out.Before.Warnings, fmt.Sprintf("%d observations outside the areas are left out.",
+			outside))
 	}
 	return out, nil
 }
 
 func variation(v stats.AreaVariance) *AreaVariation {
-	return &AreaVariation{Variance: derived(v.Variance), MedianOddsRatio: derived(v.MedianOddsRatio), Share: number(v.Share), PValue: number(v.PValue),
+	return &AreaVariation{Variance: derived(v.Variance), MedianOddsRatio: derived(v.MedianOddsRatio),
+		Share: number(v.Share), PValue: number(v.PValue),
 		Areas: len(v.Areas), Warnings: notNil(v.Warnings)}
 }

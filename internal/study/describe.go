@@ -24,14 +24,16 @@ func groupsWithin(all *contract.Contract, table *contract.Table, c cells.Conditi
 			in := (c.From == nil || *c.From <= from) && (c.To == nil || *c.To >= to)
 			outside := (c.From != nil && *c.From > to) || (c.To != nil && *c.To < from)
 			if !in && !outside {
-				return out, fault.Invalidf("%s: %s are recorded by age group, and this range cuts %q; the groups are %s", c.Dimension.Filter, table.Cohort, code.Label.EN, strings.Join(labelsOf(column.Codes), ", "))
+				return out, fault.Invalidf("%s: %s are recorded by age group, and this range cuts %q; the groups are %s",
+					c.Dimension.Filter, table.Cohort, code.Label.EN, strings.Join(labelsOf(column.Codes), ", "))
 			}
 			if in {
 				out.Positions = append(out.Positions, d.Position(code.Code))
 			}
 		}
 		if len(out.Positions) == 0 {
-			return out, fault.Invalidf("%s: the range holds none of the age groups of %s, which are %s", c.Dimension.Filter, table.Cohort, strings.Join(labelsOf(column.Codes), ", "))
+			return out, fault.Invalidf("%s: the range holds none of the age groups of %s, which are %s", c.Dimension.Filter,
+				table.Cohort, strings.Join(labelsOf(column.Codes), ", "))
 		}
 		return out, nil
 	}
@@ -95,7 +97,8 @@ func (s *Study) Describe(c *Cohort, in func(contract.Text) string) string {
 				labels = append(labels, lowerFirst(in(i.Label), ""))
 			}
 		}
-		parts = append(parts, in(contract.Text{DA: "med mindst én af: ", EN: "with at least one of: "})+strings.Join(labels, in(contract.Text{DA: " eller ", EN: " or "})))
+		parts = append(parts, in(contract.Text{DA: "med mindst én af: ", EN: "with at least one of: "})+strings.Join(labels,
+			in(contract.Text{DA: " eller ", EN: " or "})))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -59,8 +59,9 @@ func (q DesignationsOf) answer(ctx context.Context, r *Request, tables []*cells.
 	out := []*Designation{}
 	for _, a := range q.Areas {
 		result := r.Law.Apply(rules, lawFigures(known[a.Area], national), q.Year)
-		d := &Designation{Area: a, Year: q.Year, RuleSet: RuleSet(rules.Name), Kinds: []DesignationKind{}, Undecided: []DesignationKind{},
-			Criteria: []*Criterion{}, Warnings: notNil(result.Warnings)}
+		d := &Designation{Area: a, Year: q.Year, RuleSet: RuleSet(rules.Name), Kinds: []DesignationKind{},
+			Undecided: []DesignationKind{},
+			Criteria:  []*Criterion{}, Warnings: notNil(result.Warnings)}
 		for _, k := range result.Kinds {
 			d.Kinds = append(d.Kinds, DesignationKind(k))
 		}
@@ -71,7 +72,8 @@ func (q DesignationsOf) answer(ctx context.Context, r *Request, tables []*cells.
 			d.Kinds = append(d.Kinds, DesignationKindNone)
 		}
 		for _, m := range result.Criteria {
-			d.Criteria = append(d.Criteria, &Criterion{Name: m.Criterion.Name, Labels: m.Criterion.Label, Value: m.Value, Threshold: m.Threshold, Met: m.Met})
+			d.Criteria = append(d.Criteria, &Criterion{Name: m.Criterion.Name, Labels: m.Criterion.Label, Value: m.Value,
+				Threshold: m.Threshold, Met: m.Met})
 		}
 		out = append(out, d)
 	}

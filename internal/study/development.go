@@ -76,7 +76,8 @@ func (q DevelopmentOf) answer(_ context.Context, r *Request, tables []*cells.Tab
 	}
 	fixed := r.underPlan(*fixedIn)
 	if len(fixed) == 0 {
-		return nil, fault.Invalidf("no plan was active in %d, so no set of areas can be fixed there; %s", *fixedIn, r.planYears())
+		return nil, fault.Invalidf("no plan was active in %d, so no set of areas can be fixed there; %s", *fixedIn,
+			r.planYears())
 	}
 	out := &Development{FixedIn: *fixedIn, FixedAreas: []*Area{}, Years: []*DevelopmentYear{}, Warnings: warnings}
 	for area := range fixed {
@@ -99,7 +100,8 @@ func (q DevelopmentOf) answer(_ context.Context, r *Request, tables []*cells.Tab
 					observed++
 				}
 			}
-			return &AreaSet{Areas: len(areas), Observed: observed, Estimate: figure(year, func(a *cells.Area) bool { return areas[a] })}
+			return &AreaSet{Areas: len(areas), Observed: observed, Estimate: figure(year,
+				func(a *cells.Area) bool { return areas[a] })}
 		}
 		out.Years = append(out.Years, &DevelopmentYear{
 			Year: year, Fixed: set(fixed), AsTheyWere: set(now),
@@ -110,7 +112,9 @@ func (q DevelopmentOf) answer(_ context.Context, r *Request, tables []*cells.Tab
 	}
 	for _, y := range out.Years {
 		if y.Fixed.Observed < y.Fixed.Areas {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("In %d the cohort has observations in %d of the %d areas of the fixed set, so the set is not quite the same then.", y.Year, y.Fixed.Observed, y.Fixed.Areas))
+			out.Warnings = append(out.Warnings,
+				fmt.Sprintf("In %d the cohort has observations in %d of the %d areas of the fixed set, so the set is not quite "+
+					"the same then.", y.Year, y.Fixed.Observed, y.Fixed.Areas))
 		}
 	}
 	return out, nil
@@ -143,7 +147,8 @@ func (s *Study) plansInTime() ([]string, error) {
 	const otherwise = "which areas were supported in a year is not known; `trend(by: [SETTING])` follows those that the data set calls supported"
 	plans := slices.DeleteFunc(slices.Clone(s.Catalogue.Plans), func(p *cells.Plan) bool { return len(p.Areas) == 0 })
 	if len(plans) == 0 {
-		return nil, fault.NotRecordedf("this data set records no plan with areas (table plan and the column plan_ids of table area), so %s", otherwise)
+		return nil, fault.NotRecordedf("this data set records no plan with areas (table plan and the column plan_ids of "+
+			"table area), so %s", otherwise)
 	}
 	started, ended := 0, 0
 	for _, p := range plans {
@@ -159,10 +164,12 @@ func (s *Study) plansInTime() ([]string, error) {
 	}
 	warnings := []string{}
 	if n := len(plans) - started; n > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d of %d plans have no start and count as active in every year up to their end.", n, len(plans)))
+		warnings = append(warnings, fmt.Sprintf("%d of %d plans have no start and count as active in every year up to "+
+			"their end.", n, len(plans)))
 	}
 	if n := len(plans) - ended; n > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d of %d plans have no end and count as active in every year from their start.", n, len(plans)))
+		warnings = append(warnings, fmt.Sprintf("%d of %d plans have no end and count as active in every year from their "+
+			"start.", n, len(plans)))
 	}
 	without := 0
 	for _, a := range s.Catalogue.Areas {
@@ -171,7 +178,8 @@ func (s *Study) plansInTime() ([]string, error) {
 		}
 	}
 	if without > 0 {
-		warnings = append(warnings, fmt.Sprintf("Areas that the data set calls supported but gives no plan, and that are in no set: %d.", without))
+		warnings = append(warnings, fmt.Sprintf("Areas that the data set calls supported but gives no plan, and that are "+
+			"in no set: %d.", without))
 	}
 	return warnings, nil
 }
@@ -212,7 +220,8 @@ func (q TurnoverOf) needs(s *Study) ([]need, error) {
 	if q.From > q.To {
 		return nil, fault.Invalidf("from %d is after to %d; the earlier year was expected first", q.From, q.To)
 	}
-	flows := cells.Flows{Table: q.Cohort.Table, Where: q.Cohort.Filter, Indicator: i, From: q.From, To: q.To, ByArea: q.Cohort.within != nil}
+	flows := cells.Flows{Table: q.Cohort.Table, Where: q.Cohort.Filter, Indicator: i, From: q.From, To: q.To,
+		ByArea: q.Cohort.within != nil}
 	flows.Where.Conditions = nil
 	for _, condition := range q.Cohort.Filter.Conditions {
 		if condition.Dimension.Name != "YEAR" {
@@ -232,7 +241,9 @@ func (q TurnoverOf) answer(_ context.Context, _ *Request, tables []*cells.Table)
 	for _, c := range tables[0].Cells {
 		if m := moveOf(c); m.was == cells.Groups && m.before != cells.NotCounted {
 			t := q.Cohort.Table
-			return nil, fault.NotRecordedf("%d observations of this cohort in %d and %d stand for groups of %s (published cross-tabs without %s), who cannot be followed from year to year; narrow the cohort to where persons are recorded, such as the areas",
+			return nil, fault.NotRecordedf("%d observations of this cohort in %d and %d stand for groups of %s (published "+
+				"cross-tabs without %s), who cannot be followed from year to year; narrow the cohort to where persons are "+
+				"recorded, such as the areas",
 				m.n, q.From, q.To, t.Cohort, t.Person)
 		}
 	}
@@ -339,7 +350,8 @@ func turnover(table *cells.Table, from, to int, level float64) (*Turnover, error
 		}
 		return derived(t.Part(leavers, arrivals))
 	}
-	answered := &Turnover{From: from, To: to, Before: estimate(t.Before, nil), After: estimate(t.After, nil), Change: derived(t.Change), Stayers: derived(t.Stayers),
+	answered := &Turnover{From: from, To: to, Before: estimate(t.Before, nil), After: estimate(t.After, nil),
+		Change: derived(t.Change), Stayers: derived(t.Stayers),
 		Arrivals:  part(FlowMovedIn, FlowBorn, FlowNew),
 		Leavers:   part(FlowMovedOut, FlowAgedOut, FlowGone),
 		Recounted: part(FlowNewlyCounted, FlowNoLongerCounted),
@@ -362,7 +374,9 @@ func turnover(table *cells.Table, from, to int, level float64) (*Turnover, error
 		answered.Groups = append(answered.Groups, g)
 	}
 	if elsewhere && (groups[FlowNew].N > 0 || groups[FlowGone].N > 0) {
-		answered.Warnings = append(answered.Warnings, "Outside the cohort's place the data set has rows that stand for groups, so NEW and GONE hold those who moved from and to there, beside births, deaths and migration.")
+		answered.Warnings = append(answered.Warnings,
+			"Outside the cohort's place the data set has rows that stand for groups, so NEW and GONE hold those who moved "+
+				"from and to there, beside births, deaths and migration.")
 	}
 	return answered, nil
 }

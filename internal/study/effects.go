@@ -135,7 +135,8 @@ func (c *compared) balance(level float64) ([]*Balance, error) {
 
 func (q EffectOf) query(s *Study) (cells.Participants, error) {
 	outcome, err := s.Contract.Outcome(q.Outcome)
-	return cells.Participants{Type: q.Activity, Outcome: outcome, Covariates: s.covariates(), Start: q.isDouble(), Area: q.isClustered()}, err
+	return cells.Participants{Type: q.Activity, Outcome: outcome, Covariates: s.covariates(), Start: q.isDouble(),
+		Area: q.isClustered()}, err
 }
 
 func (q EffectOf) isDouble() bool { return q.Method == EffectMethodDifferenceInDifferences }
@@ -182,7 +183,8 @@ func (q EffectOf) answer(ctx context.Context, r *Request, tables []*cells.Table)
 	if err := r.recordedFor(ctx, c); err != nil {
 		return nil, err
 	}
-	out := &EffectEstimate{Type: q.Activity, Outcome: q.Outcome, Method: q.Method, Unit: "share", Unknown: counted(int(unknown)), Trimmed: counted(0),
+	out := &EffectEstimate{Type: q.Activity, Outcome: q.Outcome, Method: q.Method, Unit: "share",
+		Unknown: counted(int(unknown)), Trimmed: counted(0),
 		Overlap: []*OverlapBin{}, Starts: []*StartEffect{}}
 	if !outcome.IsIndicator() {
 		out.Unit = outcome.Column.Unit
@@ -202,21 +204,24 @@ func (q EffectOf) check(s *Study, outcome *contract.Outcome) error {
 	if !slices.Contains(outcome.Activities, q.Activity) {
 		list := named(s.Contract.OutcomesOf(q.Activity))
 		if list == "" {
-			return fault.Invalidf("%s makes no sense for %s, nor does any other outcome; targetGroup says whom it reaches", outcome.Name, q.Activity)
+			return fault.Invalidf("%s makes no sense for %s, nor does any other outcome; targetGroup says whom it reaches",
+				outcome.Name, q.Activity)
 		}
 		return fault.Invalidf("%s makes no sense for %s; its outcomes are %s", outcome.Name, q.Activity, list)
 	}
 	switch q.Method {
 	case EffectMethodUnadjusted, EffectMethodExactMatching, EffectMethodDifferenceInDifferences:
 		if q.Trim != 0 {
-			return fault.Invalidf("trim goes by the propensity, which %s has not; leave it out, or ask IPW, MATCHING or DOUBLY_ROBUST", q.Method)
+			return fault.Invalidf("trim goes by the propensity, which %s has not; leave it out, or ask IPW, MATCHING or "+
+				"DOUBLY_ROBUST", q.Method)
 		}
 	}
 	if q.Caliper != usualCaliper && q.Method != EffectMethodMatching {
 		return fault.Invalidf("a caliper bounds a match, which %s has not; leave it out, or ask MATCHING", q.Method)
 	}
 	if q.Method == EffectMethodDifferenceInDifferences && !s.Catalogue.HasBefore(outcome) {
-		have := slices.DeleteFunc(s.Contract.OutcomesOf(q.Activity), func(o *contract.Outcome) bool { return !s.Catalogue.HasBefore(o) || !s.Catalogue.HasOutcome(o) })
+		have := slices.DeleteFunc(s.Contract.OutcomesOf(q.Activity),
+			func(o *contract.Outcome) bool { return !s.Catalogue.HasBefore(o) || !s.Catalogue.HasOutcome(o) })
 		others := "no outcome of the type is"
 		if len(have) > 0 {
 			others = "those that are: " + named(have)
@@ -258,13 +263,15 @@ func (r *Request) recordedFor(ctx context.Context, c *compared) error {
 	if len(there) > 0 {
 		recorded = "recorded are " + named(there)
 	}
-	return fault.NotRecordedf("%s is not recorded for %s, on both sides and at the ages of those who took part; %s", c.outcome.Name, c.activity, recorded)
+	return fault.NotRecordedf("%s is not recorded for %s, on both sides and at the ages of those who took part; %s",
+		c.outcome.Name, c.activity, recorded)
 }
 
 // hasBothSides reports whether the outcome of somebody on each side is known.
 func (c *compared) hasBothSides() bool {
 	for _, treated := range []bool{true, false} {
-		if !slices.ContainsFunc(c.cells, func(cell effectCell) bool { return cell.treated == treated && cell.outcome.n > 0 }) {
+		if !slices.ContainsFunc(c.cells,
+			func(cell effectCell) bool { return cell.treated == treated && cell.outcome.n > 0 }) {
 			return false
 		}
 	}
@@ -280,7 +287,8 @@ func (c *compared) adjust(ctx context.Context, q EffectOf, clustered bool, out *
 		return err
 	}
 	linear, banded := c.terms(design)
-	o := stats.EffectOptions{Level: q.Level, Trim: q.Trim, Caliper: q.Caliper, Clustered: clustered, PropensityTerms: linear, OutcomeTerms: linear, Stop: ctx.Err}
+	o := stats.EffectOptions{Level: q.Level, Trim: q.Trim, Caliper: q.Caliper, Clustered: clustered,
+		PropensityTerms: linear, OutcomeTerms: linear, Stop: ctx.Err}
 	switch q.Method {
 	case EffectMethodIPW:
 		o.Method = stats.IPW
@@ -309,7 +317,8 @@ func (c *compared) adjust(ctx context.Context, q EffectOf, clustered bool, out *
 	out.LargestWeight, out.OutsideOverlap = number(e.LargestWeight), number(e.OutsideOverlap)
 	out.Balance = c.balances(e.Balance)
 	for _, bin := range e.Overlap {
-		out.Overlap = append(out.Overlap, &OverlapBin{From: bin.From, To: bin.To, Treated: counted(int(bin.Treated)), Controls: counted(int(bin.Controls))})
+		out.Overlap = append(out.Overlap, &OverlapBin{From: bin.From, To: bin.To, Treated: counted(int(bin.Treated)),
+			Controls: counted(int(bin.Controls))})
 	}
 	if point := number(e.EValue.Point); point != nil {
 		out.EValue = &EValue{Point: point, Limit: number(e.EValue.Limit)}
@@ -349,7 +358,8 @@ func (c *compared) byStart(q EffectOf, clustered bool, out *EffectEstimate) erro
 		*after = append(*after, momentsCell(cell.outcome, cell.area))
 	}
 	if !others {
-		return fault.NotRecordedf("the year in which those who did not take part could have started is not recorded (%s.start_year), which %s needs; ask another method", contract.EffectTable, q.Method)
+		return fault.NotRecordedf("the year in which those who did not take part could have started is not recorded "+
+			"(%s.start_year), which %s needs; ask another method", contract.EffectTable, q.Method)
 	}
 	var starts []stats.StartCells
 	for _, s := range byYear {
@@ -371,14 +381,17 @@ func (c *compared) byStart(q EffectOf, clustered bool, out *EffectEstimate) erro
 	out.Treated, out.Controls, out.Clusters = counted(int(all.Treated)), counted(int(all.Controls)), clusters(all.Clusters)
 	out.Unmatched, out.UnmatchedControls = counted(int(e.TreatedLeftOut)), counted(int(e.ControlsLeftOut))
 	for _, s := range e.ByStart {
-		out.Starts = append(out.Starts, &StartEffect{Start: s.Start, Treated: counted(int(s.Treated)), Controls: counted(int(s.Controls)),
-			Effect: derived(s.Effect), GapBefore: derived(s.GapBefore), GapAfter: derived(s.GapAfter)})
+		out.Starts = append(out.Starts, &StartEffect{Start: s.Start, Treated: counted(int(s.Treated)),
+			Controls: counted(int(s.Controls)),
+			Effect:   derived(s.Effect), GapBefore: derived(s.GapBefore), GapAfter: derived(s.GapAfter)})
 	}
 	out.Warnings = slices.Concat(notNil(e.Warnings), all.Warnings, c.warnings)
 	if without > 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%d persons whose year of start is not recorded are left out", without))
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%d persons whose year of start is not recorded are left out",
+			without))
 	}
-	out.Estimand = "the average effect on those who took part (ATT), if without it they would have changed like the others of their year of start"
+	out.Estimand = "the average effect on those who took part (ATT), if without it they would have changed like the " +
+		"others of their year of start"
 	return nil
 }
 
@@ -403,7 +416,8 @@ func (r *Request) compared(ctx context.Context, q cells.Participants, table *cel
 		for _, t := range tables[0].Cells {
 			types = append(types, r.Contract.Table(contract.EffectTable).Column("type").Codes.Codes[t.Key[0]].Code)
 		}
-		return nil, fault.NotRecordedf("nobody is recorded to have taken part in %s; there are participants of %s", q.Type, cmp.Or(strings.Join(types, ", "), "no type"))
+		return nil, fault.NotRecordedf("nobody is recorded to have taken part in %s; there are participants of %s", q.Type,
+			cmp.Or(strings.Join(types, ", "), "no type"))
 	}
 	for _, isNumber := range []bool{false, true} {
 		for i, v := range q.Covariates {
@@ -446,7 +460,8 @@ func (c *compared) rows(of func(effectCell) (n, sum, sumSq float64)) (stats.Desi
 	cells := make([]stats.TreatmentCell, len(c.cells))
 	for i, cell := range c.cells {
 		n, sum, sumSq := of(cell)
-		cells[i] = stats.TreatmentCell{Treated: cell.treated, Cell: stats.Cell{N: n, Sum: sum, SumSq: sumSq, Cluster: cell.area}}
+		cells[i] = stats.TreatmentCell{Treated: cell.treated, Cell: stats.Cell{N: n, Sum: sum, SumSq: sumSq,
+			Cluster: cell.area}}
 		for at, v := range c.categories {
 			cells[i].Key = append(cells[i].Key, category(v, cell.values[c.categoryPlaces[at]]))
 		}
@@ -514,7 +529,8 @@ func (c *compared) balances(list []stats.CovariateBalance) []*Balance {
 	out := []*Balance{}
 	var places []int
 	for _, b := range list {
-		m := &Balance{Participants: estimate(b.Treated, nil), Comparison: estimate(b.Controls, nil), Before: number(b.Before), After: number(b.After), Difference: derived(b.Difference)}
+		m := &Balance{Participants: estimate(b.Treated, nil), Comparison: estimate(b.Controls, nil), Before: number(b.Before),
+			After: number(b.After), Difference: derived(b.Difference)}
 		var v *contract.Covariate
 		at := 0
 		if b.Term.Dimension >= 0 {
@@ -529,7 +545,9 @@ func (c *compared) balances(list []stats.CovariateBalance) []*Balance {
 			default:
 				m.Labels = v.Label
 			}
-		} else if i := slices.IndexFunc(c.numbers, func(v *contract.Covariate) bool { return v.Name == b.Covariate }); i >= 0 {
+		} else if i := slices.IndexFunc(c.numbers, func(v *contract.Covariate) bool {
+			return v.Name == b.Covariate
+		}); i >= 0 {
 			v, at = c.numbers[i], 2*c.numberPlaces[i]
 			m.Labels = v.Label
 		} else {

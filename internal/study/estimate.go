@@ -11,8 +11,9 @@ import (
 
 // estimate hands back an estimate of package stats. unknown is nil where it makes no sense.
 func estimate(e stats.Estimate, unknown *int64) *Estimate {
-	out := &Estimate{Value: number(e.Value), Lower: number(e.Lower), Upper: number(e.Upper), Level: e.Level, StandardError: number(e.SE),
-		Numerator: whole(e.Numerator), Denominator: whole(e.Denominator), Status: StatusObserved, Method: e.Method, Warnings: e.Warnings}
+	out := &Estimate{Value: number(e.Value), Lower: number(e.Lower), Upper: number(e.Upper), Level: e.Level,
+		StandardError: number(e.SE),
+		Numerator:     whole(e.Numerator), Denominator: whole(e.Denominator), Status: StatusObserved, Method: e.Method, Warnings: e.Warnings}
 	if out.Warnings == nil {
 		out.Warnings = []string{}
 	}
@@ -146,7 +147,8 @@ func (s *Study) spread(table *cells.Table, level float64) []*Cell {
 		}
 		for _, cell := range rows[:n] {
 			if cell.Key[last] != cells.None {
-				out = append(out, &Cell{Key: s.key(by, cell), Estimate: share(cells.Tally{N: known, Y: cell.N, Unknown: unknown}, level)})
+				out = append(out, &Cell{Key: s.key(by, cell), Estimate: share(cells.Tally{N: known, Y: cell.N, Unknown: unknown},
+					level)})
 			}
 		}
 		rows = rows[n:]

@@ -30,7 +30,8 @@ func (s *Study) StatedOn(ctx context.Context, slide *int, run Runner) ([]*Findin
 		answer := fieldsOf(ctx, f, run)
 		finding := &Finding{Finding: f, Figures: []*Figure{}}
 		for _, figure := range f.Figures {
-			shown := &Figure{Figure: figure, Result: sync.OnceValues(func() (findings.Result, error) { return figure.Reproduce(answer) })}
+			shown := &Figure{Figure: figure,
+				Result: sync.OnceValues(func() (findings.Result, error) { return figure.Reproduce(answer) })}
 			if s := figure.Source; s != nil {
 				shown.Source = &Source{Title: s.Title, Publisher: s.Publisher}
 			}

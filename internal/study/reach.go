@@ -30,7 +30,8 @@ func (r *Request) reach(ctx context.Context, rows []*mappingRow) ([]*Reach, erro
 		}
 	}
 	if len(recorded) == 0 {
-		return nil, fault.NotRecordedf("no participant has a recorded year of start (participant.start_year), so reach cannot be said")
+		return nil, fault.NotRecordedf("no participant has a recorded year of start (participant.start_year), so reach " +
+			"cannot be said")
 	}
 	from, to := slices.Min(recorded), slices.Max(recorded)
 	groups, err := r.ageGroups(ctx, rows)
@@ -90,10 +91,14 @@ func (r *Request) reach(ctx context.Context, rows []*mappingRow) ([]*Reach, erro
 	for i := range rows {
 		out[i] = reachOf(stats.SumReach(strata[i]))
 		if missing[i] > 0 {
-			out[i].Warnings = append(out[i].Warnings, fmt.Sprintf("an area in a year without recorded residents, or all of unknown age, is left out %d times of %d", missing[i], missing[i]+len(strata[i])))
+			out[i].Warnings = append(out[i].Warnings,
+				fmt.Sprintf("an area in a year without recorded residents, or all of unknown age, is left out %d times of %d",
+					missing[i], missing[i]+len(strata[i])))
 		}
 		if open[i] > 0 {
-			out[i].Warnings = append(out[i].Warnings, fmt.Sprintf("%d of %d activities state no target age: everybody is taken as meant", open[i], len(rows[i].activities)))
+			out[i].Warnings = append(out[i].Warnings,
+				fmt.Sprintf("%d of %d activities state no target age: everybody is taken as meant", open[i],
+					len(rows[i].activities)))
 		}
 	}
 	return out, nil
@@ -130,7 +135,8 @@ func (r *Request) ageGroups(ctx context.Context, rows []*mappingRow) (map[areaYe
 	if len(ids) == 0 {
 		return out, nil
 	}
-	tables, err := r.tables(ctx, []need{{query: cells.Observations{Table: table, By: by, Where: cells.Filter{}.And(cells.Condition{Dimension: by[0], Areas: ids})}}})
+	tables, err := r.tables(ctx, []need{{query: cells.Observations{Table: table, By: by,
+		Where: cells.Filter{}.And(cells.Condition{Dimension: by[0], Areas: ids})}}})
 	if err != nil {
 		return nil, err
 	}
@@ -150,14 +156,16 @@ func (r *Request) ageGroups(ctx context.Context, rows []*mappingRow) (map[areaYe
 			continue
 		}
 		at := areaYear{r.Catalogue.Areas[cell.Key[0]], int(cell.Key[1])}
-		out[at] = append(out[at], stats.AgeGroup{Label: c.Label.EN, From: c.Range[0], To: c.Range[1], Open: c.Range[1] == oldest, N: cell.N.Float()})
+		out[at] = append(out[at], stats.AgeGroup{Label: c.Label.EN, From: c.Range[0], To: c.Range[1],
+			Open: c.Range[1] == oldest, N: cell.N.Float()})
 	}
 	return out, nil
 }
 
 // reachOf hands back a reach.
 func reachOf(x stats.Reach) *Reach {
-	out := &Reach{Value: number(x.Value), Least: number(x.Least), Most: number(x.Most), Participants: int(x.Participants), Residents: number(x.Residents),
+	out := &Reach{Value: number(x.Value), Least: number(x.Least), Most: number(x.Most), Participants: int(x.Participants),
+		Residents:      number(x.Residents),
 		ResidentsLeast: int(x.ResidentsLeast), ResidentsMost: int(x.ResidentsMost), Status: StatusObserved, Warnings: notNil(x.Warnings)}
 	if x.ResidentsMost == 0 {
 		out.Status = StatusNoObservations

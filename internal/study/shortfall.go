@@ -48,11 +48,13 @@ func (q ShortfallOf) answer(ctx context.Context, r *Request, tables []*cells.Tab
 	if err != nil {
 		return nil, err
 	}
-	total, areas, err := stats.ShortfallsOf(s.a, s.b, s.shared, stats.ShortfallOptions{Level: q.Level, Dimensions: s.dimensions})
+	total, areas, err := stats.ShortfallsOf(s.a, s.b, s.shared,
+		stats.ShortfallOptions{Level: q.Level, Dimensions: s.dimensions})
 	if err != nil {
 		return nil, err
 	}
-	out := &Shortfalls{Standard: derived(total.Standard), Total: shortfall(total), Areas: []*AreaShortfall{}, Warnings: notNil(s.warnings)}
+	out := &Shortfalls{Standard: derived(total.Standard), Total: shortfall(total), Areas: []*AreaShortfall{},
+		Warnings: notNil(s.warnings)}
 	byArea := map[string]*AreaShortfall{}
 	var list []*Area
 	outside := 0.0
@@ -71,12 +73,14 @@ func (q ShortfallOf) answer(ctx context.Context, r *Request, tables []*cells.Tab
 		out.Areas = append(out.Areas, byArea[a.GetID()])
 	}
 	if outside > 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%d observations outside the areas are in the total and in no area.", int(outside)))
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%d observations outside the areas are in the total and in no area.",
+			int(outside)))
 	}
 	return out, nil
 }
 
 func shortfall(s *stats.Shortfall) *Shortfall {
-	return &Shortfall{Observed: derived(s.Observed), Expected: derived(s.Expected), ToStandard: derived(s.ToStandard), ToExpected: derived(s.ToExpected),
+	return &Shortfall{Observed: derived(s.Observed), Expected: derived(s.Expected), ToStandard: derived(s.ToStandard),
+		ToExpected:  derived(s.ToExpected),
 		Composition: derived(s.Composition), Warnings: notNil(s.Warnings)}
 }

@@ -18,12 +18,14 @@ const smallestSurveyGroup = 5
 
 // surveyScale is the scale of the survey: 1 to 5 with 9 for don't know, the two highest positive.
 func surveyScale(ctx context.Context, level float64) stats.LikertOptions {
-	return stats.LikertOptions{Level: level, Levels: 5, DontKnow: 9, Positive: 2, Minimum: smallestSurveyGroup, Stop: ctx.Err}
+	return stats.LikertOptions{Level: level, Levels: 5, DontKnow: 9, Positive: 2, Minimum: smallestSurveyGroup,
+		Stop: ctx.Err}
 }
 
 // levelLabels name the levels of the scale. The contract defines the ends; the study's own words
 // were not found.
-var levelLabels = []contract.Text{{DA: "1 (mindst effekt)", EN: "1 (smallest effect)"}, {DA: "2", EN: "2"}, {DA: "3", EN: "3"}, {DA: "4", EN: "4"}, {DA: "5 (størst effekt)", EN: "5 (largest effect)"}}
+var levelLabels = []contract.Text{{DA: "1 (mindst effekt)", EN: "1 (smallest effect)"}, {DA: "2", EN: "2"},
+	{DA: "3", EN: "3"}, {DA: "4", EN: "4"}, {DA: "5 (størst effekt)", EN: "5 (largest effect)"}}
 
 // surveyed holds the answers of the survey with what may be asked of them.
 type surveyed struct {
@@ -59,7 +61,8 @@ func (s *Study) responses(table *cells.Table) []response {
 	out := make([]response, len(table.Cells))
 	for i, c := range table.Cells {
 		k := c.Key
-		out[i] = response{Theme: themes[k[1]].Code, Aspect: aspects[k[2]].Code, Item: table.Keys[3].Values[k[3]], ActorType: table.Keys[4].Values[k[4]],
+		out[i] = response{Theme: themes[k[1]].Code, Aspect: aspects[k[2]].Code, Item: table.Keys[3].Values[k[3]],
+			ActorType:  table.Keys[4].Values[k[4]],
 			Respondent: int(k[0]), Code: int(k[5]), N: c.N.Value, Weight: c.Weight}
 	}
 	return out
@@ -67,7 +70,8 @@ func (s *Study) responses(table *cells.Table) []response {
 
 // check returns an error for a filter that nothing can match.
 func (s *surveyed) check(where *SurveyFilter) error {
-	for _, err := range []error{notEmpty("theme", where.Theme), notEmpty("aspect", where.Aspect), notEmpty("item", where.Item), notEmpty("actorType", where.ActorType)} {
+	for _, err := range []error{notEmpty("theme", where.Theme), notEmpty("aspect", where.Aspect),
+		notEmpty("item", where.Item), notEmpty("actorType", where.ActorType)} {
 		if err != nil {
 			return err
 		}
@@ -87,12 +91,14 @@ func (s *surveyed) check(where *SurveyFilter) error {
 
 // about reports whether the answer is on the aspects and items of the filter.
 func about(a response, where *SurveyFilter) bool {
-	return (where.Aspect == nil || slices.Contains(where.Aspect, a.Aspect)) && (where.Item == nil || slices.Contains(where.Item, a.Item))
+	return (where.Aspect == nil || slices.Contains(where.Aspect, a.Aspect)) &&
+		(where.Item == nil || slices.Contains(where.Item, a.Item))
 }
 
 // from reports whether the answer is from the themes and the types of actor of the filter.
 func from(a response, where *SurveyFilter) bool {
-	return (where.Theme == nil || slices.Contains(where.Theme, a.Theme)) && (where.ActorType == nil || slices.Contains(where.ActorType, a.ActorType))
+	return (where.Theme == nil || slices.Contains(where.Theme, a.Theme)) &&
+		(where.ActorType == nil || slices.Contains(where.ActorType, a.ActorType))
 }
 
 // PerceivedOf asks how actors in the field see the effect, by the dimensions.
@@ -122,7 +128,8 @@ func (q PerceivedOf) answer(ctx context.Context, r *Request, tables []*cells.Tab
 	var firsts []response
 	place := map[string]int{}
 	// What is hidden must not depend on the order that is asked for, or two orders would tell it.
-	fixed := slices.DeleteFunc(slices.Clone(AllSurveyDimension), func(d SurveyDimension) bool { return !slices.Contains(by, d) })
+	fixed := slices.DeleteFunc(slices.Clone(AllSurveyDimension),
+		func(d SurveyDimension) bool { return !slices.Contains(by, d) })
 	if len(by) == 0 {
 		groups, firsts, place[fmt.Sprint([]int(nil))] = []stats.LikertGroup{{}}, []response{{}}, 0
 	}
@@ -203,7 +210,8 @@ func (q PerceivedDifferenceOf) needs(*Study) ([]need, error) {
 	return []need{{query: cells.Responses{}}}, stats.CheckLevel(q.Level)
 }
 
-func (q PerceivedDifferenceOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*PerceivedDifference, error) {
+func (q PerceivedDifferenceOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*PerceivedDifference,
+	error) {
 	group, against, level := q.Group, q.Against, q.Level
 	s := r.surveyed(tables[0])
 	if err := s.check(group); err != nil {
@@ -238,13 +246,15 @@ func (q PerceivedDifferenceOf) answer(ctx context.Context, r *Request, tables []
 		}
 	}
 	if both > 0 {
-		return nil, fault.Invalidf("%d respondents are in both groups; compare groups of different respondents, such as two themes or two types of actor", both)
+		return nil, fault.Invalidf("%d respondents are in both groups; compare groups of different respondents, such as "+
+			"two themes or two types of actor", both)
 	}
 	scales, err := stats.LikertTable(groups, surveyScale(ctx, level))
 	if err != nil {
 		return nil, err
 	}
-	out := &PerceivedDifference{Group: likertSummary(scales[0]), Against: likertSummary(scales[1]), Difference: estimate(stats.LikertDifference(scales[0], scales[1]), nil)}
+	out := &PerceivedDifference{Group: likertSummary(scales[0]), Against: likertSummary(scales[1]),
+		Difference: estimate(stats.LikertDifference(scales[0], scales[1]), nil)}
 	out.Difference.Numerator, out.Difference.Denominator = nil, nil // those of one group would mislead
 	if scales[0].Suppressed || scales[1].Suppressed {
 		out.Difference.Status = cmp.Or(primary(scales[0]), primary(scales[1]), StatusSuppressedSecondary)
@@ -273,7 +283,8 @@ func likertSummary(s *stats.LikertScale) *LikertSummary {
 		}
 		return out
 	}
-	out := &LikertSummary{Status: status, Positive: hand(s.Positive), Negative: hand(s.Negative), Net: hand(s.Net), Mean: hand(s.Mean),
+	out := &LikertSummary{Status: status, Positive: hand(s.Positive), Negative: hand(s.Negative), Net: hand(s.Net),
+		Mean:        hand(s.Mean),
 		NonResponse: hand(s.NoAnswer), DontKnow: hand(s.DontKnow), Answers: []*LikertAnswer{}, Warnings: notNil(s.Warnings)}
 	if !s.Suppressed {
 		n := int(s.Respondents)

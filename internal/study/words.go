@@ -12,7 +12,9 @@ const (
 	ActivityDimensionArea ActivityDimension = "AREA"
 	// The plan it is part of.
 	ActivityDimensionPlan ActivityDimension = "PLAN"
-	// The calendar year: an activity stands in every year of the data set in which it was active on some day (open where its start or end is not recorded); a participant in the year of the start alone. A year in which somebody started stands even if no activity is recorded as active.
+	// The calendar year: an activity stands in every year of the data set in which it was active on
+	// some day (open where its start or end is not recorded); a participant in the year of the start
+	// alone. A year in which somebody started stands even if no activity is recorded as active.
 	ActivityDimensionYear ActivityDimension = "YEAR"
 )
 
@@ -58,7 +60,8 @@ type DecompositionReference string
 const (
 	// A regression over both cohorts with an indicator of the cohort (Jann 2008): the recommended default.
 	DecompositionReferencePooled DecompositionReference = "POOLED"
-	// A regression over both cohorts without the indicator (Neumark 1988); a difference between the cohorts leaks into composition.
+	// A regression over both cohorts without the indicator (Neumark 1988); a difference between the
+	// cohorts leaks into composition.
 	DecompositionReferenceNeumark DecompositionReference = "NEUMARK"
 	// This cohort's own.
 	DecompositionReferenceThis DecompositionReference = "THIS"
@@ -110,25 +113,33 @@ const (
 	DisclosureMethodCellKey DisclosureMethod = "CELL_KEY"
 )
 
-// How those who took part are made comparable with the others. All but UNADJUSTED and DIFFERENCE_IN_DIFFERENCES need that nothing outside the covariates drives both taking part and the outcome.
+// How those who took part are made comparable with the others. All but UNADJUSTED and
+// DIFFERENCE_IN_DIFFERENCES need that nothing outside the covariates drives both taking part and
+// the outcome.
 type EffectMethod string
 
 const (
 	// The two means as they are. Wrong where those who take part differ beforehand, as they do.
 	EffectMethodUnadjusted EffectMethod = "UNADJUSTED"
-	// The others weighted by the odds e/(1-e) of their propensity, normalised (Hájek); the standard error includes the propensity's estimation.
+	// The others weighted by the odds e/(1-e) of their propensity, normalised (Hájek); the standard
+	// error includes the propensity's estimation.
 	EffectMethodIPW EffectMethod = "IPW"
-	// Each who took part beside the others nearest in propensity, within the caliper, with replacement; all that are equally near count, in equal parts.
+	// Each who took part beside the others nearest in propensity, within the caliper, with
+	// replacement; all that are equally near count, in equal parts.
 	EffectMethodMatching EffectMethod = "MATCHING"
-	// Within cells of equal covariates, numbers in bands: the others standardised to those who took part. Whoever has no equal is left out, and counted.
+	// Within cells of equal covariates, numbers in bands: the others standardised to those who took
+	// part. Whoever has no equal is left out, and counted.
 	EffectMethodExactMatching EffectMethod = "EXACT_MATCHING"
-	// What changed from before the start, beside the others approached in the same year, start by start. Right if both would have changed alike; wrong where persons were picked for a passing value before.
+	// What changed from before the start, beside the others approached in the same year, start by
+	// start. Right if both would have changed alike; wrong where persons were picked for a passing
+	// value before.
 	EffectMethodDifferenceInDifferences EffectMethod = "DIFFERENCE_IN_DIFFERENCES"
 	// A regression of the outcome and the propensity together (AIPW); right if either is.
 	EffectMethodDoublyRobust EffectMethod = "DOUBLY_ROBUST"
 )
 
-// What a person did between two years. Counted means: in the cohort and in the indicator's denominator, with a known value.
+// What a person did between two years. Counted means: in the cohort and in the indicator's
+// denominator, with a known value.
 type Flow string
 
 const (
@@ -181,7 +192,9 @@ type RegressionModel string
 const (
 	// Linear probability: the gap at equal controls, the same for everyone.
 	RegressionModelLinear RegressionModel = "LINEAR"
-	// Logistic: the mean over all observations of what being in this cohort changes in the probability. In a category where all or none have the outcome that is 0, and its observations count in the mean; a warning says how many they are.
+	// Logistic: the mean over all observations of what being in this cohort changes in the
+	// probability. In a category where all or none have the outcome that is 0, and its observations
+	// count in the mean; a warning says how many they are.
 	RegressionModelLogit RegressionModel = "LOGIT"
 )
 
@@ -217,7 +230,8 @@ type StandardisationMethod string
 const (
 	// This cohort's rates in each cell, weighted like the standard.
 	StandardisationMethodDirect StandardisationMethod = "DIRECT"
-	// The other cohort's rates in each cell, applied to this cohort: observed over expected. Two such figures must not be compared with each other.
+	// The other cohort's rates in each cell, applied to this cohort: observed over expected. Two such
+	// figures must not be compared with each other.
 	StandardisationMethodIndirect StandardisationMethod = "INDIRECT"
 )
 
@@ -261,15 +275,20 @@ var AllSurveyDimension = []SurveyDimension{
 	SurveyDimensionActorType,
 }
 
-// What becomes of observations that have no known value of a dimension that is held equal: none recorded, or a code such as
-// `UNKNOWN`. Not being in an area is no unknown AREA, nor is a parent who does not live with the child an unknown one. A
+// What becomes of observations that have no known value of a dimension that is held equal: none
+// recorded, or a code such as
+// `UNKNOWN`. Not being in an area is no unknown AREA, nor is a parent who does not live with the
+// child an unknown one. A
 // warning says how many they are.
 type UnknownValues string
 
 const (
-	// Unknown is a category of its own (missing-indicator method): everybody stays in, and those whose value is not known are compared with each other, though they may differ in it.
+	// Unknown is a category of its own (missing-indicator method): everybody stays in, and those whose
+	// value is not known are compared with each other, though they may differ in it.
 	UnknownValuesOwnCategory UnknownValues = "OWN_CATEGORY"
-	// Complete-case analysis: who has an unknown value of any of the dimensions is left out of every figure of the answer, crude ones too. It speaks of the rest, and of everybody only if knowing the values has nothing to do with the outcome.
+	// Complete-case analysis: who has an unknown value of any of the dimensions is left out of every
+	// figure of the answer, crude ones too. It speaks of the rest, and of everybody only if knowing
+	// the values has nothing to do with the outcome.
 	UnknownValuesCompleteCases UnknownValues = "COMPLETE_CASES"
 )
 
@@ -283,7 +302,8 @@ const (
 	VariableRoleIndicator VariableRole = "INDICATOR"
 	// A number; its mean is asked for.
 	VariableRoleMeasure VariableRole = "MEASURE"
-	// What those who took part in an activity are compared on with the others, as it was before the start: a category, where it has codes, a yes or no, or a number.
+	// What those who took part in an activity are compared on with the others, as it was before the
+	// start: a category, where it has codes, a yes or no, or a number.
 	VariableRoleCovariate VariableRole = "COVARIATE"
 	// What an activity may change: a number where it has a unit, else a yes or no.
 	VariableRoleOutcome VariableRole = "OUTCOME"

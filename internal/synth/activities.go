@@ -60,11 +60,13 @@ type truth struct{ n, with, without int }
 
 // logit is a linear predictor in thousandths.
 type logit struct {
-	base, age, female, nonWestern, lone, active, charged, job, absence int // age per year from 15 to 20, active per parent, absence per percent
+	// age per year from 15 to 20, active per parent, absence per percent
+	base, age, female, nonWestern, lone, active, charged, job, absence int
 }
 
 func (l logit) of(p *participant) int {
-	return l.base + l.age*(min(int(p.age), 20)-15) + when(p.sex == 1, l.female) + when(p.origin >= 3, l.nonWestern) + when(p.lone, l.lone) +
+	return l.base + l.age*(min(int(p.age), 20)-15) + when(p.sex == 1, l.female) + when(p.origin >= 3, l.nonWestern) +
+		when(p.lone, l.lone) +
 		l.active*int(p.active) + when(p.chargedBefore, l.charged) + when(p.jobBefore, l.job) + l.absence*int(p.absenceBefore)
 }
 
@@ -185,16 +187,19 @@ func (w *world) before(r person, area, age int) participant {
 	}
 	u, v, x := s.below(million), s.below(million), s.below(1000)
 	if age >= 10 {
-		p.chargedBefore = u < logistic(chargedBefore+chargedBeforeAge*youth+when(r.sex == 1, chargedBeforeFemale)+when(p.lone, chargedBeforeLone))
+		p.chargedBefore = u < logistic(chargedBefore+chargedBeforeAge*youth+when(r.sex == 1, chargedBeforeFemale)+when(p.lone,
+			chargedBeforeLone))
 	}
 	switch {
 	case p.adult:
 		p.jobBefore = r.work == employed
 	case age >= 13:
-		p.jobBefore = v < logistic(jobBefore+jobBeforeAge*youth+when(r.origin >= 3, jobBeforeNonWestern)+jobBeforeActive*int(p.active))
+		p.jobBefore = v < logistic(jobBefore+jobBeforeAge*youth+when(r.origin >= 3,
+			jobBeforeNonWestern)+jobBeforeActive*int(p.active))
 	}
 	if !p.adult {
-		p.absenceBefore = int16(min(100, absenceLeast+x*x/1000*absenceSpread/1000+when(p.chargedBefore, absenceCharged)+when(p.lone, absenceLone)))
+		p.absenceBefore = int16(min(100, absenceLeast+x*x/1000*absenceSpread/1000+when(p.chargedBefore,
+			absenceCharged)+when(p.lone, absenceLone)))
 	}
 	return p
 }
@@ -219,7 +224,8 @@ func (w *world) after(t *activityType, p *participant, u [outcomes]int) {
 	if p.adult {
 		return
 	}
-	likely := absenceKept*int(p.absenceBefore) + absenceNext + when(p.chargedBefore, absenceNextCharged) + when(p.lone, absenceNextLone) + absenceNextActive*int(p.active) + absenceNoise*u[absence]/1000
+	likely := absenceKept*int(p.absenceBefore) + absenceNext + when(p.chargedBefore, absenceNextCharged) +
+		when(p.lone, absenceNextLone) + absenceNextActive*int(p.active) + absenceNoise*u[absence]/1000
 	percent := func(thousandths int) int { return min(100, max(0, (thousandths+500)/1000)) }
 	with, without := percent(likely+t.effect[absence]), percent(likely)
 	p.absenceAfter = int32(without)

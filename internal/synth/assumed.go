@@ -128,14 +128,16 @@ var (
 // the areas, are assumed. Danish parents in the areas fare worse on sentences, abuse and
 // illness, non-Western parents on work and poverty.
 var (
-	motherDrugs       = [2][3]int{{6_000, 4_000, 2_000}, {35_000, 15_000, 6_000}}
-	fatherDrugs       = [2][3]int{{9_000, 7_000, 8_000}, {FatherDrugsDanishPercent * 10_000, 30_000, FatherDrugsNonWesternPercent * 10_000}}
+	motherDrugs = [2][3]int{{6_000, 4_000, 2_000}, {35_000, 15_000, 6_000}}
+	fatherDrugs = [2][3]int{{9_000, 7_000, 8_000}, {FatherDrugsDanishPercent * 10_000, 30_000,
+		FatherDrugsNonWesternPercent * 10_000}}
 	motherAlcohol     = [2][3]int{{8_000, 5_000, 1_500}, {36_000, 15_000, 4_000}}
 	fatherAlcohol     = [2][3]int{{13_000, 9_000, 4_000}, {52_000, 24_000, 8_000}}
 	motherPsychiatric = [2][3]int{{60_000, 40_000, 62_000}, {190_000, 100_000, 100_000}}
 	fatherPsychiatric = [2][3]int{{35_000, 27_000, 55_000}, {125_000, 75_000, 85_000}}
 	motherConvicted   = [2][3]int{{9_000, 7_000, 8_000}, {62_000, 30_000, 20_000}}
-	fatherConvicted   = [2][3]int{{45_000, 38_000, 72_000}, {FatherConvictedDanishPercent * 10_000, 110_000, FatherConvictedNonWesternPercent * 10_000}}
+	fatherConvicted   = [2][3]int{{45_000, 38_000, 72_000}, {FatherConvictedDanishPercent * 10_000, 110_000,
+		FatherConvictedNonWesternPercent * 10_000}}
 
 	// Neither employed nor in education, and in education.
 	motherIdle    = [2][3]int{{85_000, 170_000, 370_000}, {370_000, 380_000, 510_000}}
@@ -292,12 +294,15 @@ var (
 // chance"); fire cadets have none on charges, and projects and events lower the share in
 // education. All other effects and every selection are A.
 var activityTypes = [...]activityType{
-	{code: "POCKET_MONEY_JOB", theme: "CRIME_PREVENTION", name: "Lommepengejob", ageMin: 13, ageMax: 16, offeredPPM: 450_000,
-		takesPart: logit{base: -1_900, age: -150, female: -200, nonWestern: 300, lone: 200, active: -150, charged: 500, job: -400, absence: 20},
-		effect:    [outcomes]int{inLeisureJob: 500}},
+	{code: "POCKET_MONEY_JOB", theme: "CRIME_PREVENTION", name: "Lommepengejob", ageMin: 13, ageMax: 16,
+		offeredPPM: 450_000,
+		takesPart: logit{base: -1_900, age: -150, female: -200, nonWestern: 300, lone: 200, active: -150, charged: 500,
+			job: -400, absence: 20},
+		effect: [outcomes]int{inLeisureJob: 500}},
 	{code: "LEISURE_JOB", theme: "EMPLOYMENT", name: "Fritidsjob", ageMin: 13, ageMax: 17, offeredPPM: 600_000,
-		takesPart: logit{base: -1_200, age: 60, female: -150, nonWestern: 550, lone: 350, active: -400, charged: 600, job: -1_400, absence: 30},
-		effect:    [outcomes]int{inLeisureJob: 1_620, charged: -300}},
+		takesPart: logit{base: -1_200, age: 60, female: -150, nonWestern: 550, lone: 350, active: -400, charged: 600,
+			job: -1_400, absence: 30},
+		effect: [outcomes]int{inLeisureJob: 1_620, charged: -300}},
 	{code: "MENTOR", theme: "EDUCATION", name: "Mentor", ageMin: 13, ageMax: 17, offeredPPM: 350_000,
 		takesPart: logit{base: -2_300, female: -100, lone: 300, active: -200, charged: 900, absence: 45},
 		effect:    [outcomes]int{inEducationNext: 400, absence: -2_500}},
@@ -309,17 +314,20 @@ var activityTypes = [...]activityType{
 	{code: "CREATIVE_LEARNING", theme: "EDUCATION", name: "Kreativ læring", ageMin: 7, ageMax: 14, offeredPPM: 300_000,
 		takesPart: logit{base: -1_500, female: 150, nonWestern: 250, lone: 200, active: -200, absence: 15},
 		effect:    [outcomes]int{absence: -1_500}},
-	{code: "NETWORK_MOTHERS", theme: "SMALL_CHILDREN", name: "Bydelsmødre", ageMin: 20, ageMax: 45, womenOnly: true, offeredPPM: 400_000,
-		takesPart: logit{base: -2_700, nonWestern: 800, lone: -200, active: -300, job: -700}},
-	{code: "PARENT_PROGRAMME", theme: "SMALL_CHILDREN", name: "Forældreprogram", ageMin: 20, ageMax: 40, offeredPPM: 350_000,
-		takesPart: logit{base: -2_900, female: 900, nonWestern: 200, lone: 300, active: -200, job: -200}},
+	{code: "NETWORK_MOTHERS", theme: "SMALL_CHILDREN", name: "Bydelsmødre", ageMin: 20, ageMax: 45, womenOnly: true,
+		offeredPPM: 400_000,
+		takesPart:  logit{base: -2_700, nonWestern: 800, lone: -200, active: -300, job: -700}},
+	{code: "PARENT_PROGRAMME", theme: "SMALL_CHILDREN", name: "Forældreprogram", ageMin: 20, ageMax: 40,
+		offeredPPM: 350_000,
+		takesPart:  logit{base: -2_900, female: 900, nonWestern: 200, lone: 300, active: -200, job: -200}},
 }
 
 // What the year after depends on besides the activity, and from what age it is recorded.
 var (
 	outcomeFrom  = [...]int{13, 15, 10}
 	outcomeLogit = [...]logit{
-		{base: -2_150, age: 100, female: 50, nonWestern: -450, lone: -200, active: 300, charged: -350, job: 1_900, absence: -25},
+		{base: -2_150, age: 100, female: 50, nonWestern: -450, lone: -200, active: 300, charged: -350, job: 1_900,
+			absence: -25},
 		{base: 2_000, age: -80, female: 250, lone: -300, active: 350, charged: -1_200, job: 150, absence: -80},
 		{base: -3_000, age: 50, female: -900, lone: 350, active: -150, charged: 2_000, job: -100, absence: 25},
 	}
@@ -364,12 +372,14 @@ const (
 )
 
 var (
-	actorTypes   = []string{"Boligsocial medarbejder", "Kommunal medarbejder", "Skole eller dagtilbud", "Boligorganisation", "Frivillig", "Politi"}
+	actorTypes = []string{"Boligsocial medarbejder", "Kommunal medarbejder", "Skole eller dagtilbud",
+		"Boligorganisation", "Frivillig", "Politi"}
 	actorWeights = []int{45, 30, 20, 12, 12, 6}
 	themeCodes   = []string{"SMALL_CHILDREN", "EDUCATION", "EMPLOYMENT", "CRIME_PREVENTION"}
 	aspectCodes  = []string{"TARGET_GROUP", "ORGANISATION", "PROFESSIONALISM"}
 	surveyItems  = [3][]string{
-		{"Aktiviteten når dem, den er tænkt for", "Deltagerne bliver til forløbet er slut", "Aktiviteten gør en forskel for deltagerne"},
+		{"Aktiviteten når dem, den er tænkt for", "Deltagerne bliver til forløbet er slut",
+			"Aktiviteten gør en forskel for deltagerne"},
 		{"Samarbejdet med kommunen virker", "Ansvaret er klart fordelt", "Aktiviteten er forankret ud over planen"},
 		{"Medarbejderne har de rette kompetencer", "Metoden er beskrevet og bliver fulgt", "Erfaringer bliver delt"},
 	}

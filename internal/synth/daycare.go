@@ -36,7 +36,8 @@ func (d DayCare) Probability(c Covariates) (float64, error) {
 	for i, x := range [4]struct {
 		code string
 		list []string
-	}{{c.Origin, Origins}, {c.ParentsStatus, ParentsStatuses}, {c.FamilyType, FamilyTypes}, {c.IncomeGroup, IncomeGroups}} {
+	}{{c.Origin, Origins}, {c.ParentsStatus, ParentsStatuses}, {c.FamilyType, FamilyTypes}, {c.IncomeGroup,
+		IncomeGroups}} {
 		if codes[i] = slices.Index(x.list, x.code); codes[i] < 0 {
 			return 0, fault.Invalidf("no code %q%s", x.code, fault.Suggest(x.code, x.list))
 		}
@@ -55,7 +56,8 @@ func ageBand(age int) int {
 // dayCareEta is the logit of day care without its intercept; it knows no area.
 func dayCareEta(age, parentsStatus, kind, incomeGroup int) int {
 	b := ageBand(age)
-	return dayCareAge[b][age-1-2*b] + dayCareStatus[b][parentsStatus] + dayCareKind[b][kind] + dayCareIncome[b][incomeGroup]
+	return dayCareAge[b][age-1-2*b] + dayCareStatus[b][parentsStatus] + dayCareKind[b][kind] +
+		dayCareIncome[b][incomeGroup]
 }
 
 func (d DayCare) ppm(age, origin, parentsStatus, kind, incomeGroup int, inArea bool) int {

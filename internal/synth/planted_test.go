@@ -14,13 +14,15 @@ import (
 )
 
 var (
-	worlds     = flag.Int("worlds", 12, "worlds in which planted effects of activities are sought; 200 measures how often intervals hold them")
+	worlds = flag.Int("worlds", 12,
+		"worlds in which planted effects of activities are sought; 200 measures how often intervals hold them")
 	worldScale = flag.Float64("worldscale", 0.15, "scale of these worlds")
 )
 
 // planted are three effects of the generator: about three times the chance of a job, none on
 // charges, and a negative one on education.
-var planted = []struct{ activity, outcome string }{{"LEISURE_JOB", "in_leisure_job"}, {"FIRE_CADET", "charged"}, {"PROJECT_OR_EVENT", "in_education"}}
+var planted = []struct{ activity, outcome string }{{"LEISURE_JOB", "in_leisure_job"}, {"FIRE_CADET", "charged"},
+	{"PROJECT_OR_EVENT", "in_education"}}
 
 // promised are the methods that the API offers. The other doubly robust one holds the effect of fire
 // cadets in 92.0 % of 200 worlds, with 140 participants each.
@@ -51,7 +53,8 @@ func seek(seed uint64) []sought {
 			list[k] = sought{truth: truth, found: map[stats.EffectMethod]stats.Estimate{}}
 			design, rows := participants(w, truth.Activity, truth.Outcome)
 			for _, method := range append([]stats.EffectMethod{stats.Unadjusted}, adjusting...) {
-				e, err := stats.EstimateEffect(design, rows, stats.EffectOptions{Level: .95, Caliper: .2, Subclasses: 6, Method: method, Estimand: stats.OnTreated})
+				e, err := stats.EstimateEffect(design, rows, stats.EffectOptions{Level: .95, Caliper: .2, Subclasses: 6,
+					Method: method, Estimand: stats.OnTreated})
 				if err != nil {
 					list[k].err = fmt.Errorf("seed %d, %s, %v: %w", seed, truth.Activity, method, err)
 					break
@@ -99,19 +102,22 @@ func participants(w *synth.World, activity, outcome string) (stats.Design, []sta
 				nonWestern = 1
 			}
 			key := cell{[8]float64{
-				math.Min(20, value("age", i)) - 15, value("sex", i), nonWestern, value("lone_parent", i), value("parents_active", i),
+				math.Min(20, value("age", i)) - 15, value("sex", i), nonWestern, value("lone_parent", i), value("parents_active",
+					i),
 				value("charged_before", i), value("job_before", i), value("absence_before", i),
 			}, value("treated", i) == 1}
 			k, ok := at[key]
 			if !ok {
 				k = len(rows)
 				at[key] = k
-				rows = append(rows, stats.TreatmentRow{Pattern: stats.Pattern{X: append([]float64{1}, key.x[:]...)}, Treated: key.treated})
+				rows = append(rows, stats.TreatmentRow{Pattern: stats.Pattern{X: append([]float64{1}, key.x[:]...)},
+					Treated: key.treated})
 			}
 			rows[k].N, rows[k].Sum, rows[k].SumSq = rows[k].N+1, rows[k].Sum+y, rows[k].SumSq+y*y
 		}
 	}
-	return stats.FreeDesign("age", "sex", "non-Western", "lone parent", "parents active", "charged before", "job before", "absence before"), rows
+	return stats.FreeDesign("age", "sex", "non-Western", "lone parent", "parents active", "charged before", "job before",
+		"absence before"), rows
 }
 
 // The effects that the generator plants are inside the 95 % intervals of weighting, matching and the
@@ -168,7 +174,8 @@ func TestPlantedEffectsAreFound(t *testing.T) {
 			ratio += s.truth.Ratio / float64(n)
 			count += float64(s.truth.Participants) / float64(n)
 		}
-		t.Logf("%s on %s: planted %.4f, %.2f times, on %.0f participants in the mean world", p.activity, p.outcome, effect, ratio, count)
+		t.Logf("%s on %s: planted %.4f, %.2f times, on %.0f participants in the mean world", p.activity, p.outcome, effect,
+			ratio, count)
 	}
 	for _, method := range append([]stats.EffectMethod{stats.Unadjusted}, adjusting...) {
 		var held, squares float64
@@ -190,7 +197,8 @@ func TestPlantedEffectsAreFound(t *testing.T) {
 			line += fmt.Sprintf(" %s %.1f %% (mean z %+.2f);", p.activity, 100*inside/float64(n), z)
 			switch {
 			case slices.Contains(promised, method) && n >= 200 && inside < .93*float64(n):
-				t.Errorf("%v holds the effect of %s in %.1f %% of the worlds, want 93 %%", method, p.activity, 100*inside/float64(n))
+				t.Errorf("%v holds the effect of %s in %.1f %% of the worlds, want 93 %%", method, p.activity,
+					100*inside/float64(n))
 			case method != stats.Unadjusted && math.Abs(z) > 3.5/math.Sqrt(float64(n)):
 				t.Errorf("%v is off by %.2f standard errors for %s", method, z, p.activity)
 			case method == stats.Unadjusted && math.Abs(z) < 3.5/math.Sqrt(float64(n)):

@@ -122,7 +122,8 @@ func (w *world) live(a int, homes [years][]int32) (rows [years][]person, newcome
 			for _, i := range homes[y-1] {
 				c := &w.children[i]
 				if First+y-int(c.birth) == 7 && !s.chance(turnSevenLeavesPPM) {
-					here = append(here, w.newLatent(s, person{id: i + 1, key: c.key, birth: c.birth, sex: c.sex, origin: uint8(w.families[c.family].registeredOrigin(c.birth))}))
+					here = append(here, w.newLatent(s, person{id: i + 1, key: c.key, birth: c.birth, sex: c.sex,
+						origin: uint8(w.families[c.family].registeredOrigin(c.birth))}))
 				}
 			}
 		}
@@ -185,7 +186,8 @@ func (w *world) newcomer(s *stream, a *area, group, y, number int) person {
 }
 
 func (w *world) newLatent(s *stream, p person) latent {
-	return latent{person: p, work: int32(s.below(million)), conviction: int32(s.below(million)), schooling: int32(s.below(million)), earning: s.normal()}
+	return latent{person: p, work: int32(s.below(million)), conviction: int32(s.below(million)),
+		schooling: int32(s.below(million)), earning: s.normal()}
 }
 
 // thisYear is a person's row in a year; it renews what does not last.
@@ -261,7 +263,8 @@ func (m residentModel) workPPM(basic bool) (unknown, idlePPM, studies int) {
 }
 
 func (m residentModel) convictedPPM(isIdle bool) int {
-	return logistic(residentConvicted[m.place][m.group-group18] + convictedOfOrigin[m.origin] + m.hardship + when(m.sex == 1, convictedWoman) + when(isIdle, convictedIdle))
+	return logistic(residentConvicted[m.place][m.group-group18] + convictedOfOrigin[m.origin] + m.hardship +
+		when(m.sex == 1, convictedWoman) + when(isIdle, convictedIdle))
 }
 
 func (m residentModel) meanIncome(work uint8, y, region int) int {
@@ -333,7 +336,8 @@ func (w *world) tabulateRest(y int) {
 		for sex := range children[m] {
 			for origin, n := range children[m][sex] {
 				if n > 0 {
-					w.crosstabs[y] = append(w.crosstabs[y], crosstab{n: int32(n), municipality: uint8(m), sex: uint8(sex), origin: uint8(origin),
+					w.crosstabs[y] = append(w.crosstabs[y], crosstab{n: int32(n), municipality: uint8(m), sex: uint8(sex),
+						origin: uint8(origin),
 						traits: traits{NullCode, NullCode, NullCode}, income: NullInt, deviation: NullInt})
 				}
 			}
@@ -400,7 +404,8 @@ func (w *world) tabulateAlike(s *stream, y, n, m int, model residentModel) {
 		if k == 0 {
 			continue
 		}
-		row := crosstab{n: int32(k), municipality: uint8(m), group: uint8(model.group), sex: uint8(model.sex), origin: uint8(model.origin), traits: kinds[i], income: NullInt, deviation: NullInt}
+		row := crosstab{n: int32(k), municipality: uint8(m), group: uint8(model.group), sex: uint8(model.sex),
+			origin: uint8(model.origin), traits: kinds[i], income: NullInt, deviation: NullInt}
 		if model.group >= group15 {
 			mean := model.meanIncome(row.work, y, municipalities[m].region)
 			mean += mean * s.normal() / 1000 / 40
@@ -462,7 +467,8 @@ func (w *world) measureAreas(y int) {
 		return int32((2*part*million + of) / (2 * of))
 	}
 	for a, t := range places {
-		k := keyFigures{percent(t.nonWestern, t.all), percent(t.outside, t.workers), percent(t.convicted, t.grown), percent(t.basic, t.schooled), NullInt}
+		k := keyFigures{percent(t.nonWestern, t.all), percent(t.outside, t.workers), percent(t.convicted, t.grown),
+			percent(t.basic, t.schooled), NullInt}
 		r := municipalities[w.areas[a].municipality].region
 		if t.earners > 0 && regionEarned[r] > 0 {
 			k.incomeRatio = percent(t.earned*1000/t.earners, regionEarned[r]*1000/regionEarners[r])

@@ -20,7 +20,8 @@ func (w *world) survey() {
 		weight := 7_000 + s.below(6_001)
 		for aspect, items := range surveyItems {
 			for _, item := range items {
-				a := answer{respondent: int32(r + 1), actor: uint8(actor), theme: uint8(theme), aspect: uint8(aspect), item: item, weightTenThousands: int32(weight)}
+				a := answer{respondent: int32(r + 1), actor: uint8(actor), theme: uint8(theme), aspect: uint8(aspect), item: item,
+					weightTenThousands: int32(weight)}
 				value := surveyMean[theme][aspect] + leaning + s.normal()*900/1000
 				switch u := s.below(million); {
 				case u < noAnswerPPM:

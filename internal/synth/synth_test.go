@@ -31,7 +31,8 @@ func TestTablesAreTheSameEverywhere(t *testing.T) {
 		check("exp", i, exactExp(i))
 	}
 	for _, x := range []struct{ got, want int }{
-		{logistic(0), 500_000}, {logistic(1_000), 731_059}, {logistic(-99_999), logistic(-8_000)}, {exponential(0), million}, {exponential(1_000), 2_718_282},
+		{logistic(0), 500_000}, {logistic(1_000), 731_059}, {logistic(-99_999), logistic(-8_000)}, {exponential(0),
+			million}, {exponential(1_000), 2_718_282},
 	} {
 		if x.got != x.want {
 			t.Errorf("got %d, want %d", x.got, x.want)
@@ -75,7 +76,8 @@ func TestApportionAndSpread(t *testing.T) {
 		weights[0]++
 		sum++
 		total := s.below(100_000)
-		for name, parts := range map[string][]int{"apportion": apportion(total, weights), "spread": spread(total, weights, s)} {
+		for name, parts := range map[string][]int{"apportion": apportion(total, weights),
+			"spread": spread(total, weights, s)} {
 			got := 0
 			for i, p := range parts {
 				got += p
@@ -101,7 +103,8 @@ func TestLargestCut(t *testing.T) {
 
 func TestSingleYearsSumToThePublished(t *testing.T) {
 	for y, n := range singleYears {
-		if n[1]+n[2] != children12[y] || n[3]+n[4]+n[5] != children35[y] || n[0]+n[1]+n[2]+n[3]+n[4]+n[5]+n[6] != children06[y] {
+		if n[1]+n[2] != children12[y] || n[3]+n[4]+n[5] != children35[y] ||
+			n[0]+n[1]+n[2]+n[3]+n[4]+n[5]+n[6] != children06[y] {
 			t.Errorf("%d: %v does not sum to %d, %d, %d", First+y, n, children06[y], children12[y], children35[y])
 		}
 	}
@@ -196,7 +199,8 @@ func TestAreaNamesAreInvented(t *testing.T) {
 			}
 			seen[name] = true
 			for _, row := range listed {
-				if existing := strings.ToLower(row[2]); strings.Contains(existing, name) || strings.Contains(existing, strings.ToLower(first)) {
+				if existing := strings.ToLower(row[2]); strings.Contains(existing, name) ||
+					strings.Contains(existing, strings.ToLower(first)) {
 					t.Errorf("%s is like %s, %s", name, row[2], row[3])
 				}
 			}
@@ -226,7 +230,8 @@ func TestProbabilityOfDayCare(t *testing.T) {
 	}
 	for age := 1; age <= 5; age++ {
 		for _, origin := range Origins {
-			out := Covariates{Age: age, Origin: origin, ParentsStatus: "ONE_ACTIVE", FamilyType: "MOTHER_ALONE", IncomeGroup: "Q2"}
+			out := Covariates{Age: age, Origin: origin, ParentsStatus: "ONE_ACTIVE", FamilyType: "MOTHER_ALONE",
+				IncomeGroup: "Q2"}
 			in := out
 			in.InArea = true
 			if a, b := probability(without, out), probability(without, in); a != b || a < 0.5 || a >= 1 {
@@ -236,7 +241,8 @@ func TestProbabilityOfDayCare(t *testing.T) {
 			if age <= 2 {
 				want = AreaEffect
 			}
-			if a, b := probability(with, out), probability(with, in); math.Abs(b-a-want) > 1e-9 || a != probability(without, out) {
+			if a, b := probability(with, out), probability(with, in); math.Abs(b-a-want) > 1e-9 ||
+				a != probability(without, out) {
 				t.Errorf("%+v: %g outside, %g in an area, planted is %g", out, a, b, want)
 			}
 		}
@@ -244,7 +250,9 @@ func TestProbabilityOfDayCare(t *testing.T) {
 	good := Covariates{Age: 1, Origin: "DANISH", ParentsStatus: "ONE_ACTIVE", FamilyType: "NEITHER", IncomeGroup: "Q2"}
 	for _, spoil := range []func(*Covariates){
 		func(c *Covariates) { c.Age = 6 }, func(c *Covariates) { c.Age = 0 }, func(c *Covariates) { c.Origin = "WESTERN" },
-		func(c *Covariates) { c.ParentsStatus = "" }, func(c *Covariates) { c.FamilyType = "ALONE" }, func(c *Covariates) { c.IncomeGroup = "Q6" },
+		func(c *Covariates) { c.ParentsStatus = "" }, func(c *Covariates) { c.FamilyType = "ALONE" }, func(c *Covariates) {
+			c.IncomeGroup = "Q6"
+		},
 	} {
 		bad := good
 		spoil(&bad)
@@ -317,7 +325,8 @@ func TestPlantedEffects(t *testing.T) {
 			t.Errorf("%v: adjusted is off by %.2f standard errors on average, by %.2f at worst", key, mean, worst)
 		}
 	}
-	for _, key := range []planted{{"LEISURE_JOB", "in_leisure_job"}, {"FIRE_CADET", "charged"}, {"PROJECT_OR_EVENT", "in_education"}} {
+	for _, key := range []planted{{"LEISURE_JOB", "in_leisure_job"}, {"FIRE_CADET", "charged"},
+		{"PROJECT_OR_EVENT", "in_education"}} {
 		mean, _ := average(crude[key])
 		t.Logf("%v: unadjusted is off by %.1f standard errors", key, mean)
 		if math.Abs(mean) < 1.2 {

@@ -407,7 +407,8 @@ func (w *world) participantTable() *Batch {
 		lone, active = append(lone, bit(p.lone)), append(active, int32(p.active))
 		chargedBefore, jobBefore = append(chargedBefore, bit(p.chargedBefore)), append(jobBefore, bit(p.jobBefore))
 		absenceBefore = append(absenceBefore, int32(p.absenceBefore))
-		job, education, chargedAfter = append(job, p.leisureJob), append(education, p.education), append(chargedAfter, p.chargedAfter)
+		job, education, chargedAfter = append(job, p.leisureJob), append(education, p.education), append(chargedAfter,
+			p.chargedAfter)
 		absenceAfter = append(absenceAfter, p.absenceAfter)
 	}
 	return &Batch{"participant", n, []Column{
@@ -428,8 +429,10 @@ func (w *world) surveyTable() *Batch {
 	var actor, theme, aspect []uint8
 	var item []string
 	for _, a := range w.answers {
-		respondent, value, weight = append(respondent, a.respondent), append(value, a.answer), append(weight, a.weightTenThousands)
-		actor, theme, aspect, item = append(actor, a.actor), append(theme, a.theme), append(aspect, a.aspect), append(item, a.item)
+		respondent, value, weight = append(respondent, a.respondent), append(value, a.answer), append(weight,
+			a.weightTenThousands)
+		actor, theme, aspect, item = append(actor, a.actor), append(theme, a.theme), append(aspect, a.aspect), append(item,
+			a.item)
 	}
 	return &Batch{"actor_survey", len(w.answers), []Column{
 		{Name: "respondent_id", Int: respondent}, {Name: "actor_type", Code: actor, Codes: actorTypes},

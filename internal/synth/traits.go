@@ -77,7 +77,8 @@ func (w *world) intercepts(target [2][3]int, eta etaFunc, among func(f *family, 
 }
 
 // flag draws a trait and calls set for every family and year that has it.
-func (w *world) flag(purpose string, target [2][3]int, eta etaFunc, among func(f *family, y int) bool, set func(f *family, y int)) {
+func (w *world) flag(purpose string, target [2][3]int, eta etaFunc,
+	among func(f *family, y int) bool, set func(f *family, y int)) {
 	w.draw(purpose, traitRenewalPPM)
 	c := w.intercepts(target, eta, among)
 	inBlocks(len(w.families), func(_, from, to int) {
@@ -110,8 +111,14 @@ func (w *world) traits() {
 		psychiatric, drugs, alcohol, conviction [2][3]int
 	}
 	for _, p := range []parent{
-		{"mother", mother, func(f *family, y int) *uint8 { return &f.mother[y] }, func(f *family) int { return step(f.motherEducation) }, motherPsychiatric, motherDrugs, motherAlcohol, motherConvicted},
-		{"father", father, func(f *family, y int) *uint8 { return &f.father[y] }, func(f *family) int { return step(f.fatherEducation) }, fatherPsychiatric, fatherDrugs, fatherAlcohol, fatherConvicted},
+		{"mother", mother, func(f *family, y int) *uint8 { return &f.mother[y] },
+			func(f *family) int {
+				return step(f.motherEducation)
+			}, motherPsychiatric, motherDrugs, motherAlcohol, motherConvicted},
+		{"father", father, func(f *family, y int) *uint8 { return &f.father[y] },
+			func(f *family) int {
+				return step(f.fatherEducation)
+			}, fatherPsychiatric, fatherDrugs, fatherAlcohol, fatherConvicted},
 	} {
 		set := func(bit uint8) func(f *family, y int) { return func(f *family, y int) { *p.traits(f, y) |= bit } }
 		has := func(f *family, y int, bit uint8) bool { return *p.traits(f, y)&bit != 0 }
@@ -122,18 +129,22 @@ func (w *world) traits() {
 			return educationStep*p.education(f) + when(has(f, y, psychiatric), illnessOnAbuse)
 		}, p.present, set(drugs))
 		w.flag(p.name+" alcohol", p.alcohol, func(f *family, y int) int {
-			return educationStep*p.education(f) + when(has(f, y, psychiatric), illnessOnAbuse) + when(has(f, y, drugs), drugsOnAlcohol)
+			return educationStep*p.education(f) + when(has(f, y, psychiatric), illnessOnAbuse) +
+				when(has(f, y, drugs), drugsOnAlcohol)
 		}, p.present, set(alcohol))
 		w.flag(p.name+" convicted", p.conviction, func(f *family, y int) int {
-			return educationStep*p.education(f) + when(has(f, y, psychiatric), illnessOnConvict) + when(has(f, y, drugs), drugsOnConviction) + when(has(f, y, alcohol), alcoholOnConvict) + w.hardship(f, y)
+			return educationStep*p.education(f) + when(has(f, y, psychiatric), illnessOnConvict) +
+				when(has(f, y, drugs), drugsOnConviction) + when(has(f, y, alcohol), alcoholOnConvict) + w.hardship(f, y)
 		}, p.present, set(convicted))
 	}
 	w.work("mother", motherIdle, motherStudies, func(f *family, y int) int {
-		e := educationOnWork*step(f.motherEducation) + when(f.mother[y]&psychiatric != 0, illnessOnWork) + when(f.mother[y]&(drugs|alcohol) != 0, abuseOnWork)
+		e := educationOnWork*step(f.motherEducation) + when(f.mother[y]&psychiatric != 0, illnessOnWork) +
+			when(f.mother[y]&(drugs|alcohol) != 0, abuseOnWork)
 		return e + when(First+y-int(f.youngest) < 3, infantOnMother) + w.hardship(f, y)
 	}, mother, func(f *family, y int) *uint8 { return &f.motherStatus[y] })
 	w.work("father", fatherIdle, fatherStudies, func(f *family, y int) int {
-		e := educationOnWork*step(f.fatherEducation) + when(f.father[y]&psychiatric != 0, illnessOnWork) + when(f.father[y]&(drugs|alcohol) != 0, abuseOnWork)
+		e := educationOnWork*step(f.fatherEducation) + when(f.father[y]&psychiatric != 0, illnessOnWork) +
+			when(f.father[y]&(drugs|alcohol) != 0, abuseOnWork)
 		return e + when(f.father[y]&convicted != 0, illnessOnWork/2) + w.hardship(f, y)
 	}, father, func(f *family, y int) *uint8 { return &f.fatherStatus[y] })
 
@@ -155,7 +166,8 @@ func (w *world) hardship(f *family, y int) int {
 }
 
 // work draws a parent's work status: low draws neither work nor study, high draws study.
-func (w *world) work(parent string, idleShare, studyShare [2][3]int, eta etaFunc, present func(f *family, y int) bool, status func(f *family, y int) *uint8) {
+func (w *world) work(parent string, idleShare, studyShare [2][3]int, eta etaFunc,
+	present func(f *family, y int) bool, status func(f *family, y int) *uint8) {
 	w.draw(parent+" work", workRenewalPPM)
 	c := w.intercepts(idleShare, eta, present)
 	inBlocks(len(w.families), func(block, from, to int) {

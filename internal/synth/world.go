@@ -85,7 +85,8 @@ const LeastScale = 0.001
 // Known returns an Invalid fault that says which worlds there are, if the kind is none of them.
 func Known(k Kind) error {
 	if k != NoAreaEffect && k != WithAreaEffect {
-		return fault.Invalidf("no world %q%s", k, fault.Suggest(string(k), []string{string(NoAreaEffect), string(WithAreaEffect)}))
+		return fault.Invalidf("no world %q%s", k, fault.Suggest(string(k),
+			[]string{string(NoAreaEffect), string(WithAreaEffect)}))
 	}
 	return nil
 }

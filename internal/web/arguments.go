@@ -160,13 +160,18 @@ func (s *server) checkLiteral(a argument) *gqlerror.Error {
 		}
 	case v.Kind == ast.IntValue && name == "Float":
 		if _, err := strconv.ParseInt(v.Raw, 10, 64); err != nil {
-			return refused(fault.Invalid, "%s: a whole number of so many digits is written with a point or an exponent, as 1e20", a.place)
+			return refused(fault.Invalid, "%s: a whole number of so many digits is written with a point or an exponent, as 1e20",
+				a.place)
 		}
-	case (v.Kind == ast.StringValue || v.Kind == ast.BlockValue) && strings.ContainsRune(v.Raw, utf8.RuneError) && surrogate.MatchString(v.Position.Src.Input):
-		return refused(fault.Invalid, "%s: the text holds half of a surrogate pair; a letter is both halves, or itself", a.place)
+	case (v.Kind == ast.StringValue || v.Kind == ast.BlockValue) && strings.ContainsRune(v.Raw, utf8.RuneError) &&
+		surrogate.MatchString(v.Position.Src.Input):
+		return refused(fault.Invalid, "%s: the text holds half of a surrogate pair; a letter is both halves, or itself",
+			a.place)
 	case v.Kind == ast.FloatValue && name == "Int":
-		return refused(fault.Invalid, "%s: an Int was expected, digits without a point or an exponent, got %s", a.place, shorten(v.Raw, 50))
-	case (v.Kind == ast.StringValue || v.Kind == ast.BlockValue) && (name == "Int" || name == "Float" || name == "Boolean"):
+		return refused(fault.Invalid, "%s: an Int was expected, digits without a point or an exponent, got %s", a.place,
+			shorten(v.Raw, 50))
+	case (v.Kind == ast.StringValue || v.Kind == ast.BlockValue) &&
+		(name == "Int" || name == "Float" || name == "Boolean"):
 		return (&coercion{server: s}).unexpected(ast.NamedType(name, nil), v.Raw, a.place)
 	case v.Kind == ast.IntValue && name == "Int", v.Kind == ast.FloatValue && name == "Float":
 		_, e := (&coercion{server: s}).scalar(ast.NamedType(name, nil), json.Number(v.Raw), a.place)
@@ -223,7 +228,8 @@ func (c *coercion) nullAt(a argument) *gqlerror.Error {
 	default:
 		advice = "; leave it out, and " + standard.String() + " is used"
 	}
-	return refused(fault.Invalid, "variable $%s: %s was expected, got null for %s%s", c.variable.Variable, c.article(a.expected), a.place, advice)
+	return refused(fault.Invalid, "variable $%s: %s was expected, got null for %s%s", c.variable.Variable,
+		c.article(a.expected), a.place, advice)
 }
 
 // use is where the operation uses the variable first.

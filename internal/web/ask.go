@@ -136,7 +136,8 @@ func (s *server) document(text string) (*ast.QueryDocument, gqlerror.List) {
 		return nil, coded(gqlerror.List{gqlerror.Errorf("the document has no operation")}, codeValidation)
 	}
 	if usesDefer(doc) {
-		return nil, gqlerror.List{refused(fault.Invalid, "@defer is not supported: an answer is given in one piece; leave it out")}
+		return nil, gqlerror.List{refused(fault.Invalid,
+			"@defer is not supported: an answer is given in one piece; leave it out")}
 	}
 	s.documents.put(text, doc, len(text))
 	return doc, nil
@@ -165,7 +166,8 @@ func operationOf(doc *ast.QueryDocument, name string) (*ast.OperationDefinition,
 		}
 	}
 	if name == "" {
-		return nil, refused(fault.Invalid, "the document has %d operations; `operationName` must be one of %s", len(names), strings.Join(names, ", "))
+		return nil, refused(fault.Invalid, "the document has %d operations; `operationName` must be one of %s", len(names),
+			strings.Join(names, ", "))
 	}
 	return nil, refused(fault.Invalid, "the document has no operation %q%s", name, fault.Suggest(name, names))
 }

@@ -102,7 +102,8 @@ func consoleFiles() http.Handler {
 	if err != nil {
 		panic(err) // it is embedded
 	}
-	types := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+	types := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+		".svg": "image/svg+xml"}
 	for _, entry := range entries {
 		name := "console/" + entry.Name()
 		contentType, ok := types[path.Ext(name)]

@@ -60,7 +60,8 @@ func withoutRepeats(ours, validator gqlerror.List) gqlerror.List {
 		said[e.Locations[0]] = true
 	}
 	return append(ours, slices.DeleteFunc(validator, func(e *gqlerror.Error) bool {
-		return e.Rule == "ValuesOfCorrectType" && len(ours) > 0 && len(e.Locations) > 0 && (said[e.Locations[0]] || ofVariable.MatchString(e.Message))
+		return e.Rule == "ValuesOfCorrectType" && len(ours) > 0 && len(e.Locations) > 0 &&
+			(said[e.Locations[0]] || ofVariable.MatchString(e.Message))
 	})...)
 }
 
@@ -92,7 +93,8 @@ type panicked struct{ value any }
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
 func (s *server) recovered(ctx context.Context, value any) error {
-	s.Log.ErrorContext(ctx, "panic", "id", requestID(ctx), "path", graphql.GetPath(ctx).String(), "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+	s.Log.ErrorContext(ctx, "panic", "id", requestID(ctx), "path", graphql.GetPath(ctx).String(), "panic",
+		fmt.Sprint(value), "stack", string(debug.Stack()))
 	return &panicked{value}
 }
 
@@ -132,7 +134,8 @@ func (s *server) present(ctx context.Context, err error) *gqlerror.Error {
 // arguments: gqlgen sets them when all of them were read, and runs no resolver before.
 func isArgumentError(ctx context.Context) bool {
 	fc := graphql.GetFieldContext(ctx)
-	return fc != nil && fc.Args == nil && fc.Field.Field != nil && fc.Field.Definition != nil && len(fc.Field.Definition.Arguments) > 0
+	return fc != nil && fc.Args == nil && fc.Field.Field != nil && fc.Field.Definition != nil &&
+		len(fc.Field.Definition.Arguments) > 0
 }
 
 func internalMessage(ctx context.Context) string {
@@ -141,7 +144,8 @@ func internalMessage(ctx context.Context) string {
 
 func (s *server) tooLate() *gqlerror.Error {
 	return overLimit("timeoutMs", 0, s.Limits.TimeoutMS,
-		"the answer took longer than the limit of %s ms and was stopped; ask for less at a time", thousands(s.Limits.TimeoutMS))
+		"the answer took longer than the limit of %s ms and was stopped; ask for less at a "+
+			"time", thousands(s.Limits.TimeoutMS))
 }
 
 func cancelled() *gqlerror.Error {

@@ -29,7 +29,8 @@ func (s *server) named(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		e := refused(fault.Forbidden, "this server does not answer to the name %q, only to %s; if the name is meant for it, start it with --allow-host %s", host, strings.Join(allowed, ", "), host)
+		e := refused(fault.Forbidden, "this server does not answer to the name %q, only to %s; if the name is meant for "+
+			"it, start it with --allow-host %s", host, strings.Join(allowed, ", "), host)
 		if r.URL.Path == "/graphql" {
 			recordOf(r.Context()).errors = gqlerror.List{e}
 			respond(w, http.StatusMisdirectedRequest, legacyJSON, answer{Errors: gqlerror.List{e}})

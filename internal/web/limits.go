@@ -63,7 +63,8 @@ func overLimit(limit string, cost, most int, format string, args ...any) *gqlerr
 }
 
 func overDepth(levels, most int) *gqlerror.Error {
-	return overLimit("depth", levels, most, "the document has %s levels of fields; the limit is %s", thousands(levels), thousands(most))
+	return overLimit("depth", levels, most, "the document has %s levels of fields; the limit is %s", thousands(levels),
+		thousands(most))
 }
 
 // checkText holds a document to the limits of tokens and levels before it is parsed, so that

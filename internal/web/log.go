@@ -63,7 +63,8 @@ func (s *server) logged(next http.Handler) http.Handler {
 			if thrown != nil && thrown != http.ErrAbortHandler {
 				s.Log.ErrorContext(r.Context(), "panic", "id", rec.id, "panic", fmt.Sprint(thrown), "stack", string(debug.Stack()))
 				if out.status == 0 {
-					rec.errors = gqlerror.List{{Message: internalMessage(r.Context()), Extensions: map[string]any{"code": codeInternal}}}
+					rec.errors = gqlerror.List{{Message: internalMessage(r.Context()),
+						Extensions: map[string]any{"code": codeInternal}}}
 					respond(out, http.StatusInternalServerError, legacyJSON, answer{Errors: rec.errors})
 				}
 			}
@@ -95,9 +96,11 @@ func (s *server) logLine(r *http.Request, rec *record, out *written, took time.D
 			level = slog.LevelDebug // pages and probes
 		}
 	default:
-		attrs = append(attrs, slog.String("operation", rec.operation), slog.Int("cost", rec.cost), slog.Int("errors", len(rec.errors)), slog.Bool("remembered", rec.again))
+		attrs = append(attrs, slog.String("operation", rec.operation), slog.Int("cost", rec.cost),
+			slog.Int("errors", len(rec.errors)), slog.Bool("remembered", rec.again))
 		if len(rec.errors) > 0 {
-			attrs = append(attrs, slog.String("codes", codes(rec.errors)), slog.String("error", shorten(rec.errors[0].Message, 200)))
+			attrs = append(attrs, slog.String("codes", codes(rec.errors)),
+				slog.String("error", shorten(rec.errors[0].Message, 200)))
 		}
 	}
 	if status == http.StatusServiceUnavailable {

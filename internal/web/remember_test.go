@@ -48,14 +48,17 @@ func TestAnswersAreRemembered(t *testing.T) {
 	})
 	request := func(media, document, operation, id string) string {
 		t.Helper()
-		r, err := http.NewRequest(http.MethodPost, server.URL+"/graphql", strings.NewReader(fmt.Sprintf(`{"query": %q, "operationName": %q, "variables": {"id": %q}}`, document, operation, id)))
+		r, err := http.NewRequest(http.MethodPost, server.URL+"/graphql",
+			strings.NewReader(fmt.Sprintf(`{"query": %q, "operationName": %q, "variables": {"id": %q}}`, document, operation,
+				id)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Accept", media)
 		got := do(t, r)
-		if got.status != 200 || !strings.HasPrefix(got.Get("Content-Type"), media) || got.Get("Cache-Control") != "no-store" || got.Get("ETag") != "" {
+		if got.status != 200 || !strings.HasPrefix(got.Get("Content-Type"), media) ||
+			got.Get("Cache-Control") != "no-store" || got.Get("ETag") != "" {
 			t.Errorf("got %d %v", got.status, got.Header)
 		}
 		return string(got.body)
@@ -78,7 +81,9 @@ func TestAnswersAreRemembered(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	first, again := strings.Count(log.String(), "operation=A cost=2 errors=0 remembered=false"), strings.Count(log.String(), "operation=A cost=2 errors=0 remembered=true")
+	first, again := strings.Count(log.String(),
+		"operation=A cost=2 errors=0 remembered=false"), strings.Count(log.String(), "operation=A cost=2 errors=0 "+
+		"remembered=true")
 	if first != 4 || again != 8 {
 		t.Errorf("the log tells of %d first and %d remembered answers of A, want 4 and 8:\n%s", first, again, log.String())
 	}
@@ -132,7 +137,8 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 			<-entered
 			cancel()
 		}()
-		request, _ := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/graphql", strings.NewReader(`{"query": "{ area(id: \"x\") { name } }"}`))
+		request, _ := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/graphql",
+			strings.NewReader(`{"query": "{ area(id: \"x\") { name } }"}`))
 		request.Header.Set("Content-Type", "application/json")
 		if answer, err := http.DefaultClient.Do(request); err == nil {
 			answer.Body.Close()
@@ -143,7 +149,8 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 			defer mu.Unlock()
 			return strings.Contains(log.String(), "given up by the client")
 		})
-		if r := ask(t, server, `{ area(id: "x") { name } }`, nil); string(r.Data) != `{"area":{"name":"name of x"}}` || asked.Load() != 2 {
+		if r := ask(t, server, `{ area(id: "x") { name } }`, nil); string(r.Data) != `{"area":{"name":"name of x"}}` ||
+			asked.Load() != 2 {
 			t.Errorf("got %s, resolved %d times", r.Data, asked.Load())
 		}
 	})

@@ -65,7 +65,8 @@ func (s *server) graphql(w http.ResponseWriter, r *http.Request) {
 	}
 	if !acceptable {
 		refuse(&httpError{http.StatusNotAcceptable, refused(fault.Invalid,
-			"answers are %s or %s; the Accept header %q allows neither", graphqlJSON, legacyJSON, strings.Join(r.Header.Values("Accept"), ", "))})
+			"answers are %s or %s; the Accept header %q allows "+
+				"neither", graphqlJSON, legacyJSON, strings.Join(r.Header.Values("Accept"), ", "))})
 		return
 	}
 
@@ -78,7 +79,8 @@ func (s *server) graphql(w http.ResponseWriter, r *http.Request) {
 		p, bad = s.readBody(w, r)
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST, OPTIONS")
-		bad = &httpError{http.StatusMethodNotAllowed, refused(fault.Invalid, "the method %s is not for GraphQL; use POST, or GET for queries", r.Method)}
+		bad = &httpError{http.StatusMethodNotAllowed, refused(fault.Invalid,
+			"the method %s is not for GraphQL; use POST, or GET for queries", r.Method)}
 	}
 	if bad != nil {
 		refuse(bad)
@@ -229,7 +231,8 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) (params, *http
 	case len(body) == 0:
 		return params{}, badRequest("the request body is empty; it must be a JSON object with `query`")
 	case body[0] == '[':
-		return params{}, badRequest("a list of requests is not supported; send one request at a time, or ask several fields in one document with aliases")
+		return params{}, badRequest("a list of requests is not supported; send one request at a time, or ask several " +
+			"fields in one document with aliases")
 	case body[0] != '{' && json.Valid(body):
 		return params{}, badRequest("the request body must be a JSON object with `query`, got %s", kind(body))
 	}
@@ -263,7 +266,8 @@ func checkName(name string) *httpError {
 	}
 	for _, member := range members {
 		suggestion := fault.Suggest(name, []string{member})
-		if n := len(name) - len(member); n >= -1 && n <= 1 && strings.Contains(suggestion, "did you mean") { // queryId is none
+		// queryId is none
+		if n := len(name) - len(member); n >= -1 && n <= 1 && strings.Contains(suggestion, "did you mean") {
 			return badRequest("a request has no `%s`%s", name, suggestion)
 		}
 	}

@@ -82,7 +82,8 @@ func checkJSON(what string, text []byte) *httpError {
 		case utf16.DecodeRune(first, second) != utf8.RuneError:
 			i += 11
 		default:
-			return badRequest("%s holds half of a surrogate pair at byte %d: %s; a letter is both halves, or itself", what, i+1, text[i:i+6])
+			return badRequest("%s holds half of a surrogate pair at byte %d: %s; a letter is both halves, or itself", what, i+1,
+				text[i:i+6])
 		}
 	}
 	if name, twice := repeated(text); twice {

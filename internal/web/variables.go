@@ -30,7 +30,8 @@ func (s *server) coerce(op *ast.OperationDefinition, given map[string]any) (map[
 		place := "variable $" + v.Variable
 		value, ok := given[v.Variable]
 		if name := misspelt(op, v.Variable, given); !ok && name != "" && (v.DefaultValue != nil || !v.Type.NonNull) {
-			return nil, refused(fault.Invalid, "variable $%s: the operation declares no such variable; did you mean %s?", shorten(name, 50), v.Variable)
+			return nil, refused(fault.Invalid, "variable $%s: the operation declares no such variable; did you mean %s?",
+				shorten(name, 50), v.Variable)
 		}
 		if !ok && v.DefaultValue != nil {
 			var err error
@@ -41,7 +42,8 @@ func (s *server) coerce(op *ast.OperationDefinition, given map[string]any) (map[
 		}
 		if !ok {
 			if v.Type.NonNull {
-				return nil, refused(fault.Invalid, "%s: %s was expected, and the variable is not given%s", place, s.article(v.Type), undeclared(op, given))
+				return nil, refused(fault.Invalid, "%s: %s was expected, and the variable is not given%s", place, s.article(v.Type),
+					undeclared(op, given))
 			}
 			continue
 		}
@@ -172,7 +174,8 @@ func (c *coercion) object(t *ast.Type, def *ast.Definition, value any, place str
 	}
 	if len(unknown) > 0 {
 		name := shorten(slices.Min(unknown), 50)
-		return nil, refused(fault.Invalid, "%s.%s: %s has no such field%s", place, name, def.Name, fault.Suggest(name, fields))
+		return nil, refused(fault.Invalid, "%s.%s: %s has no such field%s", place, name, def.Name,
+			fault.Suggest(name, fields))
 	}
 	out := map[string]any{}
 	for _, f := range def.Fields {
@@ -218,10 +221,12 @@ func (c *coercion) scalar(t *ast.Type, value any, place string) (any, *gqlerror.
 		}
 		n, isWhole, inRange := whole(number)
 		if !isWhole {
-			return nil, refused(fault.Invalid, "%s: an Int was expected, a number without a fraction, got %s", place, shorten(number, 50))
+			return nil, refused(fault.Invalid, "%s: an Int was expected, a number without a fraction, got %s", place,
+				shorten(number, 50))
 		}
 		if !inRange {
-			return nil, refused(fault.Invalid, "%s: an Int is from -2,147,483,648 to 2,147,483,647, got %s", place, shorten(number, 50))
+			return nil, refused(fault.Invalid, "%s: an Int is from -2,147,483,648 to 2,147,483,647, got %s", place,
+				shorten(number, 50))
 		}
 		return n, nil
 	case "Float":

@@ -117,7 +117,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		plain(w, http.StatusNotFound, fmt.Sprintf("nothing is at %q; try /, /graphql, /schema.graphqls, /healthz or /readyz", r.URL.Path))
+		plain(w, http.StatusNotFound, fmt.Sprintf("nothing is at %q; try /, /graphql, /schema.graphqls, /healthz or /readyz",
+			r.URL.Path))
 	})
 	return s.logged(s.named(mux))
 }

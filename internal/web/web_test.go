@@ -220,10 +220,12 @@ func TestErrorsOfFields(t *testing.T) {
 		if string(r.Data) != `{"dataset":{"title":"A <small> world"},"asked":null}` {
 			t.Errorf("%s: data %s", test.id, r.Data)
 		}
-		if len(r.Errors) != 1 || r.code() != test.code || r.message() != test.message || fmt.Sprint(r.Errors[0].Path) != "[asked]" {
+		if len(r.Errors) != 1 || r.code() != test.code || r.message() != test.message ||
+			fmt.Sprint(r.Errors[0].Path) != "[asked]" {
 			t.Errorf("%s: got %+v", test.id, r.Errors)
 		}
-		if e := r.Errors[0].Extensions; test.code == "FORBIDDEN" && (e["limit"] != "cells" || e["max"] != 500.0) || test.code != "FORBIDDEN" && len(e) != 1 {
+		if e := r.Errors[0].Extensions; test.code == "FORBIDDEN" && (e["limit"] != "cells" || e["max"] != 500.0) ||
+			test.code != "FORBIDDEN" && len(e) != 1 {
 			t.Errorf("%s: extensions %v", test.id, e)
 		}
 		if bytes.Contains(got.body, []byte("secret")) {
@@ -231,10 +233,12 @@ func TestErrorsOfFields(t *testing.T) {
 		}
 		log := lines.String()
 		lines.Reset()
-		if !strings.Contains(log, `"id":"test-`+test.id+`"`) || !strings.Contains(log, `"operation":"Ask"`) || !strings.Contains(log, `"codes":"`+test.code+`"`) {
+		if !strings.Contains(log, `"id":"test-`+test.id+`"`) || !strings.Contains(log, `"operation":"Ask"`) ||
+			!strings.Contains(log, `"codes":"`+test.code+`"`) {
 			t.Errorf("%s: the log lacks the request: %s", test.id, log)
 		}
-		if inside := test.code == "INTERNAL"; inside != strings.Contains(log, "secret") || inside != strings.Contains(log, `"level":"ERROR"`) {
+		if inside := test.code == "INTERNAL"; inside != strings.Contains(log, "secret") ||
+			inside != strings.Contains(log, `"level":"ERROR"`) {
 			t.Errorf("%s: the log should have the cause of internal errors, and only theirs: %s", test.id, log)
 		}
 		if test.id == "panic" && !strings.Contains(log, "areaOf") {
@@ -254,21 +258,28 @@ func TestWrongQuestions(t *testing.T) {
 	}{
 		{"syntax", `{"query": "{ dataset { title "}`, 400, "GRAPHQL_PARSE_FAILED", "Expected Name, found <EOF>"},
 		{"field", `{"query": "{ datset { title } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", `Did you mean "dataset"?`},
-		{"code", `{"query": "{ children { share(of: POR) { value } } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", `Did you mean the enum value "POOR"?`},
+		{"code", `{"query": "{ children { share(of: POR) { value } } }"}`, 400, "GRAPHQL_VALIDATION_FAILED",
+			`Did you mean the enum value "POOR"?`},
 		{"no operation", `{"query": "fragment f on Query { dataset { title } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", ""},
 		{"only a comment", `{"query": "# nothing"}`, 400, "GRAPHQL_VALIDATION_FAILED", "no operation"},
-		{"missing variable", `{"query": "query($id: ID!) { area(id: $id) { name } }"}`, 400, "INVALID", "variable $id: an ID was expected, and the variable is not given"},
+		{"missing variable", `{"query": "query($id: ID!) { area(id: $id) { name } }"}`, 400, "INVALID",
+			"variable $id: an ID was expected, and the variable is not given"},
 		{"variable in an object", `{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", "variables": {"w": {"sex": ["MAN"]}}}`, 400, "INVALID", `variable $w.sex[0]: Sex has no code "MAN"; its codes are MALE, FEMALE`},
-		{"code like none", `{"query": "{ children(where: {sex: [OTHER]}) { size { value } } }"}`, 400, "GRAPHQL_VALIDATION_FAILED", `does not exist in "Sex!" enum; its codes are MALE, FEMALE`},
+		{"code like none", `{"query": "{ children(where: {sex: [OTHER]}) { size { value } } }"}`, 400,
+			"GRAPHQL_VALIDATION_FAILED", `does not exist in "Sex!" enum; its codes are MALE, FEMALE`},
 		{"no JSON", `not json`, 400, "INVALID", "the request body is not JSON: at byte 2"},
-		{"unknown operation", `{"query": "query One { __typename }", "operationName": "Ome"}`, 400, "INVALID", `no operation "Ome"; did you mean One?`},
-		{"which operation", `{"query": "query One { __typename } query Two { __typename }"}`, 400, "INVALID", "`operationName` must be one of One, Two"},
+		{"unknown operation", `{"query": "query One { __typename }", "operationName": "Ome"}`, 400, "INVALID",
+			`no operation "Ome"; did you mean One?`},
+		{"which operation", `{"query": "query One { __typename } query Two { __typename }"}`, 400, "INVALID",
+			"`operationName` must be one of One, Two"},
 		{"batch", `[{"query": "{ __typename }"}]`, 400, "INVALID", "a list of requests is not supported"},
 		{"text", `"{ __typename }"`, 400, "INVALID", "must be a JSON object with `query`, got a string"},
 		{"more after the end", `{"query": "{ __typename }"} {}`, 400, "INVALID", "not JSON"},
 		{"empty", `  `, 400, "INVALID", "the request body is empty"},
-		{"variables of the wrong type", `{"query": "{ __typename }", "variables": [1]}`, 400, "INVALID", "`variables` must be an object such as {\"year\": 2016}, got a list"},
-		{"cycle of fragments", `{"query": "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }"}`, 400, "GRAPHQL_VALIDATION_FAILED", "Cannot spread fragment"},
+		{"variables of the wrong type", `{"query": "{ __typename }", "variables": [1]}`, 400, "INVALID",
+			"`variables` must be an object such as {\"year\": 2016}, got a list"},
+		{"cycle of fragments", `{"query": "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }"}`, 400,
+			"GRAPHQL_VALIDATION_FAILED", "Cannot spread fragment"},
 		{"defer", `{"query": "{ ... @defer { dataset { title } } }"}`, 400, "INVALID", "@defer is not supported"},
 		{"mutation", `{"query": "mutation { __typename }"}`, 400, "GRAPHQL_VALIDATION_FAILED", "mutation"},
 		{"huge number", `{"query": "{ areas(first: 99999999999999999999) { totalCount } }"}`, 400, "", ""},
@@ -302,7 +313,8 @@ func TestLimits(t *testing.T) {
 		return strings.Repeat("{ a ", levels) + strings.Repeat("}", levels)
 	}
 	relay := func(levels int) string {
-		return "{ areas { nodes " + strings.Repeat("{ plans { areas ", levels) + "{ id }" + strings.Repeat("} }", levels) + " } }"
+		return "{ areas { nodes " + strings.Repeat("{ plans { areas ", levels) + "{ id }" + strings.Repeat("} }", levels) +
+			" } }"
 	}
 	chain := "{ ...f0 } "
 	for i := range 30 {
@@ -319,7 +331,8 @@ func TestLimits(t *testing.T) {
 	}
 	var cells strings.Builder
 	for i := range 3 {
-		fmt.Fprintf(&cells, "a%d: breakdown(of: POOR, by: [MUNICIPALITY, AGE, SEX, ORIGIN, YEAR]) { nodes { key { municipality { name } age sex origin } estimate { value lower upper numerator denominator } } }", i)
+		fmt.Fprintf(&cells, "a%d: breakdown(of: POOR, by: [MUNICIPALITY, AGE, SEX, ORIGIN, YEAR]) { nodes { key { "+
+			"municipality { name } age sex origin } estimate { value lower upper numerator denominator } } }", i)
 	}
 	doubling := "{ ...d0 } "
 	for i := range 40 {
@@ -335,12 +348,14 @@ func TestLimits(t *testing.T) {
 		{"16 levels", relay(7), "depth", 17, "the document has 17 levels of fields; the limit is 15"},
 		{"levels through fragments", chain, "depth", 17, "17 levels"},
 		{"tokens", "{" + strings.Repeat(" __typename", 20_000) + "}", "tokens", 20_002, "20,002 tokens; the limit is 10,000"},
-		{"aliases", "{" + aliases.String() + "}", "complexity", 1100 * 303, "the operation costs 333,300; the limit is 300,000"},
+		{"aliases", "{" + aliases.String() + "}", "complexity", 1100 * 303,
+			"the operation costs 333,300; the limit is 300,000"},
 		{"long lists of long lists", "{ areas(first: 1000) { nodes { keyFigures { year residents children } plans { areas { name plans { name } } } } } }", "complexity", 1 + 1000*(1+10*3+1+10*(1+10*(1+1+10))) + 1, "with `first`"},
 		{"many cells", "{ children {" + cells.String() + "} }", "complexity", 1 + 3*(301+1+10_000*12), "the operation costs"},
 		{"clusters in many areas", `{ areas(first: 200) { nodes { children { compare(to: {}) {
 			adjusted(of: POOR, controls: [SEX], clusterBy: AREA) { observations } } } } } }`, "complexity", 2 + 200*(1+301+11_201+1), "with `first`"},
-		{"many cubes, which have no fields", "{ children {" + cubes.String() + "} }", "complexity", 1 + 500*(1+300+100*10), "the operation costs"},
+		{"many cubes, which have no fields", "{ children {" + cubes.String() + "} }", "complexity", 1 + 500*(1+300+100*10),
+			"the operation costs"},
 		{"doubling fragments", doubling, "complexity", 1_000_000_000, "the operation costs 1,000,000,000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -355,7 +370,8 @@ func TestLimits(t *testing.T) {
 			cost, _ := r.Errors[0].Extensions["cost"].(float64)
 			most, _ := r.Errors[0].Extensions["max"].(float64)
 			want := map[string]int{"depth": limits.Depth, "tokens": limits.Tokens, "complexity": limits.Complexity}[test.limit]
-			if r.Errors[0].Extensions["limit"] != test.limit || int(most) != want || test.cost != 0 && int(cost) != test.cost || cost <= most {
+			if r.Errors[0].Extensions["limit"] != test.limit || int(most) != want || test.cost != 0 && int(cost) != test.cost ||
+				cost <= most {
 				t.Errorf("got %v", r.Errors[0].Extensions)
 			}
 		})
@@ -390,7 +406,8 @@ func TestBodySize(t *testing.T) {
 	server := serve(t, nil)
 	large := `{"query": "{ __typename }", "variables": {"x": "` + strings.Repeat("x", 5<<20) + `"}}`
 	r := post(t, server, strings.NewReader(large))
-	if want := fmt.Sprintf("the request body has 5,242,9%02d bytes; the limit is 1,048,576", len(large)-5242900); r.status != 413 || r.code() != "FORBIDDEN" || r.message() != want {
+	if want := fmt.Sprintf("the request body has 5,242,9%02d bytes; the limit is 1,048,576",
+		len(large)-5242900); r.status != 413 || r.code() != "FORBIDDEN" || r.message() != want {
 		t.Errorf("got %d %s %q, want %q", r.status, r.code(), r.message(), want)
 	}
 	// Without a length the size is known only to be too much.
@@ -398,7 +415,8 @@ func TestBodySize(t *testing.T) {
 	if r.status != 413 || r.message() != "the request body has more than 1,048,576 bytes; the limit is 1,048,576" {
 		t.Errorf("chunked: got %d %q", r.status, r.message())
 	}
-	if got := get(t, serve(t, func(c *web.Config) { c.Limits.Bytes = 100 }).URL+"/graphql?query="+strings.Repeat("x", 200)); got.status != 414 {
+	if got := get(t, serve(t, func(c *web.Config) { c.Limits.Bytes = 100 }).URL+"/graphql?query="+strings.Repeat("x",
+		200)); got.status != 414 {
 		t.Errorf("URL: got %d %s", got.status, got.body)
 	}
 	healthy(t, server)
@@ -407,7 +425,8 @@ func TestBodySize(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	server := serve(t, func(c *web.Config) { c.Limits.TimeoutMS = 50 })
 	r := ask(t, server, `{ area(id: "slow") { name } }`, nil)
-	if r.code() != "FORBIDDEN" || r.message() != "the answer took longer than the limit of 50 ms and was stopped; ask for less at a time" ||
+	if r.code() != "FORBIDDEN" || r.message() != "the answer took longer than the limit of 50 ms and was stopped; ask "+
+		"for less at a time" ||
 		r.Errors[0].Extensions["limit"] != "timeoutMs" || string(r.Data) != `{"area":null}` {
 		t.Errorf("got %+v, data %s", r.Errors, r.Data)
 	}
@@ -419,9 +438,11 @@ func TestTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	fmt.Fprintf(connection, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	fmt.Fprintf(connection, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "+
+		"100\r\n\r\n{")
 	answer, err := io.ReadAll(connection)
-	if err != nil || !bytes.Contains(answer, []byte("408 Request Timeout")) || !bytes.Contains(answer, []byte("did not arrive within 50 ms")) {
+	if err != nil || !bytes.Contains(answer, []byte("408 Request Timeout")) ||
+		!bytes.Contains(answer, []byte("did not arrive within 50 ms")) {
 		t.Errorf("got %v %s", err, answer)
 	}
 }
@@ -435,17 +456,19 @@ func TestClientGone(t *testing.T) {
 	server := serve(t, func(c *web.Config) {
 		c.Log = slog.New(slog.NewJSONHandler(lockedWriter{&mu, &lines}, nil))
 		r := &resolvers.Resolver{}
-		c.Schema = graph.NewExecutableSchema(graph.Config{Resolvers: root{r, func(ctx context.Context, id string) (*study.Area, error) {
-			entered <- true
-			<-ctx.Done()
-			left <- true
-			return nil, ctx.Err()
-		}}})
+		c.Schema = graph.NewExecutableSchema(graph.Config{Resolvers: root{r,
+			func(ctx context.Context, id string) (*study.Area, error) {
+				entered <- true
+				<-ctx.Done()
+				left <- true
+				return nil, ctx.Err()
+			}}})
 	})
 	const clients = 20
 	for range clients {
 		ctx, cancel := context.WithCancel(context.Background())
-		request, _ := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/graphql", strings.NewReader(`{"query": "{ area(id: \"x\") { name } }"}`))
+		request, _ := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/graphql",
+			strings.NewReader(`{"query": "{ area(id: \"x\") { name } }"}`))
 		request.Header.Set("Content-Type", "application/json")
 		done := make(chan bool)
 		go func() {
@@ -465,7 +488,8 @@ func TestClientGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(connection, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	fmt.Fprintf(connection, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "+
+		"100\r\n\r\n{")
 	connection.Close()
 
 	deadline.Until(t, "each client's line in the log", func() bool {
@@ -498,7 +522,8 @@ func (w lockedWriter) Write(b []byte) (int, error) {
 func TestRequestID(t *testing.T) {
 	server := serve(t, nil)
 	for given, kept := range map[string]bool{
-		"4bf92f35-77b3:4da6.a3ce_929d": true, "": false, strings.Repeat("x", 65): false, "a b": false, `x"y`: false, "-x": false,
+		"4bf92f35-77b3:4da6.a3ce_929d": true, "": false, strings.Repeat("x",
+			65): false, "a b": false, `x"y`: false, "-x": false,
 	} {
 		got := get(t, server.URL+"/healthz", "X-Request-Id", given).Get("X-Request-Id")
 		if kept != (got == given) || got == "" {
@@ -517,16 +542,20 @@ func TestETag(t *testing.T) {
 	if first.status != 200 || etag == "" || first.Get("Cache-Control") != "private, no-cache" {
 		t.Fatalf("got %d %q %q", first.status, etag, first.Get("Cache-Control"))
 	}
-	again := get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"y": 1, "id":  "x"}`), "If-None-Match", `"other", W/`+etag)
+	again := get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"y": 1, "id":  "x"}`), "If-None-Match",
+		`"other", W/`+etag)
 	if again.status != 304 || len(again.body) != 0 || again.Get("ETag") != etag {
 		t.Errorf("the same question: got %d %q", again.status, again.Get("ETag"))
 	}
 	for name, other := range map[string]response{
-		"variables":   get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"id": "y"}`), "If-None-Match", etag),
-		"document":    get(t, address("query($id: ID!) { area(id: $id) { id } }", `{"id": "x"}`), "If-None-Match", etag),
-		"media type":  get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`), "If-None-Match", etag, "Accept", graphqlJSON),
-		"fingerprint": get(t, strings.Replace(address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`), server.URL, serve(t, func(c *web.Config) { c.Fingerprint = "fedcba" }).URL, 1), "If-None-Match", etag),
-		"definition":  get(t, strings.Replace(address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`), server.URL, serve(t, func(c *web.Config) { c.Definitions = "other" }).URL, 1), "If-None-Match", etag),
+		"variables": get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"id": "y"}`), "If-None-Match", etag),
+		"document":  get(t, address("query($id: ID!) { area(id: $id) { id } }", `{"id": "x"}`), "If-None-Match", etag),
+		"media type": get(t, address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`), "If-None-Match",
+			etag, "Accept", graphqlJSON),
+		"fingerprint": get(t, strings.Replace(address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`),
+			server.URL, serve(t, func(c *web.Config) { c.Fingerprint = "fedcba" }).URL, 1), "If-None-Match", etag),
+		"definition": get(t, strings.Replace(address("query($id: ID!) { area(id: $id) { name } }", `{"id": "x", "y": 1}`),
+			server.URL, serve(t, func(c *web.Config) { c.Definitions = "other" }).URL, 1), "If-None-Match", etag),
 	} {
 		if other.status != 200 || other.Get("ETag") == etag {
 			t.Errorf("another %s: got %d %q", name, other.status, other.Get("ETag"))
@@ -562,7 +591,8 @@ func TestOrigins(t *testing.T) {
 			if got.Get("Access-Control-Allow-Origin") != test.want {
 				t.Errorf("%s from %q: got %q", method, test.origin, got.Get("Access-Control-Allow-Origin"))
 			}
-			if method == http.MethodOptions && (got.status != 204 || test.want != "" && !strings.Contains(got.Get("Access-Control-Allow-Headers"), "Content-Type")) {
+			if method == http.MethodOptions && (got.status != 204 || test.want != "" &&
+				!strings.Contains(got.Get("Access-Control-Allow-Headers"), "Content-Type")) {
 				t.Errorf("preflight from %q: got %d %v", test.origin, got.status, got.Header)
 			}
 		}
@@ -629,7 +659,8 @@ func TestMethodsAndTypes(t *testing.T) {
 func TestProbes(t *testing.T) {
 	ready := errors.New("making the default data set: 40 %")
 	server := serve(t, func(c *web.Config) { c.Ready = func(context.Context) error { return ready } })
-	if got := get(t, server.URL+"/readyz"); got.status != 503 || string(got.body) != "not ready: making the default data set: 40 %\n" {
+	if got := get(t, server.URL+"/readyz"); got.status != 503 ||
+		string(got.body) != "not ready: making the default data set: 40 %\n" {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 	if got := get(t, server.URL+"/healthz"); got.status != 200 {
@@ -650,7 +681,8 @@ func TestProbes(t *testing.T) {
 func TestSchemaAsText(t *testing.T) {
 	server := serve(t, nil)
 	got := get(t, server.URL+"/schema.graphqls")
-	for _, want := range []string{"type Query {", "enum Indicator {", "Every number about people is asked of a cohort.", "share(\n", "Confidence level of the intervals, above 0 and below 1.", "level: Float! = 0.95\n"} {
+	for _, want := range []string{"type Query {", "enum Indicator {", "Every number about people is asked of a cohort.",
+		"share(\n", "Confidence level of the intervals, above 0 and below 1.", "level: Float! = 0.95\n"} {
 		if !strings.Contains(string(got.body), want) {
 			t.Errorf("the schema lacks %q", want)
 		}
@@ -667,7 +699,9 @@ func TestPanicOutsideFields(t *testing.T) {
 		c.Log = slog.New(slog.NewJSONHandler(&lines, nil))
 	})
 	got := get(t, server.URL+"/readyz")
-	if got.status != 500 || !bytes.Contains(got.body, []byte("internal error; the log has it under id "+got.Get("X-Request-Id"))) || bytes.Contains(got.body, []byte("secret")) {
+	if got.status != 500 || !bytes.Contains(got.body,
+		[]byte("internal error; the log has it under id "+got.Get("X-Request-Id"))) ||
+		bytes.Contains(got.body, []byte("secret")) {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 	if !strings.Contains(lines.String(), "secret") || !strings.Contains(lines.String(), "TestPanicOutsideFields") {
@@ -689,11 +723,16 @@ func world(t testing.TB) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolvers.Resolver{Study: study.New(duckdbtest.Open(t, c, duckdbtest.World), study.Settings{Law: rules, Findings: stated, Cells: l.Cells, Dataset: study.Dataset{
-		Name: "test", Title: "A small world", Synthetic: true, Years: []int{2014, 2015, 2016}, Rows: []*study.TableRows{}, Sources: []*study.Source{},
-		Limits: &study.Limits{Complexity: l.Complexity, Depth: l.Depth, Cells: l.Cells, TimeoutMs: l.TimeoutMS, Tokens: l.Tokens, Bytes: l.Bytes},
-	}})}
-	server := httptest.NewServer(web.New(web.Config{Reading: cells.Reading, Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r), Log: slog.New(slog.DiscardHandler)}))
+	r := &resolvers.Resolver{Study: study.New(duckdbtest.Open(t, c, duckdbtest.World),
+		study.Settings{Law: rules, Findings: stated, Cells: l.Cells, Dataset: study.Dataset{
+			Name: "test", Title: "A small world", Synthetic: true, Years: []int{2014, 2015,
+				2016}, Rows: []*study.TableRows{}, Sources: []*study.Source{},
+			Limits: &study.Limits{Complexity: l.Complexity, Depth: l.Depth, Cells: l.Cells, TimeoutMs: l.TimeoutMS,
+				Tokens: l.Tokens, Bytes: l.Bytes},
+		}})}
+	server := httptest.NewServer(web.New(web.Config{Reading: cells.Reading,
+		Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}),
+			r), Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(server.Close)
 	return server
 }
@@ -748,7 +787,9 @@ func TestExamples(t *testing.T) {
 // What a question of activities costs lets every row of the finest mapping through, with every field.
 func TestCostsOfActivities(t *testing.T) {
 	server := world(t)
-	row := "theme type area { id name } plan { id name } year activities { value status } participants { value status } participations { value status } reach { value least most participants residents residentsLeast residentsMost status warnings } warnings"
+	row := "theme type area { id name } plan { id name } year activities { value status } participants { value status } " +
+		"participations { value status } reach { value least most participants residents residentsLeast residentsMost " +
+		"status warnings } warnings"
 	for _, document := range []string{
 		"{ activityMapping(by: [AREA, TYPE, YEAR]) {" + row + "} }",
 		"{ activityMapping(by: [THEME, TYPE, AREA, PLAN, YEAR]) {" + row + "} }",
@@ -772,9 +813,10 @@ func TestCostsOfNamedAreas(t *testing.T) {
 	}
 	for name, got := range map[string]any{
 		"in the document": told(`{ areas(where: {ids: ["A1", "A2"]}) {`+selection+"}", nil),
-		"in a variable":   told("query ($where: AreaFilter) { areas(where: $where) {"+selection+"}", map[string]any{"where": map[string]any{"ids": []string{"A1", "A2"}}}),
-		"of fewer":        told(`{ areas(where: {ids: ["A1", "A2"]}, first: 9) {`+selection+"}", nil),
-		"of more":         told(`{ areas(where: {ids: ["A1", "A2", "A3"]}, first: 2) {`+selection+"}", nil),
+		"in a variable": told("query ($where: AreaFilter) { areas(where: $where) {"+selection+"}",
+			map[string]any{"where": map[string]any{"ids": []string{"A1", "A2"}}}),
+		"of fewer": told(`{ areas(where: {ids: ["A1", "A2"]}, first: 9) {`+selection+"}", nil),
+		"of more":  told(`{ areas(where: {ids: ["A1", "A2", "A3"]}, first: 2) {`+selection+"}", nil),
 	} {
 		if got != two {
 			t.Errorf("%s: two areas by their ids cost %v, the first two %v", name, got, two)
@@ -833,26 +875,35 @@ func TestLargestWithinLimits(t *testing.T) {
 			return fmt.Sprintf("a%d: children(where: { ages: { from: %d, to: 6 } }) { s%d: size { value } }", i, i%7, i)
 		}),
 		"from the facts": largest(func(i int) string {
-			return fmt.Sprintf("a%d: children(where: { ages: { from: %d, to: 6 }, dayCareType: NURSERY }) { share(of: POOR) { value } }", i, i%7)
+			return fmt.Sprintf("a%d: children(where: { ages: { from: %d, to: 6 }, dayCareType: NURSERY }) { share(of: POOR) { "+
+				"value } }", i, i%7)
 		}),
 		"comparisons": largest(func(i int) string {
-			return fmt.Sprintf("a%d: children(where: { setting: SUPPORTED, ages: { from: %d } }) { compare(to: { setting: REST }) { decomposition(of: POOR, by: [ORIGIN, SEX]) { rate { value } } } }", i, i%7)
+			return fmt.Sprintf("a%d: children(where: { setting: SUPPORTED, ages: { from: %d } }) { compare(to: { setting: "+
+				"REST }) { decomposition(of: POOR, by: [ORIGIN, SEX]) { rate { value } } } }", i, i%7)
 		}),
 		"clustered": largest(func(i int) string {
-			return fmt.Sprintf("a%d: children(where: { setting: SUPPORTED, ages: { from: %d } }) { compare(to: { setting: REST }) { adjusted(of: POOR, controls: [ORIGIN, SEX], clusterBy: MUNICIPALITY) { adjusted { value } } } }", i, i%7)
+			return fmt.Sprintf("a%d: children(where: { setting: SUPPORTED, ages: { from: %d } }) { compare(to: { setting: "+
+				"REST }) { adjusted(of: POOR, controls: [ORIGIN, SEX], clusterBy: MUNICIPALITY) { adjusted { value } } } }", i, i%7)
 		}),
 		"shortfalls": largest(func(i int) string {
-			return fmt.Sprintf("a%d: children(where: { setting: SUPPORTED, ages: { from: %d } }) { compare(to: { setting: REST }) { shortfall(of: POOR, by: [ORIGIN]) { areas { area { name } shortfall { observed { value } } } } } }", i, i%7)
+			return fmt.Sprintf("a%d: children(where: { setting: SUPPORTED, ages: { from: %d } }) { compare(to: { setting: "+
+				"REST }) { shortfall(of: POOR, by: [ORIGIN]) { areas { area { name } shortfall { observed { value } } } } } "+
+				"}", i, i%7)
 		}),
 		"developments": largest(func(i int) string {
-			return fmt.Sprintf("a%d: children(where: { ages: { from: %d } }) { development(of: POOR) { years { year } } }", i, i%7)
+			return fmt.Sprintf("a%d: children(where: { ages: { from: %d } }) { development(of: POOR) { years { year } } }", i,
+				i%7)
 		}),
-		"turnovers":          alias("residents(where: { setting: SUPPORTED }) { turnover(of: CONVICTED, from: 2014, to: 2016) { gained } }"),
-		"mappings":           alias("activityMapping(by: []) { participants { value } reach { value } }"),
-		"the finest mapping": alias("activityMapping(by: [AREA, TYPE, YEAR]) { area { name } type year participants { value } reach { value } }"),
-		"target groups":      alias("targetGroup(type: LEISURE_JOB) { covariate participants { value } }"),
+		"turnovers": alias("residents(where: { setting: SUPPORTED }) { turnover(of: CONVICTED, from: 2014, to: " +
+			"2016) { gained } }"),
+		"mappings": alias("activityMapping(by: []) { participants { value } reach { value } }"),
+		"the finest mapping": alias("activityMapping(by: [AREA, TYPE, YEAR]) { area { name } type year participants { " +
+			"value } reach { value } }"),
+		"target groups": alias("targetGroup(type: LEISURE_JOB) { covariate participants { value } }"),
 		"effects": largest(func(i int) string {
-			return fmt.Sprintf("a%d: activityEffect(type: LEISURE_JOB, outcome: CHARGED, method: %s) { effect { value } }", i, []string{"IPW", "MATCHING", "DOUBLY_ROBUST"}[i%3])
+			return fmt.Sprintf("a%d: activityEffect(type: LEISURE_JOB, outcome: CHARGED, method: %s) { effect { value } }", i,
+				[]string{"IPW", "MATCHING", "DOUBLY_ROBUST"}[i%3])
 		}),
 		"the survey":            alias("perceivedEffect(by: [THEME, ASPECT, ITEM, ACTOR_TYPE]) { theme positive { value } }"),
 		"one field, many times": "{ " + strings.Repeat("a: __typename ", 3300) + "}",
@@ -864,14 +915,16 @@ func TestLargestWithinLimits(t *testing.T) {
 			}
 			start := time.Now()
 			r := ask(t, server, document, nil)
-			t.Logf("cost %d: %d %s %s in %v, %d bytes", cost, r.status, r.code(), r.message(), time.Since(start), len(r.Data)) // depends on the machine
+			// depends on the machine
+			t.Logf("cost %d: %d %s %s in %v, %d bytes", cost, r.status, r.code(), r.message(), time.Since(start), len(r.Data))
 			if r.Errors != nil && r.Errors[0].Extensions["limit"] != "timeoutMs" || r.Errors == nil && len(r.Data) < 10 {
 				t.Errorf("%.100s: %v %s", r.Data, r.Errors[:min(1, len(r.Errors))], r.message())
 			}
 		})
 	}
 	// One that costs beyond all limits is refused, and not reckoned out first.
-	if r := ask(t, server, "{ ...f0 } "+pairs.String(), nil); r.code() != "FORBIDDEN" || r.Errors[0].Extensions["limit"] != "complexity" {
+	if r := ask(t, server, "{ ...f0 } "+pairs.String(), nil); r.code() != "FORBIDDEN" ||
+		r.Errors[0].Extensions["limit"] != "complexity" {
 		t.Errorf("fragments in pairs: %+v", r)
 	}
 	if full < 8 {
@@ -888,15 +941,19 @@ func TestConsole(t *testing.T) {
 		t.Fatalf("got %d %s", page.status, page.Get("Content-Type"))
 	}
 	policy := page.Get("Content-Security-Policy")
-	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "http") {
+	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") ||
+		strings.Contains(policy, "http") {
 		t.Errorf("policy %q", policy)
 	}
-	for _, want := range []string{"A &lt;small&gt; world", "0123456789ab", "Synthetic: no real person is in this data", `"title":"How many children were poor in 2016, in the supported areas and in the whole country?"`} {
+	for _, want := range []string{"A &lt;small&gt; world", "0123456789ab", "Synthetic: no real person is in this data",
+		`"title":"How many children were poor in 2016, in the supported areas and in the whole country?"`} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if actual := get(t, serve(t, func(c *web.Config) { c.Synthetic = false }).URL+"/"); strings.Contains(string(actual.body), "Synthetic") {
+	if actual := get(t, serve(t, func(c *web.Config) {
+		c.Synthetic = false
+	}).URL+"/"); strings.Contains(string(actual.body), "Synthetic") {
 		t.Error("a real data set is called synthetic")
 	}
 	// Whatever the page loads is here, and nothing of it is elsewhere.
@@ -951,7 +1008,8 @@ func BenchmarkShare(b *testing.B) {
 
 func twentyShares() (fields []string) {
 	for i := range 20 {
-		fields = append(fields, fmt.Sprintf("s%d: share(of: %s) { value lower upper }", i, []string{"POOR", "IN_DAY_CARE", "FATHER_CONVICTED", "NON_WESTERN"}[i%4]))
+		fields = append(fields, fmt.Sprintf("s%d: share(of: %s) { value lower upper }", i,
+			[]string{"POOR", "IN_DAY_CARE", "FATHER_CONVICTED", "NON_WESTERN"}[i%4]))
 	}
 	return fields
 }
@@ -993,20 +1051,25 @@ func FuzzBody(f *testing.F) {
 
 func TestHosts(t *testing.T) {
 	open := serve(t, nil)
-	own := serve(t, func(c *web.Config) { c.AllowedHosts = []string{"localhost", "127.0.0.1", "::1", "Kvarter.example.org"} })
+	own := serve(t, func(c *web.Config) {
+		c.AllowedHosts = []string{"localhost", "127.0.0.1", "::1", "Kvarter.example.org"}
+	})
 	star := serve(t, func(c *web.Config) { c.AllowedHosts = []string{"localhost", "*"} })
 	for _, test := range []struct {
 		server *httptest.Server
 		host   string
 		ok     bool
 	}{
-		{own, "localhost:8080", true}, {own, "LOCALHOST", true}, {own, "localhost.", true}, {own, "127.0.0.1:1", true}, {own, "[::1]:8080", true}, {own, "[::1]", true},
+		{own, "localhost:8080", true}, {own, "LOCALHOST", true}, {own, "localhost.", true}, {own, "127.0.0.1:1", true}, {own,
+			"[::1]:8080", true}, {own, "[::1]", true},
 		{own, "kvarter.example.org", true}, {own, "kvarter.example.org:443", true},
-		{own, "evil.example.org", false}, {own, "evil.example.org:8080", false}, {own, "localhost.evil.example.org", false}, {own, "127.0.0.1.evil.example.org:80", false},
+		{own, "evil.example.org", false}, {own, "evil.example.org:8080", false}, {own, "localhost.evil.example.org",
+			false}, {own, "127.0.0.1.evil.example.org:80", false},
 		{own, "0.0.0.0:8080", false}, {own, "evil.kvarter.example.org", false}, {own, "[::2]:8080", false},
 		{open, "evil.example.org", true}, {star, "evil.example.org", true},
 	} {
-		for _, path := range []string{"/", "/graphql?query={__typename}", "/schema.graphqls", "/healthz", "/readyz", "/console/main.js"} {
+		for _, path := range []string{"/", "/graphql?query={__typename}", "/schema.graphqls", "/healthz", "/readyz",
+			"/console/main.js"} {
 			request, _ := http.NewRequest(http.MethodGet, test.server.URL+path, nil)
 			request.Host = test.host
 			request.Header.Set("Origin", "http://"+test.host)
@@ -1014,10 +1077,12 @@ func TestHosts(t *testing.T) {
 			if want := map[bool]int{true: 200, false: 421}[test.ok]; got.status != want {
 				t.Errorf("%s at %q: got %d, want %d", path, test.host, got.status, want)
 			}
-			if !test.ok && (!bytes.Contains(got.body, []byte("only to localhost, 127.0.0.1, ::1, kvarter.example.org; ")) || !bytes.Contains(got.body, []byte("--allow-host "))) {
+			if !test.ok && (!bytes.Contains(got.body, []byte("only to localhost, 127.0.0.1, ::1, kvarter.example.org; ")) ||
+				!bytes.Contains(got.body, []byte("--allow-host "))) {
 				t.Errorf("%s at %q says %s", path, test.host, got.body)
 			}
-			if !test.ok && strings.HasPrefix(path, "/graphql") && !bytes.HasPrefix(got.body, []byte(`{"errors":[{"message":"this server does not answer to the name`)) {
+			if !test.ok && strings.HasPrefix(path, "/graphql") && !bytes.HasPrefix(got.body,
+				[]byte(`{"errors":[{"message":"this server does not answer to the name`)) {
 				t.Errorf("at %q GraphQL says %s", test.host, got.body)
 			}
 		}
@@ -1025,21 +1090,27 @@ func TestHosts(t *testing.T) {
 }
 
 func TestStarting(t *testing.T) {
-	server := httptest.NewServer(web.Starting(web.Config{Log: slog.New(slog.DiscardHandler), AllowedHosts: []string{"127.0.0.1"}, AllowedOrigins: []string{"https://maps.example.org"}}, "The <small> world is being made"))
+	server := httptest.NewServer(web.Starting(web.Config{Log: slog.New(slog.DiscardHandler),
+		AllowedHosts: []string{"127.0.0.1"}, AllowedOrigins: []string{"https://maps.example.org"}}, "The <small> world is "+
+		"being made"))
 	defer server.Close()
 	for path, want := range map[string]string{
-		"/": "The &lt;small&gt; world is being made. This page", "/readyz": "not ready: The <small> world is being made", "/schema.graphqls": "not ready",
+		"/": "The &lt;small&gt; world is being made. This page", "/readyz": "not ready: The <small> world is being " +
+			"made", "/schema.graphqls": "not ready",
 		"/graphql?query={__typename}": `{"errors":[{"message":"The <small> world is being made; ask again in a moment","extensions":{"code":"UNAVAILABLE"}}]}`,
 	} {
 		got := get(t, server.URL+path, "Origin", "https://maps.example.org")
-		if got.status != 503 || got.Get("Retry-After") != "2" || got.Get("Cache-Control") != "no-store" || !strings.Contains(string(got.body), want) {
+		if got.status != 503 || got.Get("Retry-After") != "2" || got.Get("Cache-Control") != "no-store" ||
+			!strings.Contains(string(got.body), want) {
 			t.Errorf("%s: got %d %v %s", path, got.status, got.Header, got.body)
 		}
-		if strings.HasPrefix(path, "/graphql") && (got.Get("Access-Control-Allow-Origin") != "https://maps.example.org" || got.Get("Content-Type") != legacyJSON+"; charset=utf-8") {
+		if strings.HasPrefix(path, "/graphql") && (got.Get("Access-Control-Allow-Origin") != "https://maps.example.org" ||
+			got.Get("Content-Type") != legacyJSON+"; charset=utf-8") {
 			t.Errorf("%s: got %v", path, got.Header)
 		}
 	}
-	if page := get(t, server.URL+"/"); !bytes.Contains(page.body, []byte(`<meta http-equiv="refresh" content="2">`)) || page.Get("Content-Security-Policy") == "" {
+	if page := get(t, server.URL+"/"); !bytes.Contains(page.body, []byte(`<meta http-equiv="refresh" content="2">`)) ||
+		page.Get("Content-Security-Policy") == "" {
 		t.Errorf("the page does not reload itself: %s", page.body)
 	}
 	if r := ask(t, server, "{ __typename }", nil); r.status != 503 || r.code() != "UNAVAILABLE" {

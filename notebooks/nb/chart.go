@@ -15,7 +15,8 @@ type Kind string
 const (
 	Bars  Kind = "bars"  // lengths from zero, one row for each By
 	Lines Kind = "lines" // over years, with the interval as a band
-	Dots  Kind = "dots"  // positions, one row for each By: with the gap between series drawn, or side by side where there are intervals
+	// positions, one row for each By: with the gap between series drawn, or side by side where there are intervals
+	Dots Kind = "dots"
 )
 
 // Chart is one description that is shown twice: as a Vega-Lite display, which JupyterLab
@@ -151,7 +152,8 @@ func (c Chart) plan() (*plan, error) {
 	case c.By.Title == "" || c.Value.Title == "":
 		return nil, fmt.Errorf("both axes, By and Value, need a title")
 	case c.Value.unit() == "":
-		return nil, fmt.Errorf("the unit of the axis %q is missing: give it a Format with one, like nb.Percent, or a Unit", c.Value.Title)
+		return nil, fmt.Errorf("the unit of the axis %q is missing: give it a Format with one, like nb.Percent, or a Unit",
+			c.Value.Title)
 	case len(c.Points) == 0:
 		return nil, fmt.Errorf("there are no points")
 	}
@@ -228,7 +230,8 @@ func (c Chart) mark(point Point) (m mark, err error) {
 		m.lower, m.upper, m.bounded = *e.Lower, *e.Upper, true
 		// A share of 0 has the lower end 0, give or take a rounding.
 		if !(m.lower-1e-9 <= m.value && m.value <= m.upper+1e-9) || math.IsInf(m.lower, 0) || math.IsInf(m.upper, 0) {
-			return m, fmt.Errorf("the value for %s is %v, outside of its interval from %v to %v", m.name(), m.value, m.lower, m.upper)
+			return m, fmt.Errorf("the value for %s is %v, outside of its interval from %v to %v", m.name(), m.value, m.lower,
+				m.upper)
 		}
 	}
 	m.shown = e.In(c.Value.Format)

@@ -36,7 +36,8 @@ var served = sync.OnceValue(func() *Dataset {
 
 // DataOn asks another world which data set it serves, for its tables, charts and fingerprint.
 func DataOn(w World) Dataset {
-	return QueryOn[struct{ Dataset Dataset }](w, `{ dataset { title synthetic fingerprint years rows { table fingerprint } } }`, nil).Dataset
+	return QueryOn[struct{ Dataset Dataset }](w,
+		`{ dataset { title synthetic fingerprint years rows { table fingerprint } } }`, nil).Dataset
 }
 
 // Header is the first output of a notebook: the data set, its fingerprint, and the notice
@@ -114,13 +115,15 @@ func (d Dataset) fingerprints() map[string]string {
 func checkStated(read string) error {
 	for _, name := range strings.Fields(read) {
 		if stated != nil && !slices.Contains(stated, name) && !slices.Contains(places, name) {
-			return fmt.Errorf("this question reads the table %s, which the notebook does not state; name it in nb.Reads in the first cell", name)
+			return fmt.Errorf("this question reads the table %s, which the notebook does not state; name it in nb.Reads in "+
+				"the first cell", name)
 		}
 	}
 	return nil
 }
 
-var richNotice = `<p style="border-left: 4px solid ` + amber + `; padding: 2px 8px"><b>` + strings.Replace(syntheticNotice, ". ", ".</b> ", 1) + `</p>`
+var richNotice = `<p style="border-left: 4px solid ` + amber + `; padding: 2px 8px"><b>` +
+	strings.Replace(syntheticNotice, ". ", ".</b> ", 1) + `</p>`
 
 func (d Dataset) years() string {
 	if len(d.Years) == 0 {

@@ -32,7 +32,8 @@ func fill(v reflect.Value, tree any, path string) error {
 			v.SetZero()
 			return nil
 		}
-		return fmt.Errorf("%s is null in the answer, and %s cannot hold a null; give the field the type *%s", path, v.Type(), v.Type())
+		return fmt.Errorf("%s is null in the answer, and %s cannot hold a null; give the field the type *%s", path, v.Type(),
+			v.Type())
 	}
 	if reflect.PointerTo(v.Type()).Implements(unmarshaler) {
 		return remarshal(v, tree, path)
@@ -69,7 +70,8 @@ func fillStruct(v reflect.Value, object map[string]any, path string) error {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		if !field.IsExported() {
-			return fmt.Errorf("the field %s of %s should start with a capital letter to take %s.%s", field.Name, v.Type(), path, field.Name)
+			return fmt.Errorf("the field %s of %s should start with a capital letter to take %s.%s", field.Name, v.Type(), path,
+				field.Name)
 		}
 		tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if tag == "-" {
@@ -80,7 +82,8 @@ func fillStruct(v reflect.Value, object map[string]any, path string) error {
 			if strings.Contains(options, "omitempty") {
 				continue
 			}
-			return fmt.Errorf("the answer has no %s.%s, which the type of Query asks for; it has %s. Add it to the query, or drop it from the type",
+			return fmt.Errorf("the answer has no %s.%s, which the type of Query asks for; it has %s. Add it to the query, or "+
+				"drop it from the type",
 				path, lowerFirst(field.Name), strings.Join(sortedKeys(object), ", "))
 		}
 		taken[key] = true
@@ -90,7 +93,8 @@ func fillStruct(v reflect.Value, object map[string]any, path string) error {
 	}
 	for _, key := range sortedKeys(object) {
 		if !taken[key] {
-			return fmt.Errorf("the answer has %s.%s, for which the type of Query has no field; add %s to the type, or drop it from the query",
+			return fmt.Errorf("the answer has %s.%s, for which the type of Query has no field; add %s to the type, or drop it "+
+				"from the query",
 				path, key, strings.ToUpper(key[:1])+key[1:])
 		}
 	}

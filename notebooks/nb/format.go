@@ -18,10 +18,14 @@ type Format struct {
 
 // The formats of the study. Shares are between 0 and 1 in every answer.
 var (
-	Count            = Format{scale: 1, unit: "number"}                                                        // 5860 as 5,860
-	Percent          = Format{scale: 100, decimals: 1, suffix: "%", unit: "%"}                                 // 0.169 as 16.9%
-	PercentagePoints = Format{scale: 100, decimals: 1, suffix: " pp", unit: "percentage points", signed: true} // 0.094 as +9.4 pp
-	Number           = Format{scale: 1, decimals: 2}                                                           // 1.5 as 1.50
+	// 5860 as 5,860
+	Count = Format{scale: 1, unit: "number"}
+	// 0.169 as 16.9%
+	Percent = Format{scale: 100, decimals: 1, suffix: "%", unit: "%"}
+	// 0.094 as +9.4 pp
+	PercentagePoints = Format{scale: 100, decimals: 1, suffix: " pp", unit: "percentage points", signed: true}
+	// 1.5 as 1.50
+	Number = Format{scale: 1, decimals: 2}
 )
 
 // Decimals is f with n digits after the point.
@@ -78,6 +82,7 @@ func (f Format) vega(x string) string {
 		f.signed = false
 		return "(" + x + " > 0 ? '+' : '') + " + f.vega(x)
 	default:
-		return "format(" + x + " * " + strconv.FormatFloat(f.scale, 'f', -1, 64) + ", ',." + strconv.Itoa(f.decimals) + "f') + '" + strings.ReplaceAll(f.suffix, "'", "\\'") + "'"
+		return "format(" + x + " * " + strconv.FormatFloat(f.scale, 'f', -1, 64) + ", ',." + strconv.Itoa(f.decimals) +
+			"f') + '" + strings.ReplaceAll(f.suffix, "'", "\\'") + "'"
 	}
 }

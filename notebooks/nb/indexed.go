@@ -26,7 +26,8 @@ func indexed(picture image.Image, most int) *image.Paletted {
 	}
 	// The order decides what is kept, and the same chart should give the same bytes.
 	all := slices.SortedFunc(maps.Keys(dots), func(a, b color.NRGBA) int {
-		return cmp.Or(cmp.Compare(dots[b], dots[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B), cmp.Compare(a.A, b.A))
+		return cmp.Or(cmp.Compare(dots[b], dots[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B),
+			cmp.Compare(a.A, b.A))
 	})
 	kept := all
 	for within := 0; len(kept) > most; within++ {

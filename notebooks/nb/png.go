@@ -43,7 +43,8 @@ var (
 // fonts are read when the first chart is drawn, since most cells draw none.
 var fonts = sync.OnceValue(func() *font.Cache {
 	var all font.Collection
-	for f, file := range map[font.Font][]byte{face(0, false, false): liberationsansregular.TTF, face(0, true, false): liberationsansbold.TTF, face(0, false, true): liberationsansitalic.TTF} {
+	for f, file := range map[font.Font][]byte{face(0, false, false): liberationsansregular.TTF,
+		face(0, true, false): liberationsansbold.TTF, face(0, false, true): liberationsansitalic.TTF} {
 		read, err := opentype.Parse(file)
 		if err != nil {
 			panic(err) // the font is part of the program
@@ -110,12 +111,14 @@ func (p pen) whisker(colour string, x0, x1, y vg.Length) {
 }
 
 // Series differ in shape too, for readers who do not see the colours.
-var glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}}
+var glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{},
+	draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}}
 
 var dashes = [][]vg.Length{nil, {5, 2.5}, {1.5, 2}, {7, 2, 1.5, 2}, {3, 1.5}, {9, 3}, {1.5, 4}}
 
 func (p pen) glyph(series int, x, y vg.Length) {
-	p.canvas.DrawGlyphNoClip(draw.GlyphStyle{Color: rgb(palette[series]), Radius: 3.6, Shape: glyphs[series]}, vg.Point{X: x, Y: p.height - y})
+	p.canvas.DrawGlyphNoClip(draw.GlyphStyle{Color: rgb(palette[series]), Radius: 3.6, Shape: glyphs[series]},
+		vg.Point{X: x, Y: p.height - y})
 }
 
 // png draws the chart.
@@ -495,7 +498,8 @@ func (p *plan) lines(to pen, top, height vg.Length) {
 		for _, run := range p.runs(series) {
 			band := tint(palette[i], 0.18)
 			if m := run[0]; len(run) == 1 && m.bounded { // a band has no width here
-				to.line(palette[i], 1, nil, vg.Point{X: xs.at(m.at), Y: ys.at(m.lower)}, vg.Point{X: xs.at(m.at), Y: ys.at(m.upper)})
+				to.line(palette[i], 1, nil, vg.Point{X: xs.at(m.at), Y: ys.at(m.lower)},
+					vg.Point{X: xs.at(m.at), Y: ys.at(m.upper)})
 			}
 			var edge []vg.Point
 			for _, m := range run {

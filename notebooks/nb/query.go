@@ -28,7 +28,8 @@ var (
 	// AreaEffectWorld serves a synthetic data set whose areas have a planted effect on day care
 	// at ages 1-2, named by KVARTER_AREA_EFFECT_URL: what a method finds there is known to be there.
 	AreaEffectWorld = World{variable: "KVARTER_AREA_EFFECT_URL", url: "http://127.0.0.1:8081/graphql",
-		start: "    go run . generate --data data/area-effect --world area-effect\n    go run . serve --data data/area-effect --addr 127.0.0.1:8081"}
+		start: "    go run . generate --data data/area-effect --world area-effect\n    go run . serve --data " +
+			"data/area-effect --addr 127.0.0.1:8081"}
 )
 
 const (
@@ -98,7 +99,8 @@ func query[T any](w World, doc string, vars map[string]any) (answer T, err error
 		return answer, fmt.Errorf("the answer of %s broke off: %w", endpoint, err)
 	}
 	if len(text) > maxAnswer {
-		return answer, fmt.Errorf("the answer of %s is larger than %d MB; ask for less, or page with first and after", endpoint, maxAnswer>>20)
+		return answer, fmt.Errorf("the answer of %s is larger than %d MB; ask for less, or page with first and after",
+			endpoint, maxAnswer>>20)
 	}
 	data, err := w.readAnswer(endpoint, response, text)
 	if err != nil {
@@ -120,7 +122,8 @@ func (w World) endpoint() (string, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return "", fmt.Errorf("%s is %q; it should be the address of the server's GraphQL endpoint, like %s", w.variable, address, w.url)
+		return "", fmt.Errorf("%s is %q; it should be the address of the server's GraphQL endpoint, like %s", w.variable,
+			address, w.url)
 	}
 	return address, nil
 }
@@ -221,7 +224,8 @@ func (w World) readAnswer(endpoint string, response *http.Response, text []byte)
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
 		start := strings.Join(strings.Fields(string(text[:min(len(text), 200)])), " ")
-		return nil, fmt.Errorf("%s answered %q, which is not a GraphQL answer: %q\nIs %s the address of the GraphQL endpoint, like %s?",
+		return nil, fmt.Errorf("%s answered %q, which is not a GraphQL answer: %q\nIs %s the address of the GraphQL "+
+			"endpoint, like %s?",
 			endpoint, response.Status, start, w.variable, w.url)
 	}
 	if len(answer.Errors) > 0 {

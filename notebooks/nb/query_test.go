@@ -68,14 +68,19 @@ func TestQueryFailsWithAMessage(t *testing.T) {
 		want   []string
 	}{
 		"an error at a field": {200, `{"errors":[{"message":"year 1992 is before the data starts (2010)","path":["children","share",0],"locations":[{"line":2,"column":5}],"extensions":{"code":"INVALID"}}],"data":null}`,
-			[]string{"the server answered with an error:\n  - year 1992 is before the data starts (2010) (at children.share[0]; line 2, column 5 of the query; INVALID)"}},
-		"two errors before execution": {400, `{"errors":[{"message":"no field \"shares\""},{"message":"unknown enum value","locations":[{"line":1,"column":9}]}]}`,
+			[]string{"the server answered with an error:\n  - year 1992 is before the data starts (2010) (at " +
+				"children.share[0]; line 2, column 5 of the query; INVALID)"}},
+		"two errors before execution": {400,
+			`{"errors":[{"message":"no field \"shares\""},{"message":"unknown enum value","locations":[{"line":1,"column":9}]}]}`,
 			[]string{"2 errors", "  - no field \"shares\"\n  - unknown enum value (line 1, column 9 of the query)"}},
-		"errors beside data": {200, `{"errors":[{"message":"too large"}],"data":{"children":{"share":{"value":1}}}}`, []string{"too large"}},
-		"not GraphQL":        {404, "<html><body>404 page not found</body></html>", []string{"404", "not a GraphQL answer", "404 page not found", urlVariable}},
-		"nothing":            {200, `{}`, []string{"neither data nor errors"}},
-		"a field too many":   {200, `{"data":{"children":{"share":{"value":1},"size":3}}}`, []string{"data.children.size", "no field", "add Size"}},
-		"a field too few":    {200, `{"data":{"child":{}}}`, []string{"no data.children", "it has child"}},
+		"errors beside data": {200, `{"errors":[{"message":"too large"}],"data":{"children":{"share":{"value":1}}}}`,
+			[]string{"too large"}},
+		"not GraphQL": {404, "<html><body>404 page not found</body></html>",
+			[]string{"404", "not a GraphQL answer", "404 page not found", urlVariable}},
+		"nothing": {200, `{}`, []string{"neither data nor errors"}},
+		"a field too many": {200, `{"data":{"children":{"share":{"value":1},"size":3}}}`,
+			[]string{"data.children.size", "no field", "add Size"}},
+		"a field too few": {200, `{"data":{"child":{}}}`, []string{"no data.children", "it has child"}},
 		"a text for a number": {200, `{"data":{"children":{"share":{"value":"much"}}}}`,
 			[]string{`data.children.share.value is "much"`, "does not fit"}},
 		"null for an object": {200, `{"data":{"children":null}}`, []string{"data.children is null", "cannot hold a null"}},
@@ -123,7 +128,8 @@ func TestNullNeverReadsAsZero(t *testing.T) {
 		t.Errorf("got %+v, %v", lists, err)
 	}
 	answering(t, 200, `{"data":{"list":[{"a":1},{"a":null}]}}`)
-	if _, err := QueryE[struct{ List []struct{ A float64 } }](`{…}`, nil); err == nil || !strings.Contains(err.Error(), "data.list[1].a is null") {
+	if _, err := QueryE[struct{ List []struct{ A float64 } }](`{…}`, nil); err == nil ||
+		!strings.Contains(err.Error(), "data.list[1].a is null") {
 		t.Errorf("error = %v", err)
 	}
 }
@@ -138,7 +144,8 @@ func TestQueryWithoutServerSaysHowToStartIt(t *testing.T) {
 	l.Close()
 	t.Setenv(urlVariable, address)
 	_, err = QueryE[shareAnswer](`{…}`, nil)
-	if err == nil || !strings.Contains(err.Error(), "no server answers at "+address) || !strings.Contains(err.Error(), "go run .") {
+	if err == nil || !strings.Contains(err.Error(), "no server answers at "+address) ||
+		!strings.Contains(err.Error(), "go run .") {
 		t.Errorf("error = %v", err)
 	}
 	t.Setenv(urlVariable, "127.0.0.1:8080")
@@ -150,15 +157,19 @@ func TestQueryWithoutServerSaysHowToStartIt(t *testing.T) {
 // The world with an area effect has an address of its own, and is started in another way.
 func TestQueryOnAsksTheOtherServer(t *testing.T) {
 	answering(t, 200, `{"data":{"x":1}}`)
-	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(`{"data":{"x":2}}`)) }))
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write([]byte(`{"data":{"x":2}}`))
+	}))
 	t.Setenv(AreaEffectWorld.variable, other.URL)
 	type answer struct{ X int }
-	if here, there := Query[answer](`{x}`, nil).X, QueryOn[answer](AreaEffectWorld, `{x}`, nil).X; here != 1 || there != 2 {
+	if here, there := Query[answer](`{x}`, nil).X, QueryOn[answer](AreaEffectWorld, `{x}`, nil).X; here != 1 ||
+		there != 2 {
 		t.Errorf("the default world answers %d and the other %d; want 1 and 2", here, there)
 	}
 	other.Close()
 	_, err := query[answer](AreaEffectWorld, `{x}`, nil)
-	if err == nil || !strings.Contains(err.Error(), "generate --data data/area-effect --world area-effect\n") || !strings.Contains(err.Error(), AreaEffectWorld.variable) {
+	if err == nil || !strings.Contains(err.Error(), "generate --data data/area-effect --world area-effect\n") ||
+		!strings.Contains(err.Error(), AreaEffectWorld.variable) {
 		t.Errorf("error = %v", err)
 	}
 }
@@ -239,7 +250,8 @@ func TestHeaderNamesTheTables(t *testing.T) {
 		t.Errorf("code %d, stderr %q, stdout %q, want %q", code, stderr, stdout, want)
 	}
 	stdout, stderr, code = cell(t, "reads none")
-	if code == 0 || !strings.Contains(stderr, `no table "club"`) || !strings.Contains(stderr, "child_year, plan, resident_year") {
+	if code == 0 || !strings.Contains(stderr, `no table "club"`) ||
+		!strings.Contains(stderr, "child_year, plan, resident_year") {
 		t.Errorf("code %d, stderr %q, stdout %q", code, stderr, stdout)
 	}
 }
@@ -258,7 +270,8 @@ func TestReadingWhatIsNotStated(t *testing.T) {
 		{[]string{}, "area child_year", "child_year"},
 	} {
 		stated = test.stated
-		if err := checkStated(test.read); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), "the table "+test.want+",") {
+		if err := checkStated(test.read); (err == nil) != (test.want == "") || err != nil &&
+			!strings.Contains(err.Error(), "the table "+test.want+",") {
 			t.Errorf("%q reading %q: %v", test.stated, test.read, err)
 		}
 	}

@@ -76,7 +76,8 @@ func TestWant(t *testing.T) {
 		{got: "DANISH", want: "DANISH", line: "✓ it: DANISH"},
 		{got: true, want: true, line: "✓ it: true"},
 		{got: 5861, want: 5860, err: "✗ it: told is 5860, and the answer is 5861 (off by 1)"},
-		{got: 0.1696, want: 0.169, tolerance: []float64{0.0005}, err: "told is 0.169 within 0.0005, and the answer is 0.1696 (off by 0.0006)"},
+		{got: 0.1696, want: 0.169, tolerance: []float64{0.0005},
+			err: "told is 0.169 within 0.0005, and the answer is 0.1696 (off by 0.0006)"},
 		{got: "WESTERN", want: "DANISH", err: "told is DANISH, and the answer is WESTERN"},
 		{got: nothing, want: 1, err: "the answer has no value"},
 		{got: Estimate{Status: "SUPPRESSED_PRIMARY"}, want: 1, err: "suppressed"},
@@ -147,36 +148,48 @@ func charts() map[string]Chart {
 		e.Level = &level
 		return e
 	}
-	share, gap := Axis{Title: "Share of children who are poor", Format: Percent}, Axis{Title: "Gap", Format: PercentagePoints}
+	share, gap := Axis{Title: "Share of children who are poor", Format: Percent}, Axis{Title: "Gap",
+		Format: PercentagePoints}
 	years := Chart{Kind: Lines, Title: "Over the years", By: Axis{Title: "Year"}, Value: share, Data: synthetic}
 	for year := 2010; year <= 2017; year++ {
 		e := of(0.21-0.005*float64(year-2010), 0.01, 33000)
 		if year == 2014 {
 			e = Estimate{Status: "SUPPRESSED_PRIMARY"}
 		}
-		years.Points = append(years.Points, Point{year, "Supported areas under a social housing plan", e}, Point{year, "Rest", of(0.09, 0.001, 420000)})
+		years.Points = append(years.Points, Point{year, "Supported areas under a social housing plan", e},
+			Point{year, "Rest", of(0.09, 0.001, 420000)})
 	}
 	one := years
 	one.Points = years.Points[:1]
 	return map[string]Chart{
-		"bars": {Kind: Bars, Title: "A title that is much too long for one line of a chart, as titles that tell what is to be seen are at times", Data: synthetic, Note: "'Quoted' & <marked>.",
+		"bars": {Kind: Bars, Title: "A title that is much too long for one line of a chart, as titles that tell what is to " +
+			"be seen are at times", Data: synthetic, Note: "'Quoted' & <marked>.",
 			By: Axis{Title: "Origin"}, Value: share, Points: []Point{
 				{"Danish", "Supported areas", of(0.08, 0.01, 12345)}, {"Danish", "Rest", of(0.04, 0.001, 345678)},
-				{"Ikke-vestlige indvandrere og efterkommere fra alle lande uden for Europa", "Supported areas", of(0.25, 0.01, 22000)},
-				{"Ikke-vestlige indvandrere og efterkommere fra alle lande uden for Europa", "Rest", Estimate{Status: "SUPPRESSED_PRIMARY"}}}},
+				{"Ikke-vestlige indvandrere og efterkommere fra alle lande uden for Europa", "Supported areas",
+					of(0.25, 0.01, 22000)},
+				{"Ikke-vestlige indvandrere og efterkommere fra alle lande uden for Europa", "Rest",
+					Estimate{Status: "SUPPRESSED_PRIMARY"}}}},
 		"negative bars": {Kind: Bars, Title: "Gaps", Data: synthetic, By: Axis{Title: "Origin"}, Value: gap, Points: []Point{
 			{"Danish", "", of(0.042, 0.012, 900)}, {"Western", "", of(-0.021, 0.019, 40)}, {"Non-Western", "", Of(0, 0, 0, 3)}}},
 		"dots": {Kind: Dots, Title: "Day care", Data: synthetic, By: Axis{Title: "Age"}, Value: share, Points: []Point{
-			{"1 year", "Supported areas", of(0.71, 0.02, 1000)}, {"1 year", "Rest", of(0.86, 0.003, 60000)}, {"2 years", "Rest", of(0.92, 0.003, 60000)}}},
-		"dots without intervals": {Kind: Dots, Title: "Day care", Data: synthetic, N: "61,000 children", By: Axis{Title: "Age"}, Value: share, Points: []Point{
-			{"1 year", "Supported areas", Exactly(0.01)}, {"1 year", "Rest", Exactly(0.86)}, {"2 years", "Rest", Exactly(0.92)}}},
-		"overlapping dots": {Kind: Dots, Title: "Estimates", Data: synthetic, By: Axis{Title: "Method"}, Value: gap, Points: []Point{
-			{"Weighting", "Jobs", of(-0.1, 0.09, 2721)}, {"Weighting", "Charges", of(-0.09, 0.1, 812)}, {"Weighting", "Education", of(0.08, 0.02, 1551)},
-			{"En sammenligning af alle dem, der har deltaget i en aktivitet, med alle andre i samme alder i området", "Jobs", of(-0.19, 0.01, 2721)},
-			{"Exact", "Jobs", Estimate{Status: "SUPPRESSED_PRIMARY"}}, {"Exact", "Education", Of(0.1, 0.1, 0.1, 9)}}},
+			{"1 year", "Supported areas", of(0.71, 0.02, 1000)}, {"1 year", "Rest", of(0.86, 0.003, 60000)}, {"2 years", "Rest",
+				of(0.92, 0.003, 60000)}}},
+		"dots without intervals": {Kind: Dots, Title: "Day care", Data: synthetic, N: "61,000 children",
+			By: Axis{Title: "Age"}, Value: share, Points: []Point{
+				{"1 year", "Supported areas", Exactly(0.01)}, {"1 year", "Rest", Exactly(0.86)}, {"2 years", "Rest",
+					Exactly(0.92)}}},
+		"overlapping dots": {Kind: Dots, Title: "Estimates", Data: synthetic, By: Axis{Title: "Method"}, Value: gap,
+			Points: []Point{
+				{"Weighting", "Jobs", of(-0.1, 0.09, 2721)}, {"Weighting", "Charges", of(-0.09, 0.1, 812)}, {"Weighting",
+					"Education", of(0.08, 0.02, 1551)},
+				{"En sammenligning af alle dem, der har deltaget i en aktivitet, med alle andre i samme alder i området", "Jobs",
+					of(-0.19, 0.01, 2721)},
+				{"Exact", "Jobs", Estimate{Status: "SUPPRESSED_PRIMARY"}}, {"Exact", "Education", Of(0.1, 0.1, 0.1, 9)}}},
 		"lines":    years,
 		"one year": one,
-		"all zero": {Kind: Bars, Title: "Nobody", Data: synthetic, By: Axis{Title: "Origin"}, Value: Axis{Title: "Children", Format: Count}, Points: []Point{{"Danish", "", Of(0, 0, 0, 7)}}},
+		"all zero": {Kind: Bars, Title: "Nobody", Data: synthetic, By: Axis{Title: "Origin"},
+			Value: Axis{Title: "Children", Format: Count}, Points: []Point{{"Danish", "", Of(0, 0, 0, 7)}}},
 	}
 }
 
@@ -215,7 +228,8 @@ func TestChartsAreDrawnWhole(t *testing.T) {
 				t.Errorf("the picture is a %T, not one with at most %d colours", picture, mostColours)
 			}
 			again, err := chart.render()
-			if err != nil || !bytes.Equal(again.png, d.png) || again.text != d.text || fmt.Sprint(again.vegaLite) != fmt.Sprint(d.vegaLite) {
+			if err != nil || !bytes.Equal(again.png, d.png) || again.text != d.text ||
+				fmt.Sprint(again.vegaLite) != fmt.Sprint(d.vegaLite) {
 				t.Error("drawn again, the chart is not the same")
 			}
 		})
@@ -224,8 +238,10 @@ func TestChartsAreDrawnWhole(t *testing.T) {
 
 // An interval that lies in another's must be seen beside it, in the picture and in Vega-Lite.
 func TestIntervalsOfSeriesLieBesideEachOther(t *testing.T) {
-	chart := Chart{Kind: Dots, Title: "Gap", Data: synthetic, By: Axis{Title: "Method"}, Value: Axis{Title: "Gap", Format: PercentagePoints}, Points: []Point{
-		{"Weighting", "Jobs", Of(0.1, -0.1, 0.3, 50)}, {"Weighting", "Charges", Of(0.1, -0.08, 0.28, 50)}, {"Weighting", "Education", Of(0.1, -0.05, 0.25, 50)}}}
+	chart := Chart{Kind: Dots, Title: "Gap", Data: synthetic, By: Axis{Title: "Method"},
+		Value: Axis{Title: "Gap", Format: PercentagePoints}, Points: []Point{
+			{"Weighting", "Jobs", Of(0.1, -0.1, 0.3, 50)}, {"Weighting", "Charges", Of(0.1, -0.08, 0.28, 50)}, {"Weighting",
+				"Education", Of(0.1, -0.05, 0.25, 50)}}}
 	d, picture := drawn(t, chart)
 	var last int
 	for i, series := range []string{"Jobs", "Charges", "Education"} {
@@ -248,7 +264,8 @@ func TestIntervalsOfSeriesLieBesideEachOther(t *testing.T) {
 			t.Fatalf("the interval of %s is drawn in the rows of dots %v, want one line", series, rows)
 		}
 		if i > 0 && rows[0]-last < 20 {
-			t.Errorf("the interval of %s is at %d and the one before at %d; a number does not fit between them", series, rows[0], last)
+			t.Errorf("the interval of %s is at %d and the one before at %d; a number does not fit between them", series, rows[0],
+				last)
 		}
 		last = rows[len(rows)-1]
 	}
@@ -263,7 +280,8 @@ func TestIntervalsOfSeriesLieBesideEachOther(t *testing.T) {
 		return with, without
 	}
 	if with, without := offset(d); with != 3 || without != 1 {
-		t.Errorf("%d layers of Vega-Lite have the series side by side and %d have not; want intervals, points and numbers, and without only the footer", with, without)
+		t.Errorf("%d layers of Vega-Lite have the series side by side and %d have not; want intervals, points and numbers, "+
+			"and without only the footer", with, without)
 	}
 	for i := range chart.Points {
 		chart.Points[i].Estimate = Exactly(0.1 * float64(i))
@@ -357,7 +375,8 @@ func TestChartNamesTheLevelOfItsIntervals(t *testing.T) {
 }
 
 func TestChartsThatWouldMislead(t *testing.T) {
-	good := Chart{Kind: Bars, Title: "T", By: Axis{Title: "B"}, Value: Axis{Title: "V", Format: Percent}, Data: synthetic, Points: []Point{{"a", "", Of(0.5, 0.4, 0.6, 10)}}}
+	good := Chart{Kind: Bars, Title: "T", By: Axis{Title: "B"}, Value: Axis{Title: "V", Format: Percent}, Data: synthetic,
+		Points: []Point{{"a", "", Of(0.5, 0.4, 0.6, 10)}}}
 	if _, err := good.render(); err != nil {
 		t.Fatal(err)
 	}

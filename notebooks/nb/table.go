@@ -64,7 +64,8 @@ func (t Table) cells() (cells [][]string, numeric []bool, err error) {
 	numeric = make([]bool, len(t.Columns))
 	for i, row := range t.Rows {
 		if len(row) != len(t.Columns) {
-			return nil, nil, fmt.Errorf("row %d of the table %q has %d cells; its columns are %d", i+1, t.Title, len(row), len(t.Columns))
+			return nil, nil, fmt.Errorf("row %d of the table %q has %d cells; its columns are %d", i+1, t.Title, len(row),
+				len(t.Columns))
 		}
 		texts := make([]string, len(row))
 		for j, value := range row {

@@ -21,7 +21,8 @@ func (p *plan) vegaLite() object {
 		"config": object{
 			"font": "Helvetica, Arial, sans-serif",
 			"view": object{"stroke": "transparent"},
-			"axis": object{"labelColor": grey, "titleColor": grey, "gridColor": faint, "titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 12, "labelLimit": 0, "domainColor": grey, "tickColor": grey},
+			"axis": object{"labelColor": grey, "titleColor": grey, "gridColor": faint, "titleFontWeight": "normal",
+				"labelFontSize": 11, "titleFontSize": 12, "labelLimit": 0, "domainColor": grey, "tickColor": grey},
 		},
 	}
 	var layers []any
@@ -75,7 +76,8 @@ func (p *plan) values() []any {
 }
 
 func (p *plan) vegaTitle() object {
-	title := object{"text": list(wrap(titleFace, p.Title, 0.9*width)), "anchor": "start", "frame": "group", "fontSize": 16, "color": ink, "offset": 12}
+	title := object{"text": list(wrap(titleFace, p.Title, 0.9*width)), "anchor": "start", "frame": "group", "fontSize": 16,
+		"color": ink, "offset": 12}
 	if p.Data.Synthetic {
 		title["subtitle"] = syntheticNotice
 		title["subtitleColor"] = "#9A4F00"
@@ -100,7 +102,8 @@ func (p *plan) vegaFooter() object {
 
 // categories is the axis down the left side of bars and dots.
 func (p *plan) categories() object {
-	axis := object{"title": p.By.Title, "titleAngle": 0, "titleAlign": "right", "titleAnchor": "end", "titleY": -6, "labelColor": ink, "ticks": false, "domain": false, "labelPadding": 8,
+	axis := object{"title": p.By.Title, "titleAngle": 0, "titleAlign": "right", "titleAnchor": "end", "titleY": -6,
+		"labelColor": ink, "ticks": false, "domain": false, "labelPadding": 8,
 		"titleX": -8}
 	return object{"field": "by", "type": "nominal", "sort": list(p.by), "axis": axis}
 }
@@ -111,8 +114,10 @@ func (p *plan) measureAxis(field string) object {
 	if p.Kind == Lines {
 		scale, marks = p.lineScale(0, 1)
 	}
-	return object{"field": field, "type": "quantitative", "scale": object{"domain": []any{scale.low, scale.high}, "nice": false},
-		"axis": object{"title": p.Value.label(), "values": numbers(marks), "labelExpr": p.Value.Format.shortest(marks).vega("datum.value"), "labelFlush": false}}
+	return object{"field": field, "type": "quantitative", "scale": object{"domain": []any{scale.low, scale.high},
+		"nice": false},
+		"axis": object{"title": p.Value.label(), "values": numbers(marks),
+			"labelExpr": p.Value.Format.shortest(marks).vega("datum.value"), "labelFlush": false}}
 }
 
 // colour tells the series apart, and it alone has a legend.
@@ -121,8 +126,9 @@ func (p *plan) colour() object {
 		return object{"value": palette[0]}
 	}
 	return object{"field": "series", "type": "nominal", "sort": list(p.series),
-		"scale":  object{"domain": list(p.series), "range": list(palette[:len(p.series)])},
-		"legend": object{"title": "", "orient": "top", "direction": "horizontal", "columns": 3, "labelLimit": 400, "labelFontSize": 12, "labelColor": ink, "symbolOpacity": 1, "symbolType": "square"}}
+		"scale": object{"domain": list(p.series), "range": list(palette[:len(p.series)])},
+		"legend": object{"title": "", "orient": "top", "direction": "horizontal", "columns": 3, "labelLimit": 400,
+			"labelFontSize": 12, "labelColor": ink, "symbolOpacity": 1, "symbolType": "square"}}
 }
 
 // bySeries tells the series apart by one more channel, for readers who do not see colours.
@@ -189,9 +195,10 @@ func (p *plan) vegaBars() []any {
 		"mark":      object{"type": "text", "align": "left", "dx": 6, "fontSize": 11, "fontWeight": "bold", "color": ink},
 		"encoding":  encode(object{"x": p.measureAxis("end"), "text": object{"field": "label"}}),
 	}, object{
-		"transform": []any{object{"filter": hasValue}, object{"filter": "datum.value < 0"}, object{"calculate": "isValid(datum.lower) ? datum.lower : datum.value", "as": "start"}},
-		"mark":      object{"type": "text", "align": "right", "dx": -6, "fontSize": 11, "fontWeight": "bold", "color": ink},
-		"encoding":  encode(object{"x": p.measureAxis("start"), "text": object{"field": "label"}}),
+		"transform": []any{object{"filter": hasValue}, object{"filter": "datum.value < 0"},
+			object{"calculate": "isValid(datum.lower) ? datum.lower : datum.value", "as": "start"}},
+		"mark":     object{"type": "text", "align": "right", "dx": -6, "fontSize": 11, "fontWeight": "bold", "color": ink},
+		"encoding": encode(object{"x": p.measureAxis("start"), "text": object{"field": "label"}}),
 	}, object{
 		"transform": []any{object{"filter": "!" + hasValue}},
 		"mark":      object{"type": "text", "align": "left", "dx": 6, "fontSize": 11, "fontStyle": "italic", "color": grey},
@@ -214,8 +221,9 @@ func (p *plan) vegaDots() []any {
 	if len(p.series) > 1 && !p.sideBySide() {
 		layers = append(layers, object{
 			"transform": []any{object{"filter": hasValue}, object{
-				"aggregate": []any{object{"op": "min", "field": "value", "as": "first"}, object{"op": "max", "field": "value", "as": "last"}},
-				"groupby":   []any{"by"}}},
+				"aggregate": []any{object{"op": "min", "field": "value", "as": "first"},
+					object{"op": "max", "field": "value", "as": "last"}},
+				"groupby": []any{"by"}}},
 			"mark":     object{"type": "rule", "strokeWidth": 4, "color": "#C5CDD5"},
 			"encoding": object{"y": p.categories(), "x": p.measureAxis("first"), "x2": object{"field": "last"}},
 		})
@@ -245,7 +253,8 @@ func (p *plan) vegaDots() []any {
 func (p *plan) vegaLines() []any {
 	first, last := p.years()
 	x := object{"field": "by", "type": "quantitative", "scale": object{"domain": []any{first, last}, "nice": false},
-		"axis": object{"title": p.By.label(), "values": numbers(ticks(first, last, p.By.Format.whole(), 12)), "labelExpr": p.By.Format.vega("datum.value"), "labelFlush": false, "grid": false}}
+		"axis": object{"title": p.By.label(), "values": numbers(ticks(first, last, p.By.Format.whole(), 12)),
+			"labelExpr": p.By.Format.vega("datum.value"), "labelFlush": false, "grid": false}}
 	var layers []any
 	if p.bounded {
 		layers = append(layers, object{
@@ -264,7 +273,8 @@ func (p *plan) vegaLines() []any {
 			}
 		}
 	}
-	line := object{"x": x, "y": p.measureAxis("value"), "color": p.colour(), "tooltip": p.tooltip(), "strokeDash": p.bySeries(vegaDashes)}
+	line := object{"x": x, "y": p.measureAxis("value"), "color": p.colour(), "tooltip": p.tooltip(),
+		"strokeDash": p.bySeries(vegaDashes)}
 	return append(layers, object{
 		"mark":     object{"type": "line", "strokeWidth": 2, "point": object{"size": 40, "filled": true}},
 		"encoding": line,

@@ -44,8 +44,10 @@ func check(what string, got, want any, tolerance []float64) (string, error) {
 	if gotNumber && wantNumber {
 		return checkNumber(what, g, w, tolerance)
 	}
-	if reflect.TypeOf(want) == nil || v.Kind() != reflect.TypeOf(want).Kind() || (v.Kind() != reflect.String && v.Kind() != reflect.Bool) {
-		return "", fmt.Errorf("%s: nb.Want can compare two numbers, two strings or two bools, not %T with %T", what, got, want)
+	if reflect.TypeOf(want) == nil || v.Kind() != reflect.TypeOf(want).Kind() ||
+		(v.Kind() != reflect.String && v.Kind() != reflect.Bool) {
+		return "", fmt.Errorf("%s: nb.Want can compare two numbers, two strings or two bools, not %T with %T", what, got,
+			want)
 	}
 	if len(tolerance) > 0 {
 		return "", fmt.Errorf("%s: a tolerance is for numbers, and %v is not one", what, want)
@@ -64,7 +66,8 @@ func checkNumber(what string, got, want float64, tolerance []float64) (string, e
 	// Rounding in the subtraction must not fail a difference that is just allowed.
 	off := math.Abs(got - want)
 	if !(off <= allowed*(1+1e-9)) {
-		return "", fmt.Errorf("✗ %s: told is %s%s, and the answer is %s (off by %s)", what, plain(want), within, plain(got), plain(got-want))
+		return "", fmt.Errorf("✗ %s: told is %s%s, and the answer is %s (off by %s)", what, plain(want), within, plain(got),
+			plain(got-want))
 	}
 	told := ""
 	if got != want && within != "" {

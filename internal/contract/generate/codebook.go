@@ -24,15 +24,18 @@ fingerprint of each table; cells built since, of roll-ups that changed, lie in `
 How to bring your own data is told in [example/README.md](example/README.md).
 
 `)
-	b.WriteString("## Indicators\n\nA share is asked of these. Observations where it is unknown leave the denominator and are counted.\n\n| Indicator | Label | Definition | Tables | Source | |\n|---|---|---|---|---|---|\n")
+	b.WriteString("## Indicators\n\nA share is asked of these. Observations where it is unknown leave the denominator " +
+		"and are counted.\n\n| Indicator | Label | Definition | Tables | Source | |\n|---|---|---|---|---|---|\n")
 	for _, i := range c.Indicators {
 		row(&b, code(i.Name), both(i.Label), both(i.Definition), codes(i.Tables), i.Source.Name, mark(i.Assumed))
 	}
-	b.WriteString("\n## Measures\n\nA mean is asked of these.\n\n| Measure | Label | Definition | Unit | Tables | Source | |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n## Measures\n\nA mean is asked of these.\n\n| Measure | Label | Definition | Unit | Tables | " +
+		"Source | |\n|---|---|---|---|---|---|---|\n")
 	for _, m := range c.Measures {
 		row(&b, code(m.Name), both(m.Label), both(m.Definition), m.Unit, codes(m.Tables), m.Source.Name, mark(m.Assumed))
 	}
-	b.WriteString("\n## Dimensions\n\nCells are split by these.\n\n| Dimension | Label | Definition | Codes | Tables | |\n|---|---|---|---|---|---|\n")
+	b.WriteString("\n## Dimensions\n\nCells are split by these.\n\n| Dimension | Label | Definition | Codes | Tables | " +
+		"|\n|---|---|---|---|---|---|\n")
 	for _, d := range c.Dimensions {
 		var values []string
 		for _, v := range d.Codes {
@@ -65,19 +68,23 @@ How to bring your own data is told in [example/README.md](example/README.md).
 		if v.Linear {
 			categories = "a number; in bands " + categories
 		}
-		row(&b, code(v.Name), both(v.Label), both(v.Definition), categories, code(v.Column.Name), v.Source.Name, mark(v.Assumed))
+		row(&b, code(v.Name), both(v.Label), both(v.Definition), categories, code(v.Column.Name), v.Source.Name,
+			mark(v.Assumed))
 	}
-	b.WriteString("\n| Outcome | Label | Definition | Types of activity | Column | Before the start | Source | |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n| Outcome | Label | Definition | Types of activity | Column | Before the start | Source | " +
+		"|\n|---|---|---|---|---|---|---|---|\n")
 	for _, o := range c.Outcomes {
 		before := "not recorded"
 		if o.Before != nil {
 			before = code(o.Before.Name)
 		}
-		row(&b, code(o.Name), both(o.Label), both(o.Definition), codes(o.Activities), code(o.Column.Name), before, o.Source.Name, mark(o.Assumed))
+		row(&b, code(o.Name), both(o.Label), both(o.Definition), codes(o.Activities), code(o.Column.Name), before,
+			o.Source.Name, mark(o.Assumed))
 	}
 	b.WriteString("\n## Tables\n")
 	for _, t := range c.Tables {
-		fmt.Fprintf(&b, "\n### %s\n\n%s. %s\n\nKey: %s.\n\n| Column | Type | Label | Definition | Source | |\n|---|---|---|---|---|---|\n", t.Name, both(t.Label), both(t.Definition), codes(t.Key))
+		fmt.Fprintf(&b, "\n### %s\n\n%s. %s\n\nKey: %s.\n\n| Column | Type | Label | Definition | Source | "+
+			"|\n|---|---|---|---|---|---|\n", t.Name, both(t.Label), both(t.Definition), codes(t.Key))
 		for _, column := range t.Columns {
 			kind := string(column.Type)
 			if column.Codes != nil {
@@ -113,7 +120,8 @@ How to bring your own data is told in [example/README.md](example/README.md).
 			row(&b, code(v.Code), both(v.Label))
 		}
 	}
-	b.WriteString("\n## Stored roll-ups\n\nA question is answered from the smallest that covers it, else from the facts.\n\n| Roll-up | Table | Dimensions |\n|---|---|---|\n")
+	b.WriteString("\n## Stored roll-ups\n\nA question is answered from the smallest that covers it, else from the " +
+		"facts.\n\n| Roll-up | Table | Dimensions |\n|---|---|---|\n")
 	for _, r := range c.Rollups {
 		var by []string
 		for _, d := range r.By {

@@ -44,7 +44,8 @@ indicators:
 `, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(copied, "resolvers", "testdata", "new.txtar"), []byte(`A variable added to the contract is answered.
+	if err := os.WriteFile(filepath.Join(copied, "resolvers", "testdata", "new.txtar"),
+		[]byte(`A variable added to the contract is answered.
 
 -- query.graphql --
 { children(where: {wealthSign: [DEBT]}) { breakdown(of: STUDENT_FAMILY, by: [WEALTH_SIGN]) { nodes { key { wealthSign } estimate { numerator denominator } } } } }
@@ -88,7 +89,8 @@ indicators:
 	var byHand []string
 	for file, text := range after {
 		generated := strings.HasSuffix(file, ".generated.go") || strings.HasSuffix(file, ".resolvers.go") ||
-			slices.Contains([]string{filepath.Join("graph", "schema", "contract.graphqls"), filepath.Join("data", "README.md"), test, "go.mod", "go.sum"}, file)
+			slices.Contains([]string{filepath.Join("graph", "schema", "contract.graphqls"), filepath.Join("data", "README.md"),
+				test, "go.mod", "go.sum"}, file)
 		if text != before[file] && !generated {
 			byHand = append(byHand, file)
 		}
@@ -183,7 +185,8 @@ func TestAMistakeWritesNothing(t *testing.T) {
 	}
 	t.Chdir(copied)
 	err = run(".")
-	if err == nil || !strings.Contains(err.Error(), `contract.yaml:`) || !strings.Contains(err.Error(), "did you mean poor?") {
+	if err == nil || !strings.Contains(err.Error(), `contract.yaml:`) ||
+		!strings.Contains(err.Error(), "did you mean poor?") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(copied, "graph")); err == nil {

@@ -25,7 +25,8 @@ func enums(c *contract.Contract) []enum {
 	}
 	measures := enum{name: "Measure", description: "A number whose mean can be asked for."}
 	for _, m := range c.Measures {
-		measures.values = append(measures.values, value{m.Name, fmt.Sprintf("%s Unit: %s.", m.Definition.EN, m.Unit) + note(m.Assumed)})
+		measures.values = append(measures.values, value{m.Name,
+			fmt.Sprintf("%s Unit: %s.", m.Definition.EN, m.Unit) + note(m.Assumed)})
 	}
 	dimensions := enum{name: "Dimension", description: "A characteristic that cells are split by."}
 	for _, d := range c.Dimensions {
@@ -35,7 +36,8 @@ func enums(c *contract.Contract) []enum {
 	for _, o := range c.Outcomes {
 		outcomes.values = append(outcomes.values, value{o.Name, o.Definition.EN + note(o.Assumed)})
 	}
-	covariates := enum{name: "Covariate", description: "What those who took part in an activity are compared on with the others, as it was before the start."}
+	covariates := enum{name: "Covariate",
+		description: "What those who took part in an activity are compared on with the others, as it was before the start."}
 	for _, v := range c.Covariates {
 		covariates.values = append(covariates.values, value{v.Name, v.Definition.EN + note(v.Assumed)})
 	}
@@ -87,7 +89,9 @@ func schema(c *contract.Contract) string {
 		}
 		b.WriteString("}\n")
 	}
-	fmt.Fprintf(&b, "\n%s\ntype CellKey {\n", quote("Which cell it is: one field per dimension. Null where the cell is not split by the dimension, or where the split leaves the value open (no area outside the supported areas; not registered)."))
+	fmt.Fprintf(&b, "\n%s\ntype CellKey {\n",
+		quote("Which cell it is: one field per dimension. Null where the cell is not split by the dimension, or where the "+
+			"split leaves the value open (no area outside the supported areas; not registered)."))
 	for _, d := range c.Dimensions {
 		kind := d.Type
 		if d.IsInteger() {
@@ -95,7 +99,9 @@ func schema(c *contract.Contract) string {
 		}
 		fmt.Fprintf(&b, "  %s\n  %s: %s\n", quote(d.Definition.EN), d.Field, kind)
 	}
-	fmt.Fprintf(&b, "}\n\n%s\ninput CohortFilter {\n", quote("Every field narrows the cohort; a list means any of its values; a range includes both its ends. A field that is left out, or null, does not narrow; an empty list is an error."))
+	fmt.Fprintf(&b, "}\n\n%s\ninput CohortFilter {\n",
+		quote("Every field narrows the cohort; a list means any of its values; a range includes both its ends. A field "+
+			"that is left out, or null, does not narrow; an empty list is an error."))
 	for _, d := range c.Dimensions {
 		kind := "[" + d.Type + "!]"
 		switch {
@@ -107,12 +113,17 @@ func schema(c *contract.Contract) string {
 		fmt.Fprintf(&b, "  %s\n  %s: %s\n", quote(d.Definition.EN), d.Filter, kind)
 	}
 	fmt.Fprintf(&b, "  %s\n  with: [Indicator!]\n", quote("Only observations known to have all of these."))
-	fmt.Fprintf(&b, "  %s\n  without: [Indicator!]\n", quote("Only observations known to have none of these. One that is in with too is an error."))
-	fmt.Fprintf(&b, "  %s\n  withAny: [Indicator!]\n}\n", quote("Only observations known to have at least one of these. One that is known is enough, whatever is unknown of the others; an observation of which none is known to be there is left out, be it without them or unknown."))
+	fmt.Fprintf(&b, "  %s\n  without: [Indicator!]\n",
+		quote("Only observations known to have none of these. One that is in with too is an error."))
+	fmt.Fprintf(&b, "  %s\n  withAny: [Indicator!]\n}\n",
+		quote("Only observations known to have at least one of these. One that is known is enough, whatever is unknown of "+
+			"the others; an observation of which none is known to be there is left out, be it without them or unknown."))
 	var query, area strings.Builder
 	for _, t := range cohorts(c) {
-		fmt.Fprintf(&query, "  %s\n  %s(\n    %s\n    where: CohortFilter\n  ): Cohort!\n", quote(t.Counts.EN), t.Cohort, quote("Which "+t.Cohort+"; all of them if left out."))
-		fmt.Fprintf(&area, "  %s\n  %s(\n    %s\n    where: CohortFilter\n  ): Cohort!\n", quote("The "+t.Cohort+" of the area."), t.Cohort,
+		fmt.Fprintf(&query, "  %s\n  %s(\n    %s\n    where: CohortFilter\n  ): Cohort!\n", quote(t.Counts.EN), t.Cohort,
+			quote("Which "+t.Cohort+"; all of them if left out."))
+		fmt.Fprintf(&area, "  %s\n  %s(\n    %s\n    where: CohortFilter\n  ): Cohort!\n",
+			quote("The "+t.Cohort+" of the area."), t.Cohort,
 			quote("Which "+t.Cohort+" of the area; all of them if left out. A filter on other areas is an error."))
 	}
 	fmt.Fprintf(&b, "\nextend type Query {\n%s}\n\nextend type Area {\n%s}\n", query.String(), area.String())
@@ -137,8 +148,10 @@ import (
 `)
 	for _, t := range cohorts(c) {
 		method := strings.ToUpper(t.Cohort[:1]) + t.Cohort[1:]
-		fmt.Fprintf(&b, "\nfunc (r *areaResolver) %s(ctx context.Context, obj *study.Area, where map[string]any) (*study.Cohort, error) {\n\treturn r.cohortOf(obj, %q, where)\n}\n", method, t.Cohort)
-		fmt.Fprintf(&b, "\nfunc (r *queryResolver) %s(ctx context.Context, where map[string]any) (*study.Cohort, error) {\n\treturn r.cohort(%q, where)\n}\n", method, t.Cohort)
+		fmt.Fprintf(&b, "\nfunc (r *areaResolver) %s(ctx context.Context, obj *study.Area, where map[string]any) "+
+			"(*study.Cohort, error) {\n\treturn r.cohortOf(obj, %q, where)\n}\n", method, t.Cohort)
+		fmt.Fprintf(&b, "\nfunc (r *queryResolver) %s(ctx context.Context, where map[string]any) (*study.Cohort, error) "+
+			"{\n\treturn r.cohort(%q, where)\n}\n", method, t.Cohort)
 	}
 	return b.String()
 }

@@ -64,13 +64,15 @@ func Folder(t testing.TB, c *contract.Contract, setup string) string {
 	db := Facts(t, setup)
 	for _, table := range c.Tables {
 		var there bool
-		if err := db.QueryRow("SELECT count(*) > 0 FROM duckdb_tables() WHERE table_name = ?", table.Name).Scan(&there); err != nil {
+		if err := db.QueryRow("SELECT count(*) > 0 FROM duckdb_tables() WHERE table_name = ?",
+			table.Name).Scan(&there); err != nil {
 			t.Fatal(err)
 		}
 		if !there {
 			continue
 		}
-		if _, err := db.Exec(fmt.Sprintf("COPY %s TO '%s' (FORMAT parquet)", table.Name, filepath.Join(folder, table.Name+".parquet"))); err != nil {
+		if _, err := db.Exec(fmt.Sprintf("COPY %s TO '%s' (FORMAT parquet)", table.Name,
+			filepath.Join(folder, table.Name+".parquet"))); err != nil {
 			t.Fatal(err)
 		}
 	}
