@@ -606,7 +606,8 @@ func (r *Regression) linear(value, variance, level float64) Estimate {
 		q = studentQuantile(level, r.DF)
 	}
 	if r.Model == Linear {
-		variance = leftOf(variance, 1e-6*meanSquare(r.rows)/r.Observations)
+		// An SE under 1e-6 of what one would be if the model explained nothing is what rounding leaves of 0.
+		variance = leftOf(variance, 100*meanSquare(r.rows)/r.Observations)
 	}
 	e := scaledEstimate(r.Method(), value, variance, q, level)
 	e.Denominator = r.Observations
