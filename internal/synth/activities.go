@@ -37,7 +37,7 @@ func (w *World) Effects() []Effect {
 	var list []Effect
 	for i, a := range activityTypes {
 		for o := range outcomes {
-			t := w.w.truths[i][o]
+			t := w.w.sum.truths[i][o]
 			if t.n == 0 {
 				continue
 			}
@@ -129,7 +129,7 @@ func (w *world) runActivities() {
 // enrol finds the participants of a type of activity and those to compare them with.
 func (w *world) enrol(kind int) {
 	t := &activityTypes[kind]
-	s := newStream(w.seed, "participants of "+t.code, 0)
+	s := w.stream("participants of "+t.code, 0)
 	seen := map[int32]bool{}
 	for i, act := range w.activities {
 		if act.kind != kind {
@@ -174,7 +174,7 @@ func (w *world) personsOf(area, y int) []person {
 // before draws what is known of a person before the start. It is the person's own, so the same
 // for every type of activity at the same age.
 func (w *world) before(r person, area, age int) participant {
-	s := newStream(w.seed, "before activities", int(r.id))
+	s := w.stream("before activities", int(r.id))
 	p := participant{person: r.id, area: uint8(area), age: uint8(age), sex: r.sex, origin: r.origin, adult: age >= 18}
 	youth := min(age, 20) - 15
 	p.lone = s.chance(loneParentPPM)
@@ -217,7 +217,7 @@ func (w *world) after(t *activityType, p *participant, u [outcomes]int) {
 		chance := without
 		if p.treated {
 			chance = with
-			w.truths[p.kind][o].add(with, without)
+			w.sum.truths[p.kind][o].add(with, without)
 		}
 		*target = bit(u[o] < chance)
 	}
@@ -231,7 +231,7 @@ func (w *world) after(t *activityType, p *participant, u [outcomes]int) {
 	p.absenceAfter = int32(without)
 	if p.treated {
 		p.absenceAfter = int32(with)
-		w.truths[p.kind][absence].add(with, without)
+		w.sum.truths[p.kind][absence].add(with, without)
 	}
 }
 

@@ -84,10 +84,9 @@ func (f *family) registeredOrigin(birth int16) int {
 // non-Western descendants are solved in the world without an area effect, so that the published
 // percentages of October 2014 come out at ages 1-2 and 3-4; both worlds use the same draws.
 func (w *world) careForChildren() {
-	const published = 2014 - First
 	draws := make([]int32, len(w.children)*5) // at ages 1 to 5
 	inBlocks(len(w.children), func(block, from, to int) {
-		s := newStream(w.seed, "day care", block)
+		s := w.stream("day care", block)
 		for i := from; i < to; i++ {
 			u := int32(s.below(million))
 			for age := 1; age <= 5; age++ {
@@ -98,6 +97,32 @@ func (w *world) careForChildren() {
 			}
 		}
 	})
+	if w.part == 0 {
+		w.solveDayCare(draws)
+	}
+	inBlocks(len(w.children), func(_, from, to int) {
+		for i := from; i < to; i++ {
+			c := &w.children[i]
+			f := &w.families[c.family]
+			origin := f.registeredOrigin(c.birth)
+			for y := int(c.first); y <= int(c.last); y++ {
+				age := First + y - int(c.birth)
+				if age < 1 || age > 5 {
+					continue
+				}
+				p := w.dayCare.ppm(age, origin, int(f.parentsStatus[y]), int(f.kind[y]), int(f.incomeGroup[y]), f.area[y] >= 0)
+				if int(draws[i*5+age-1]) < p {
+					c.enrolled |= 1 << y
+				}
+			}
+		}
+	})
+}
+
+// solveDayCare sets the truth about day care, which holds in all parts of the register, from the
+// draws of the first at ages 1 to 5.
+func (w *world) solveDayCare(draws []int32) {
+	const published = 2014 - First
 	type member struct{ draw, eta int32 }
 	var members [2][5][]member
 	for i := range w.children {
@@ -137,23 +162,6 @@ func (w *world) careForChildren() {
 			w.dayCare.intercept[b][o] = base + dayCareOrigin[b][o]
 		}
 	}
-	inBlocks(len(w.children), func(_, from, to int) {
-		for i := from; i < to; i++ {
-			c := &w.children[i]
-			f := &w.families[c.family]
-			origin := f.registeredOrigin(c.birth)
-			for y := int(c.first); y <= int(c.last); y++ {
-				age := First + y - int(c.birth)
-				if age < 1 || age > 5 {
-					continue
-				}
-				p := w.dayCare.ppm(age, origin, int(f.parentsStatus[y]), int(f.kind[y]), int(f.incomeGroup[y]), f.area[y] >= 0)
-				if int(draws[i*5+age-1]) < p {
-					c.enrolled |= 1 << y
-				}
-			}
-		}
-	})
 }
 
 // Types of day care, in the order of the contract.

@@ -78,7 +78,7 @@ func (f *family) fatherPresent(y int) bool {
 }
 
 func (w *world) settle() {
-	d := &demography{world: w, s: newStream(w.seed, "families", 0)}
+	d := &demography{world: w, s: w.stream("families", 0)}
 	d.weighMunicipalities()
 	for birth := First - 6; birth <= First; birth++ {
 		d.bear(birth, w.scaled(singleYears[0][First-birth]), 0)
@@ -335,7 +335,7 @@ func (d *demography) gatherSiblings() {
 // moveFamilies moves mobile families out of and into the areas, so that every area has about
 // the children aimed at, and the aimed-at share of them of non-Western origin.
 func (d *demography) moveFamilies(y int) {
-	s := newStream(d.seed, "moves", y)
+	s := d.stream("moves", y)
 	var here [areas][2]int // children by other and non-Western origin
 	var first, rest [2][]int32
 	for i := range d.families {

@@ -115,7 +115,7 @@ func (w *world) incomes() {
 	w.choosePoor()
 	w.draw("income", incomeRenewalPPM)
 	inBlocks(len(w.families), func(block, from, to int) {
-		s := newStream(w.seed, "income shocks", block)
+		s := w.stream("income shocks", block)
 		for i := from; i < to; i++ {
 			f := &w.families[i]
 			lasting := s.normal() * incomeDeviation / 1000

@@ -82,6 +82,7 @@ func (w *world) populate() {
 		}
 		offset += int32(newcomers[a])
 	}
+	w.sum.persons += int(offset)
 	parallel(years, func(y int) {
 		for a := range lives {
 			w.persons[y] = append(w.persons[y], lives[a][y]...)
@@ -107,7 +108,7 @@ func (w *world) childrenByArea() (homes [areas][years][]int32) {
 
 // live takes the residents of an area through the years. Newcomers are numbered -1, -2, ….
 func (w *world) live(a int, homes [years][]int32) (rows [years][]person, newcomers int) {
-	s := newStream(w.seed, "residents", a)
+	s := w.stream("residents", a)
 	area := &w.areas[a]
 	var here []latent
 	for y := range years {
@@ -312,7 +313,7 @@ func spread(total int, weights []int, s *stream) []int {
 // tabulateRest makes the rows of the country outside the areas in a year, so that all residents
 // and the children of each municipality are as many as they should be.
 func (w *world) tabulateRest(y int) {
-	s := newStream(w.seed, "rest of the country", y)
+	s := w.stream("rest of the country", y)
 	var children [len(municipalities)][2][5]int
 	inAreas, childrenOutside := len(w.persons[y]), 0
 	for i := range w.children {
@@ -422,15 +423,23 @@ func (w *world) tabulateAlike(s *stream, y, n, m int, model residentModel) {
 // nobody to take a share of.
 type keyFigures struct{ nonWestern, outside, convicted, basic, incomeRatio int32 }
 
-// measureAreas computes the areas' key figures from their residents of the year. Income counts
-// ages 18-64 not in education: those of 15-17 are taken to be in education.
+// counts are what the key figures of a year are shares of.
+type counts struct {
+	places          [areas]tally
+	earners, earned [regions]int
+}
+
+// A tally is of the residents of an area.
+type tally struct{ all, nonWestern, workers, outside, grown, convicted, schooled, basic, earners, earned int }
+
+// measureAreas counts the residents of the year in this part and computes the areas' key figures of
+// all parts so far. Income counts ages 18-64 not in education: those of 15-17 are taken to be in
+// education.
 func (w *world) measureAreas(y int) {
-	type tally struct{ all, nonWestern, workers, outside, grown, convicted, schooled, basic, earners, earned int }
-	var places [areas]tally
-	var regionEarners, regionEarned [regions]int
+	sum := &w.sum.counts[y]
 	earns := func(group, work uint8) bool { return group >= group18 && group <= group60 && work != inEducation }
 	for _, p := range w.persons[y] {
-		t := &places[p.area]
+		t := &sum.places[p.area]
 		t.all++
 		t.nonWestern += int(bit(p.origin >= 3))
 		if p.work != NullCode && p.work != unknownStatus {
@@ -449,15 +458,15 @@ func (w *world) measureAreas(y int) {
 			t.earners++
 			t.earned += int(p.income)
 			r := municipalities[w.areas[p.area].municipality].region
-			regionEarners[r]++
-			regionEarned[r] += int(p.income)
+			sum.earners[r]++
+			sum.earned[r] += int(p.income)
 		}
 	}
 	for _, c := range w.crosstabs[y] {
 		if earns(c.group, c.work) {
 			r := municipalities[c.municipality].region
-			regionEarners[r] += int(c.n)
-			regionEarned[r] += int(c.n) * int(c.income)
+			sum.earners[r] += int(c.n)
+			sum.earned[r] += int(c.n) * int(c.income)
 		}
 	}
 	percent := func(part, of int) int32 {
@@ -466,12 +475,12 @@ func (w *world) measureAreas(y int) {
 		}
 		return int32((2*part*million + of) / (2 * of))
 	}
-	for a, t := range places {
+	for a, t := range sum.places {
 		k := keyFigures{percent(t.nonWestern, t.all), percent(t.outside, t.workers), percent(t.convicted, t.grown),
 			percent(t.basic, t.schooled), NullInt}
 		r := municipalities[w.areas[a].municipality].region
-		if t.earners > 0 && regionEarned[r] > 0 {
-			k.incomeRatio = percent(t.earned*1000/t.earners, regionEarned[r]*1000/regionEarners[r])
+		if t.earners > 0 && sum.earned[r] > 0 {
+			k.incomeRatio = percent(t.earned*1000/t.earners, sum.earned[r]*1000/sum.earners[r])
 		}
 		w.areas[a].figures[y] = k
 	}

@@ -2,6 +2,7 @@ package synth
 
 import (
 	"cmp"
+	"fmt"
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
@@ -15,6 +16,15 @@ const million = 1_000_000
 // A stream is an independent sequence of random numbers, named by what it is for, so that
 // blocks of work can be done in any order by any number of threads with the same result.
 type stream struct{ rand.PCG }
+
+// stream is that of a purpose in this part of the register. What is the same in all parts (areas,
+// plans, activities) comes from newStream of the seed.
+func (w *world) stream(purpose string, block int) *stream {
+	if w.part > 0 {
+		purpose = fmt.Sprintf("%s, part %d", purpose, w.part)
+	}
+	return newStream(w.seed, purpose, block)
+}
 
 func newStream(seed uint64, purpose string, block int) *stream {
 	h := fnv.New64a()

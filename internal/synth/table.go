@@ -53,8 +53,14 @@ func Columns(table string) (names []string) {
 	return names
 }
 
-// Rows is the number of rows of a table; it is 0 for a table that the world does not have.
+// perPart are the tables that every part has rows of; those of the others come with the last part.
+var perPart = []string{"child_year", "resident_year", "participant"}
+
+// Rows is the number of rows of a table in this part; it is 0 for a table that it has none of.
 func (w *World) Rows(table string) int {
+	if w.w.more && !slices.Contains(perPart, table) {
+		return 0
+	}
 	switch table {
 	case "plan":
 		return Plans
@@ -84,9 +90,13 @@ func (w *World) Rows(table string) int {
 	return 0
 }
 
-// Batches yields a table's rows in order of year and place; a batch of a large table is one year.
+// Batches yields a table's rows in this part in order of year and place; a batch of a large table is
+// one year.
 func (w *World) Batches(table string) iter.Seq[*Batch] {
 	return func(yield func(*Batch) bool) {
+		if w.w.more && !slices.Contains(perPart, table) {
+			return
+		}
 		switch table {
 		case "plan":
 			yield(w.w.planTable())
@@ -135,10 +145,10 @@ func (w *world) areaTable() *Batch {
 	var planIDs [][]string
 	var municipality, supported []uint8
 	var divisions, dwellings []int32
-	for _, a := range w.areas {
+	for i, a := range w.areas {
 		id, name, source = append(id, a.id), append(name, a.name), append(source, sourceText)
 		municipality, supported = append(municipality, uint8(a.municipality)), append(supported, 1)
-		divisions, dwellings = append(divisions, int32(a.divisions)), append(dwellings, int32(a.dwellings))
+		divisions, dwellings = append(divisions, int32(a.divisions)), append(dwellings, int32(w.sum.dwellings[i]))
 		var ids []string
 		for _, p := range a.plans {
 			ids = append(ids, w.plans[p].id)
@@ -166,12 +176,11 @@ func (w *world) areaYearTable() *Batch {
 	var id []uint8
 	var year, residents, children, nonWestern, outside, convicted, basic, income []int32
 	var source []string
-	count := w.childrenInAreas()
 	for a := range w.areas {
 		for y, k := range w.areas[a].figures {
 			id, year = append(id, uint8(a)), append(year, int32(First+y))
-			residents = append(residents, int32(w.areas[a].residents[y]))
-			children = append(children, int32(count[a][y]))
+			residents = append(residents, int32(w.sum.counts[y].places[a].all))
+			children = append(children, int32(w.sum.children[a][y]))
 			nonWestern, outside = append(nonWestern, k.nonWestern), append(outside, k.outside)
 			convicted, basic = append(convicted, k.convicted), append(basic, k.basic)
 			income = append(income, k.incomeRatio)
@@ -198,7 +207,7 @@ func (w *world) residentYearTable(y int) *Batch {
 	id, number, key, year, income, deviation := ints(), ints(), ints(), ints(), ints(), ints()
 	group, sex, origin, areaID, municipality, work, schooling, convicted := codes(), codes(), codes(), codes(), codes(), codes(), codes(), codes()
 	for _, p := range persons {
-		id, number, key, year = append(id, p.id), append(number, 1), append(key, int32(p.key)), append(year, int32(First+y))
+		id, number, key, year = append(id, w.persons0+p.id), append(number, 1), append(key, int32(p.key)), append(year, int32(First+y))
 		group, sex, origin = append(group, p.group), append(sex, p.sex), append(origin, p.origin)
 		areaID, municipality = append(areaID, p.area), append(municipality, uint8(w.areas[p.area].municipality))
 		work, schooling, convicted = append(work, p.work), append(schooling, p.schooling), append(convicted, p.convicted)
@@ -315,9 +324,9 @@ func (w *world) childYearTable(y int) *Batch {
 				continue
 			}
 			a := First + y - int(c.birth)
-			id, one, key = append(id, k+1), append(one, 1), append(key, int32(c.key))
+			id, one, key = append(id, w.persons0+k+1), append(one, 1), append(key, int32(c.key))
 			year, age = append(year, int32(First+y)), append(age, int32(a))
-			sex, family = append(sex, c.sex), append(family, i+1)
+			sex, family = append(sex, c.sex), append(family, w.family0+i+1)
 			areaID = append(areaID, uint8(f.area[y])) // -1 is NullCode
 			municipality = append(municipality, f.municipality[y])
 			origin = append(origin, uint8(f.registeredOrigin(c.birth)))
@@ -396,7 +405,7 @@ func (w *world) participantTable() *Batch {
 	chargedBefore, jobBefore, job, education, chargedAfter := codes(), codes(), codes(), codes(), codes()
 	activityID := make([]string, 0, n)
 	for _, p := range w.participants {
-		id, kind, treated = append(id, p.person), append(kind, p.kind), append(treated, bit(p.treated))
+		id, kind, treated = append(id, w.persons0+p.person), append(kind, p.kind), append(treated, bit(p.treated))
 		if p.activity < 0 {
 			activityID = append(activityID, NullText)
 		} else {

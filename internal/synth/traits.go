@@ -28,7 +28,7 @@ func (w *world) draw(purpose string, renewalPPM int) {
 		w.draws = make([]int32, len(w.families)*years)
 	}
 	inBlocks(len(w.families), func(block, from, to int) {
-		s := newStream(w.seed, purpose, block)
+		s := w.stream(purpose, block)
 		for i := from; i < to; i++ {
 			u := int32(s.below(million))
 			for y := range years {
@@ -171,7 +171,7 @@ func (w *world) work(parent string, idleShare, studyShare [2][3]int, eta etaFunc
 	w.draw(parent+" work", workRenewalPPM)
 	c := w.intercepts(idleShare, eta, present)
 	inBlocks(len(w.families), func(block, from, to int) {
-		s := newStream(w.seed, parent+" status unknown", block)
+		s := w.stream(parent+" status unknown", block)
 		for i := from; i < to; i++ {
 			f := &w.families[i]
 			m, o := f.group()

@@ -5,6 +5,10 @@
 //
 // The same options give the same content on any machine and any number of threads: every draw
 // is an integer from a stream named by its purpose, and what is compared or stored is an integer.
+//
+// A register of more than one country is drawn in parts, one after the other, so that memory holds
+// one. Each is a country with persons of its own; the areas, their traits and their plans are the
+// same in all, and what is counted of an area is the sum over them.
 package synth
 
 import (
@@ -25,11 +29,13 @@ const (
 // Options says what to generate.
 type Options struct {
 	Seed  uint64
-	Scale float64 // of every count, 0.001 to 1. Published counts hold at 1.
+	Scale float64 // of every count, 0.001 to 200. Published counts hold at 1.
 	World Kind
+	Part  float64 // largest scale of a part, 0.002 to 1; 0 is 1
 }
 
-// World is a generated register. Its tables come from Tables, its truth from DayCare.
+// World is a generated register, or a part of one. Its tables come from Batches, its truth from
+// DayCare and Effects.
 type World struct {
 	Options Options
 	w       *world
@@ -37,8 +43,13 @@ type World struct {
 
 type world struct {
 	seed   uint64
-	scale  int // per million
+	part   int
+	more   bool // parts follow
+	scale  int  // of the part, per million
 	effect bool
+
+	sum               sums  // over the parts up to this one
+	persons0, family0 int32 // numbers in use by those before
 
 	areas    [areas]area
 	plans    []plan
@@ -51,22 +62,67 @@ type world struct {
 
 	activities   []activity
 	participants []participant
-	truths       [len(activityTypes)][outcomes]truth
 	answers      []answer
 
 	draws []int32 // one latent draw per family and year, reused from trait to trait
 }
 
-// Generate draws a register. It reports an Invalid fault for a scale or world that is not known.
+// sums are over the parts drawn so far.
+type sums struct {
+	persons, families int // numbers in use
+	dwellings         [areas]int
+	children          [areas][years]int
+	counts            [years]counts
+	truths            [len(activityTypes)][outcomes]truth
+}
+
+// Generate draws a register, or its first part if it has several: Next draws the others. It reports
+// an Invalid fault for a scale, part or world that is not known.
 func Generate(o Options) (_ *World, err error) {
 	defer fault.Wrap(&err, "synth.Generate(%+v)", o)
-	if !(o.Scale >= LeastScale && o.Scale <= 1) {
-		return nil, fault.Invalidf("scale %g is not between %g and 1; 1 is the whole country", o.Scale, LeastScale)
+	if err := ValidScale(o.Scale); err != nil {
+		return nil, err
+	}
+	if o.Part != 0 && !(o.Part >= 2*LeastScale && o.Part <= 1) {
+		return nil, fault.Invalidf("a part of scale %g is not between %g and 1", o.Part, 2*LeastScale)
 	}
 	if err := Known(o.World); err != nil {
 		return nil, err
 	}
-	w := &world{seed: o.Seed, scale: int(o.Scale*million + 0.5), effect: o.World == WithAreaEffect}
+	return drawPart(o, 0, sums{}, DayCare{}), nil
+}
+
+// Next draws the part after w, which is empty from then on. It returns nil if w is the last.
+func (w *World) Next() *World {
+	if !w.w.more {
+		return nil
+	}
+	part, sum, care := w.w.part+1, w.w.sum, w.w.dayCare
+	w.w = &world{} // so that memory holds one
+	return drawPart(w.Options, part, sum, care)
+}
+
+// Parts is the number of parts that a register is drawn in, about equal in size.
+func (o Options) Parts() int {
+	return (o.perMillion() + o.largest() - 1) / o.largest()
+}
+
+func (o Options) perMillion() int { return int(o.Scale*million + 0.5) }
+
+// largest is the largest scale of a part, per million.
+func (o Options) largest() int {
+	if o.Part == 0 {
+		return million
+	}
+	return int(o.Part*million + 0.5)
+}
+
+// drawPart draws a part; sum and care are those of the part before it.
+func drawPart(o Options, part int, sum sums, care DayCare) *World {
+	parts, scale := o.Parts(), o.perMillion()
+	w := &world{seed: o.Seed, part: part, more: part+1 < parts, effect: o.World == WithAreaEffect,
+		scale: scale*(part+1)/parts - scale*part/parts,
+		sum:   sum, persons0: int32(sum.persons), family0: int32(sum.families), dayCare: care}
 	w.placeAreas()
 	w.settle()
 	w.traits()
@@ -76,11 +132,34 @@ func Generate(o Options) (_ *World, err error) {
 	w.populate()
 	w.runActivities()
 	w.survey()
-	return &World{Options: o, w: w}, nil
+	w.addUp()
+	return &World{o, w}
 }
 
-// LeastScale is the smallest Options.Scale.
-const LeastScale = 0.001
+// addUp adds what the tables about areas hold of the part to the sums, but what measureAreas added.
+func (w *world) addUp() {
+	w.sum.families += len(w.families)
+	for a, years := range w.childrenInAreas() {
+		w.sum.dwellings[a] += w.areas[a].dwellings
+		for y, n := range years {
+			w.sum.children[a][y] += n
+		}
+	}
+}
+
+// LeastScale and MostScale bound Options.Scale.
+const (
+	LeastScale = 0.001
+	MostScale  = 200
+)
+
+// ValidScale returns an Invalid fault that says what a scale may be, if it is none.
+func ValidScale(scale float64) error {
+	if !(scale >= LeastScale && scale <= MostScale) {
+		return fault.Invalidf("scale %g is not between %g and %d; 1 is the whole country", scale, LeastScale, MostScale)
+	}
+	return nil
+}
 
 // Known returns an Invalid fault that says which worlds there are, if the kind is none of them.
 func Known(k Kind) error {
