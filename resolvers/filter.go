@@ -108,11 +108,11 @@ func (r *Resolver) condition(table *contract.Table, d *contract.Dimension, value
 			c.Areas = append(c.Areas, name)
 			continue
 		}
-		position := d.Position(name)
-		if position < 0 {
+		positions := d.Positions(name)
+		if positions == nil {
 			return c, fault.NotFoundf("no %s %q%s", strings.ToLower(d.Name), name, study.SuggestCode(d, name))
 		}
-		c.Positions = append(c.Positions, position)
+		c.Positions = append(c.Positions, positions...)
 	}
 	return c, nil
 }

@@ -3,6 +3,7 @@ package cells
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kvarter/kvarter/internal/contract"
@@ -15,6 +16,8 @@ type Catalogue struct {
 	Contract *contract.Contract
 	Columns  map[string]map[string]bool   // by table: the columns that the data set has
 	Bounds   map[string]map[string][2]int // by table and column: least and largest value of integer dimensions
+	// by table and second column of a dimension: the years in which it is known of anyone whom it parts, in order
+	Parted map[string]map[string][]int
 
 	Areas      []*Area     // in the order of their ids; the key of a cell split by AREA is a place here
 	Plans      []*Plan     // in the order of their ids
@@ -263,8 +266,70 @@ func (c *Catalogue) checkObservations(q Observations) error {
 		if err := c.checkCondition(q.Table, condition); err != nil {
 			return err
 		}
+		if err := c.checkParted(q, condition); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// checkParted returns an error if the condition asks for some of those whom a second column parts, in a
+// year in which it is known of none of them: they would be counted as nobody.
+func (c *Catalogue) checkParted(q Observations, k Condition) error {
+	var asked []string
+	all := true
+	for _, s := range k.Dimension.Selections(q.Table.Name) {
+		switch {
+		case s.Apart == nil:
+		case !slices.Contains(k.Positions, s.Position):
+			all = false
+		case s.Apart.Is != nil:
+			asked = append(asked, k.Dimension.Codes[s.Position].Code)
+		}
+	}
+	if all || len(asked) == 0 {
+		return nil
+	}
+	known := c.Parted[q.Table.Name][k.Dimension.Apart]
+	is := "is"
+	if len(asked) > 1 {
+		is = "are"
+	}
+	what := fmt.Sprintf("%s: %s %s not recorded for %s", k.Dimension.Filter, strings.Join(asked, ", "), is, q.Table.Cohort)
+	column := fmt.Sprintf("(%s.%s)", q.Table.Name, k.Dimension.Apart)
+	if len(known) == 0 {
+		return fault.NotRecordedf("%s %s, so nobody is known to be of it; %s", what, column, whole(k.Dimension))
+	}
+	var without []string
+	for _, year := range c.Years(q.Table) {
+		if q.Where.keepsYear(year) && !slices.Contains(known, year) {
+			without = append(without, strconv.Itoa(year))
+		}
+	}
+	if len(without) == 0 {
+		return nil
+	}
+	return fault.NotRecordedf("%s in %s %s; it is in %s: ask of `years` among these, or %s", what,
+		strings.Join(without, ", "), column, inYears(known), whole(k.Dimension))
+}
+
+// whole says which words keep all whom the second column of the dimension parts.
+func whole(d *contract.Dimension) string {
+	for _, w := range d.Words {
+		return fmt.Sprintf("`%s: [%s]` keeps all of them", d.Filter, w.Code)
+	}
+	return "leave the condition out"
+}
+
+func inYears(years []int) string {
+	return strings.Join(mapped(years, strconv.Itoa), ", ")
+}
+
+// keepsYear reports whether the conditions of the filter on years keep the year.
+func (f Filter) keepsYear(year int) bool {
+	return !slices.ContainsFunc(f.Conditions, func(c Condition) bool {
+		return c.Dimension.Name == "YEAR" && !c.Holds(int32(year), nil)
+	})
 }
 
 func (c *Catalogue) checkCondition(table *contract.Table, k Condition) error {

@@ -1,7 +1,6 @@
 package cells
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -177,7 +176,8 @@ func (c Condition) values() string {
 	case c.Dimension.IsArea():
 		return strings.Join(mapped(c.Areas, url.QueryEscape), ",")
 	}
-	return strings.Join(mapped(c.Positions, func(p int) string { return url.QueryEscape(c.Dimension.Codes[p].Code) }), ",")
+	return strings.Join(mapped(c.Dimension.Said(c.Positions), func(w contract.Word) string { return url.QueryEscape(w.Code) }),
+		",")
 }
 
 // ReadFilter reads what String writes.
@@ -266,12 +266,11 @@ func readCondition(d *contract.Dimension, values string) (Condition, error) {
 			c.Areas = append(c.Areas, code)
 			continue
 		}
-		p := d.Position(code)
-		if p < 0 {
-			return c, fault.NotFoundf("%s: no %s %q%s", d.Filter, strings.ToLower(d.Name), code,
-				fault.Suggest(code, mapped(d.Codes, func(c contract.Code) string { return fmt.Sprint(c.Code) })))
+		positions := d.Positions(code)
+		if positions == nil {
+			return c, fault.NotFoundf("%s: no %s %q%s", d.Filter, strings.ToLower(d.Name), code, fault.Suggest(code, d.Names()))
 		}
-		c.Positions = append(c.Positions, p)
+		c.Positions = append(c.Positions, positions...)
 	}
 	return c, nil
 }

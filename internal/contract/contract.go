@@ -140,7 +140,9 @@ type Dimension struct {
 	Unit       string
 	Assumed    bool
 	Codes      []Code             // in their order; empty for integers and areas
+	Words      []Word             // that stand for several codes in a filter
 	Columns    map[string]*Column // by table
+	Apart      string             // a second column of each table, yes or no, that parts the rows with none in the first; or ""
 	tables     []string           // in the order of the contract
 }
 
@@ -153,6 +155,15 @@ type Code struct {
 	list    *Codelist
 	present *bool
 	missing bool
+	apart   *bool
+	unknown bool
+}
+
+// Word stands for several codes of a Dimension. A filter may say it; no cell has it.
+type Word struct {
+	Code      string
+	Label     Text
+	Positions []int // of the codes, in their order
 }
 
 // IsInteger reports whether the dimension's values are the integers of the column themselves.
@@ -161,7 +172,7 @@ func (d *Dimension) IsInteger() bool { return d.Type == "" }
 // UnknownCodes returns the places of the codes that stand for a value the register of a table does not have.
 func (d *Dimension) UnknownCodes(table string) (places []int) {
 	column := d.Columns[table]
-	if column == nil || column.Codes == nil {
+	if column == nil {
 		return nil
 	}
 	known := func(code string) bool {
@@ -169,7 +180,7 @@ func (d *Dimension) UnknownCodes(table string) (places []int) {
 		return i < 0 || !column.Codes.Codes[i].Unknown
 	}
 	for _, s := range d.Selections(table) {
-		if len(s.In) > 0 && !slices.ContainsFunc(s.In, known) {
+		if d.Codes[s.Position].unknown || len(s.In) > 0 && !slices.ContainsFunc(s.In, known) {
 			places = append(places, s.Position)
 		}
 	}
@@ -187,14 +198,66 @@ func (d *Dimension) Position(code string) int {
 	return slices.IndexFunc(d.Codes, func(c Code) bool { return c.Code == code })
 }
 
-// Selection says which values of a column make up one code of a dimension. One field is set.
+// Positions returns the places among Codes that a filter means by a code or a word; none for one that is neither.
+func (d *Dimension) Positions(name string) []int {
+	if p := d.Position(name); p >= 0 {
+		return []int{p}
+	}
+	for _, w := range d.Words {
+		if w.Code == name {
+			return w.Positions
+		}
+	}
+	return nil
+}
+
+// Said returns how a filter on the codes at those places is said, in their order and each once: a word
+// stands for its codes where all of them are there.
+func (d *Dimension) Said(positions []int) []Word {
+	var out []Word
+	for i, p := range positions {
+		at := slices.IndexFunc(d.Words, func(w Word) bool {
+			return slices.Contains(w.Positions, p) && !slices.ContainsFunc(w.Positions,
+				func(p int) bool { return !slices.Contains(positions, p) })
+		})
+		said := Word{Positions: []int{p}}
+		if at >= 0 {
+			said = d.Words[at]
+		} else {
+			said.Code, said.Label = d.Codes[p].Code, d.Codes[p].Label
+		}
+		if !slices.Contains(positions[:i], p) && !slices.ContainsFunc(out, func(w Word) bool { return w.Code == said.Code }) {
+			out = append(out, said)
+		}
+	}
+	return out
+}
+
+// Names returns what a filter may name: the codes, then the words.
+func (d *Dimension) Names() []string {
+	var out []string
+	for _, c := range d.Codes {
+		out = append(out, c.Code)
+	}
+	for _, w := range d.Words {
+		out = append(out, w.Code)
+	}
+	return out
+}
+
+// Selection says which values of a column make up one code of a dimension. One field is set; with
+// Present Apart may be too.
 type Selection struct {
 	Position int      // of the code in Dimension.Codes
 	In       []string // these codes of the column
 	Range    *[2]int  // integers from the first to the second, both included
 	Present  *bool    // true: not null; false: null
+	Apart    *Apart   // and this of Dimension.Apart
 	Missing  bool     // null
 }
+
+// Apart is what the second column of a dimension holds: yes, no, or, where Is is nil, null or no such column.
+type Apart struct{ Is *bool }
 
 // Selections returns how the dimension's codes are made from the table's column, in the order of
 // the codes. Codes that the column cannot hold are left out.
@@ -227,6 +290,9 @@ func (d *Dimension) selection(column *Column, position int) (Selection, bool) {
 	switch {
 	case c.present != nil:
 		s.Present = c.present
+		if d.Apart != "" && !*c.present {
+			s.Apart = &Apart{c.apart}
+		}
 	case c.missing:
 		s.Missing = true
 	case column.Type == Int && c.ranges != nil && c.list == nil:
@@ -240,10 +306,11 @@ func (d *Dimension) selection(column *Column, position int) (Selection, bool) {
 }
 
 // Refines reports whether d tells at least as much as e where both are made from the same column
-// of the table: an age tells the age group, a municipality the region, an area the setting.
+// of the table: an age tells the age group, a municipality the region. A dimension that a second
+// column makes too is told by itself alone.
 func (d *Dimension) Refines(e *Dimension, table string) bool {
 	c := d.Columns[table]
-	if c == nil || e.Columns[table] != c {
+	if c == nil || e.Columns[table] != c || d != e && e.Apart != "" {
 		return false
 	}
 	if d == e || d.IsInteger() || d.IsArea() {

@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,14 @@ func TestMistakesAreReportedWithLineAndExpectation(t *testing.T) {
 		{"source: fund}", "source: funds}", `no source "funds"; did you mean fund?`},
 		{"codes: sex, label", "codes: sexes, label", `no code list "sexes"; did you mean sex?`},
 		{"    cohort: children\n", "    cohorts: children\n", `unknown field "cohorts"`},
+		{"apart: social_housing", "apart: social_house", `dimension SETTING: apart: table child_year has no column "social_house"; did you mean social_housing?`},
+		{"apart: social_housing", "apart: sex", "apart: an optional column of type bool was expected, and child_year.sex is none"},
+		{"    apart: social_housing\n", "", "dimension SETTING, code SOCIAL_HOUSING: `apart` goes with `present: false`, in a dimension with a column `apart`"},
+		{"present: false, apart: false", "present: false", "code OTHER: `apart: true`, `apart: false` or `unknown: true` was expected"},
+		{"present: false, apart: false", "present: false, apart: true", "three codes with `present: false` were expected"},
+		{"code: REST, of", "code: OTHER, of", `word "OTHER": a name of upper-case letters, digits and _ that no code has was expected`},
+		{"of: [SOCIAL_HOUSING, OTHER,", "of: [SOCIAL_HOUSE, OTHER,", `word REST: no code "SOCIAL_HOUSE"; did you mean SOCIAL_HOUSING?`},
+		{"of: [SOCIAL_HOUSING, OTHER, OUTSIDE_UNKNOWN]", "of: [OTHER]", "word REST: at least two codes were expected"},
 		{"references: plan.plan_id", "references: plan.id", `references "plan.id"`},
 		{"type: ActivityType\n", "type: activity_type\n", "a name such as ActivityType was expected"},
 		{"type: ActivityType\n", "type: Theme\n", "code list theme is the enum Theme already"},
@@ -123,7 +132,8 @@ func TestRefines(t *testing.T) {
 	}{
 		{"AGE", "AGE_GROUP", "child_year", true},
 		{"AGE_GROUP", "AGE", "child_year", false},
-		{"AREA", "SETTING", "child_year", true},
+		{"AREA", "SETTING", "child_year", false}, // those in no area are in social housing or not
+		{"SETTING", "SETTING", "child_year", true},
 		{"SETTING", "AREA", "child_year", false},
 		{"MUNICIPALITY", "REGION", "resident_year", true},
 		{"REGION", "MUNICIPALITY", "resident_year", false},
@@ -151,6 +161,44 @@ func TestSelectionsFollowTheColumn(t *testing.T) {
 	residents := d.Selections("resident_year")
 	if len(residents) != 10 || residents[0].In[0] != "AGE_0_6" || residents[0].Position != 4 {
 		t.Errorf("residents' age groups = %+v", residents)
+	}
+}
+
+// A word stands for its codes in a filter and is no code itself; it is said where all of its codes are.
+func TestWords(t *testing.T) {
+	c := parse(t)
+	d, err := c.Dimension("SETTING")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Position("REST") >= 0 {
+		t.Error("REST is a code of SETTING; a cell could have it")
+	}
+	rest := d.Positions("REST")
+	for _, test := range []struct {
+		positions []int
+		want      string
+	}{
+		{rest, "REST"},
+		{slices.Concat(rest, rest), "REST"},
+		{slices.Concat(rest, d.Positions("SUPPORTED")), "REST SUPPORTED"},
+		{slices.Concat(d.Positions("OTHER"), d.Positions("SOCIAL_HOUSING")), "OTHER SOCIAL_HOUSING"},
+		{d.Positions("OUTSIDE_UNKNOWN"), "OUTSIDE_UNKNOWN"},
+		{d.Positions("REST OF IT"), ""},
+	} {
+		var said []string
+		for _, w := range d.Said(test.positions) {
+			said = append(said, w.Code)
+			if w.Label.DA == "" || w.Label.EN == "" {
+				t.Errorf("%s has no label", w.Code)
+			}
+		}
+		if got := strings.Join(said, " "); got != test.want {
+			t.Errorf("%v is said %q, want %q", test.positions, got, test.want)
+		}
+	}
+	if got := d.UnknownCodes("child_year"); !slices.Equal(got, d.Positions("OUTSIDE_UNKNOWN")) {
+		t.Errorf("unknown are %v, want OUTSIDE_UNKNOWN", got)
 	}
 }
 

@@ -60,6 +60,14 @@ type rawCode struct {
 	Groups  string   `yaml:"groups"`
 	Present *bool    `yaml:"present"`
 	Missing bool     `yaml:"missing"`
+	Apart   *bool    `yaml:"apart"`
+}
+
+// rawWord is a word for several codes of a dimension.
+type rawWord struct {
+	Code  string   `yaml:"code"`
+	Of    []string `yaml:"of"`
+	Label Text     `yaml:"label"`
 }
 
 type rawCodelist struct {
@@ -104,6 +112,8 @@ type rawDimension struct {
 	Label      Text      `yaml:"label"`
 	Definition Text      `yaml:"definition"`
 	Codes      []rawCode `yaml:"codes"`
+	Apart      string    `yaml:"apart"`
+	Words      []rawWord `yaml:"words"`
 	Assumed    bool      `yaml:"assumed"`
 }
 
@@ -409,7 +419,7 @@ func (p *parser) dimension(e entry[rawDimension]) {
 	what := "dimension " + e.name
 	v := e.value
 	d := &Dimension{Name: e.name, Field: v.Field, Type: v.Type, Filter: v.Filter, Label: v.Label, Definition: v.Definition,
-		Unit: v.Unit, Assumed: v.Assumed, Columns: map[string]*Column{}}
+		Unit: v.Unit, Assumed: v.Assumed, Apart: v.Apart, Columns: map[string]*Column{}}
 	p.variable(e.line, what, e.name, v.Label, v.Definition)
 	if i := slices.IndexFunc(p.out.Codelists, func(l *Codelist) bool { return d.Type != "" && l.Type == d.Type }); i >= 0 {
 		p.wrong(e.line, "%s: the enum %s is code list %s already", what, d.Type, p.out.Codelists[i].Name)
@@ -464,10 +474,12 @@ func (p *parser) dimension(e entry[rawDimension]) {
 		default:
 			p.texts(e.line, what+", code "+c.Code, c.Label, nil)
 			d.Codes = append(d.Codes, Code{Code: c.Code, Label: c.Label, from: c.From, ranges: p.span(e.line, what, c.Range),
-				present: c.Present, missing: c.Missing})
+				present: c.Present, missing: c.Missing, apart: c.Apart, unknown: c.Unknown})
 		}
 	}
 	p.dimensionCodes(e.line, what, d)
+	p.apart(e.line, what, d)
+	p.words(e.line, what, d, v.Words)
 	p.out.Dimensions = append(p.out.Dimensions, d)
 }
 
@@ -511,6 +523,67 @@ func (p *parser) dimensionCodes(line int, what string, d *Dimension) {
 			func(a, b Code) bool { return a.Code == b.Code }) {
 			p.wrong(line, "%s: %s has the same type %s but other codes", what, other.Name, d.Type)
 		}
+	}
+}
+
+// apart checks the second column of a dimension, and that its codes part whoever has none in the first:
+// yes, no, and unknown.
+func (p *parser) apart(line int, what string, d *Dimension) {
+	parted := map[string]int{}
+	for _, c := range d.Codes {
+		switch {
+		case c.apart != nil && (d.Apart == "" || c.present == nil || *c.present):
+			p.wrong(line, "%s, code %s: `apart` goes with `present: false`, in a dimension with a column `apart`", what, c.Code)
+		case d.Apart == "" || c.present == nil || *c.present:
+		case c.apart == nil && !c.unknown:
+			p.wrong(line, "%s, code %s: `apart: true`, `apart: false` or `unknown: true` was expected, since `apart` is given",
+				what, c.Code)
+		case c.apart == nil:
+			parted["unknown"]++
+		default:
+			parted[strconv.FormatBool(*c.apart)]++
+		}
+	}
+	if d.Apart == "" {
+		return
+	}
+	if len(parted) != 3 || parted["true"]+parted["false"]+parted["unknown"] != 3 {
+		p.wrong(line, "%s: with `apart`, three codes with `present: false` were expected: `apart: true`, `apart: false` and "+
+			"`unknown: true`", what)
+	}
+	for _, table := range d.tables {
+		if c := p.out.Table(table).Column(d.Apart); c == nil {
+			p.wrong(line, "%s: apart: %s", what, p.noColumn(p.out.Table(table), d.Apart))
+		} else if c.Type != Bool || !c.Optional {
+			p.wrong(line, "%s: apart: an optional column of type bool was expected, and %s.%s is none", what, table, c.Name)
+		}
+	}
+}
+
+// words reads the words that stand for several codes.
+func (p *parser) words(line int, what string, d *Dimension, list []rawWord) {
+	for _, v := range list {
+		w := Word{Code: v.Code, Label: v.Label}
+		p.texts(line, what+", word "+v.Code, v.Label, nil)
+		if !enumName.MatchString(v.Code) || d.Positions(v.Code) != nil {
+			p.wrong(line, "%s: word %q: a name of upper-case letters, digits and _ that no code has was expected", what, v.Code)
+		}
+		for _, code := range v.Of {
+			at := d.Position(code)
+			if at < 0 {
+				p.wrong(line, "%s, word %s: no code %q%s", what, v.Code, code, fault.Suggest(code, d.Names()))
+				continue
+			}
+			if slices.ContainsFunc(d.Words, func(w Word) bool { return slices.Contains(w.Positions, at) }) {
+				p.wrong(line, "%s, word %s: code %s has a word already", what, v.Code, code)
+			}
+			w.Positions = append(w.Positions, at)
+		}
+		if len(w.Positions) < 2 {
+			p.wrong(line, "%s, word %s: at least two codes were expected in `of`", what, v.Code)
+		}
+		slices.Sort(w.Positions)
+		d.Words = append(d.Words, w)
 	}
 }
 

@@ -82,6 +82,40 @@ func (s *Store) openBounds(ctx context.Context, t *contract.Table, columns map[s
 	return nil
 }
 
+// openParted reads in which years the second column of a dimension is known of those whom it parts.
+func (s *Store) openParted(ctx context.Context) error {
+	year, err := s.catalogue.Contract.Dimension("YEAR")
+	if err != nil {
+		return nil // a contract without years
+	}
+	for _, d := range s.catalogue.Contract.Dimensions {
+		for _, name := range d.Tables() {
+			t := s.catalogue.Contract.Table(name)
+			if !s.catalogue.Columns[name][d.Apart] || !s.catalogue.HasDimension(t, d) || !s.catalogue.HasDimension(t, year) {
+				continue
+			}
+			answer := s.Tables(ctx, []cells.Query{cells.Observations{Table: t, By: []*contract.Dimension{year, d}}})[0]
+			if answer.Err != nil {
+				return answer.Err
+			}
+			var years []int
+			for _, cell := range answer.Table.Cells {
+				parts := func(s contract.Selection) bool {
+					return s.Position == int(cell.Key[1]) && s.Apart != nil && s.Apart.Is != nil
+				}
+				if slices.ContainsFunc(d.Selections(name), parts) {
+					years = append(years, int(cell.Key[0]))
+				}
+			}
+			if s.catalogue.Parted[name] == nil {
+				s.catalogue.Parted[name] = map[string][]int{}
+			}
+			s.catalogue.Parted[name][d.Apart] = slices.Compact(years)
+		}
+	}
+	return nil
+}
+
 // openPlaces reads the areas, the plans and the activities: some hundreds of rows.
 func (s *Store) openPlaces(ctx context.Context) error {
 	c := s.catalogue

@@ -11,8 +11,8 @@ import (
 
 // flows follows the persons of a cohort. It reads the facts: roll-ups hold no persons.
 func (s *Store) flows(ctx context.Context, q cells.Flows) (*cells.Table, error) {
-	here, hereValues := all(q, true)
-	others, otherValues := all(q, false)
+	here, hereValues := s.all(q, true)
+	others, otherValues := s.all(q, false)
 	place := "0" // one place: where the conditions hold
 	if q.ByArea {
 		place = "area_id"
@@ -157,7 +157,7 @@ func flag(is bool) int32 {
 
 // all writes the conditions of the cohort that make its place, or the others, as one that is never
 // null, with its values.
-func all(q cells.Flows, place bool) (string, []any) {
+func (s *Store) all(q cells.Flows, place bool) (string, []any) {
 	parts := []string{"true"}
 	var values []any
 	for _, c := range q.Where.Conditions {
@@ -165,7 +165,7 @@ func all(q cells.Flows, place bool) (string, []any) {
 		if (column == "area_id" || column == "municipality") != place {
 			continue
 		}
-		part, bound := condition(q.Table, c)
+		part, bound := s.condition(q.Table, c)
 		parts, values = append(parts, "coalesce("+part+", false)"), append(values, bound...)
 	}
 	if !place {

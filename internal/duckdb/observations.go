@@ -63,7 +63,7 @@ func (s *Store) cellsOfFacts(ctx context.Context, q cells.Observations) ([]cells
 	var where []string
 	var values []any
 	for _, c := range q.Where.Conditions {
-		condition, bound := condition(q.Table, c)
+		condition, bound := s.condition(q.Table, c)
 		where = append(where, condition)
 		values = append(values, bound...)
 	}
@@ -189,12 +189,15 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 	for _, d := range q.By {
 		column := d.Columns[q.Table.Name].Name
 		data.Columns = append(data.Columns, QuoteName(column))
+		if s.catalogue.Columns[q.Table.Name][d.Apart] {
+			data.Columns = append(data.Columns, QuoteName(d.Apart))
+		}
 		key := named{Name: byName(d), Expression: QuoteName(column)}
 		switch {
 		case d.IsInteger():
 			key.Expression += "::INTEGER"
 		case !d.IsArea():
-			key.Expression = place(q.Table, d, key.Expression)
+			key.Expression = s.place(q.Table, d, key.Expression)
 		}
 		data.By = append(data.By, key)
 	}
@@ -229,19 +232,32 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 func byName(d *contract.Dimension) string { return QuoteName("by_" + d.Field) }
 
 // place writes the place of a column's value among the dimension's codes.
-func place(t *contract.Table, d *contract.Dimension, column string) string {
+func (s *Store) place(t *contract.Table, d *contract.Dimension, column string) string {
 	var b strings.Builder
 	b.WriteString("CASE")
-	for _, s := range d.Selections(t.Name) {
-		fmt.Fprintf(&b, " WHEN %s THEN %d", selects(s, column), s.Position)
+	for _, of := range d.Selections(t.Name) {
+		fmt.Fprintf(&b, " WHEN %s THEN %d", selects(of, column, s.apart(t, d)), of.Position)
 	}
 	b.WriteString(" END::INTEGER")
 	return b.String()
 }
 
-// selects writes the condition that the column's value is one of those of the selection.
-func selects(s contract.Selection, column string) string {
+// apart writes the second column of the dimension, which is null where the data set does not have it.
+func (s *Store) apart(t *contract.Table, d *contract.Dimension) string {
+	if s.catalogue.Columns[t.Name][d.Apart] {
+		return QuoteName(d.Apart)
+	}
+	return "NULL::BOOLEAN"
+}
+
+// selects writes the condition that the values of the column, and of the second one, are those of the
+// selection.
+func selects(s contract.Selection, column, apart string) string {
 	switch {
+	case s.Apart != nil && s.Apart.Is == nil:
+		return fmt.Sprintf("(%s IS NULL AND %s IS NULL)", column, apart)
+	case s.Apart != nil:
+		return fmt.Sprintf("(%s IS NULL AND %s IS %t)", column, apart, *s.Apart.Is)
 	case s.Range != nil:
 		return fmt.Sprintf("%s BETWEEN %d AND %d", column, s.Range[0], s.Range[1])
 	case s.Present != nil && *s.Present:
@@ -257,7 +273,7 @@ func selects(s contract.Selection, column string) string {
 }
 
 // condition writes a condition of the filter, with its values to be bound.
-func condition(t *contract.Table, c cells.Condition) (string, []any) {
+func (s *Store) condition(t *contract.Table, c cells.Condition) (string, []any) {
 	d := c.Dimension
 	column := QuoteName(d.Columns[t.Name].Name)
 	var parts []string
@@ -277,9 +293,9 @@ func condition(t *contract.Table, c cells.Condition) (string, []any) {
 	case d.IsArea():
 		return column + " IN (" + marks(len(c.Areas)) + ")", anys(c.Areas)
 	}
-	for _, s := range d.Selections(t.Name) {
-		if slices.Contains(c.Positions, s.Position) {
-			parts = append(parts, selects(s, column))
+	for _, of := range d.Selections(t.Name) {
+		if slices.Contains(c.Positions, of.Position) {
+			parts = append(parts, selects(of, column, s.apart(t, d)))
 		}
 	}
 	if len(parts) == 0 {

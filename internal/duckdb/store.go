@@ -83,6 +83,9 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 	if err := s.openPlaces(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.openParted(ctx); err != nil {
+		return nil, err
+	}
 	if err := lock(ctx, db, folder, o.Cells); err != nil {
 		return nil, err
 	}
@@ -95,7 +98,7 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 func newStore(db *sql.DB, c *contract.Contract) *Store {
 	return &Store{db: db, activityPlace: map[string]int{},
 		catalogue: &cells.Catalogue{Contract: c, Columns: map[string]map[string]bool{},
-			Bounds: map[string]map[string][2]int{}}}
+			Bounds: map[string]map[string][2]int{}, Parted: map[string]map[string][]int{}}}
 }
 
 // Catalogue implements cells.Source.

@@ -31,6 +31,7 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 	s := duckdbtest.Open(t, c, `CREATE TABLE child_year AS SELECT 2016 AS year, 3 AS age, 'A1' AS area_id; CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported, 'test' AS source`)
 	children, residents := c.CohortTable("children"), c.CohortTable("residents")
 	year, age, groups := dimension(t, c, "YEAR"), dimension(t, c, "AGE"), dimension(t, c, "AGE_GROUP")
+	setting := dimension(t, c, "SETTING")
 	at := func(n int) *int { return &n }
 	poor, err := c.Indicator("POOR")
 	if err != nil {
@@ -64,6 +65,10 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 			Where: cells.Filter{}.And(cells.Condition{Dimension: dimension(t, c,
 				"SETTING")})}, fault.Invalid, "setting is an empty list"},
 		{cells.Observations{Table: children,
+			Where: cells.Filter{}.And(cells.Condition{Dimension: setting,
+				Positions: setting.Positions("SOCIAL_HOUSING")})}, fault.NotRecorded, "setting: SOCIAL_HOUSING is not recorded " +
+			"for children (child_year.social_housing), so nobody is known to be of it; `setting: [REST]` keeps all of them"},
+		{cells.Observations{Table: children,
 			Where: cells.Filter{}.And(cells.Condition{Dimension: groups,
 				Positions: []int{groups.Position("AGE_18_24")}})}, fault.NotRecorded, "ageGroup: AGE_18_24 is not recorded for " +
 			"children; recorded are AGE_0, AGE_1_2, AGE_3_5, AGE_6"},
@@ -76,6 +81,46 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 		_, err := cells.One(context.Background(), s, test.q)
 		if err == nil || fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v (%s), want …%s… (%s)", test.q, err, fault.KindOf(err), test.want, test.kind)
+		}
+	}
+}
+
+// Where social housing is recorded in some years only, those outside the areas are a code of their own in
+// the others, and nobody there is counted as outside social housing, or in it.
+func TestSocialHousingOfSomeYears(t *testing.T) {
+	c := duckdbtest.Contract(t)
+	s := duckdbtest.Open(t, c, `CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported, 'test' AS source;
+		CREATE TABLE child_year AS FROM (VALUES (2015, 3, 'A1', NULL), (2015, 3, NULL, NULL), (2015, 4, NULL, NULL),
+			(2016, 3, 'A1', NULL), (2016, 3, NULL, true), (2016, 4, NULL, false), (2016, 4, NULL, false), (2016, 5, NULL, NULL)
+		) AS t(year, age, area_id, social_housing)`)
+	children, year, setting := c.CohortTable("children"), dimension(t, c, "YEAR"), dimension(t, c, "SETTING")
+	in := func(from int, names ...string) cells.Observations {
+		k := cells.Condition{Dimension: setting}
+		for _, name := range names {
+			k.Positions = append(k.Positions, setting.Positions(name)...)
+		}
+		return cells.Observations{Table: children, Where: cells.Filter{}.And(k).And(cells.Condition{Dimension: year, From: &from})}
+	}
+	for _, test := range []struct {
+		q    cells.Observations
+		n    int64
+		want string // of the error
+	}{
+		{in(2016, "SOCIAL_HOUSING"), 1, ""},
+		{in(2016, "OTHER"), 2, ""},
+		{in(2016, "OUTSIDE_UNKNOWN"), 1, ""},
+		{in(2016, "SUPPORTED", "SOCIAL_HOUSING"), 2, ""},
+		{in(2015, "REST"), 6, ""},
+		{in(2015, "OUTSIDE_UNKNOWN"), 3, ""},
+		{in(2015, "SOCIAL_HOUSING"), 0, "setting: SOCIAL_HOUSING is not recorded for children in 2015 (child_year.social_housing); it is in 2016: ask of `years` among these, or `setting: [REST]` keeps all of them"},
+		{in(2015, "OTHER", "SOCIAL_HOUSING"), 0, "setting: SOCIAL_HOUSING, OTHER are not recorded for children in 2015"},
+	} {
+		table, err := cells.One(context.Background(), s, test.q)
+		switch {
+		case test.want != "" && (err == nil || fault.KindOf(err) != fault.NotRecorded || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: got %v, want …%s…", test.q, err, test.want)
+		case test.want == "" && (err != nil || len(table.Cells) != 1 || table.Cells[0].N.Value != test.n):
+			t.Errorf("%s: got %+v, %v, want %d", test.q, table, err, test.n)
 		}
 	}
 }

@@ -117,6 +117,10 @@ func TestPublishedFiguresComeOut(t *testing.T) {
 		return fmt.Sprintf("SELECT 100 * avg((%s)::INT) FROM child_year WHERE %s", of, from)
 	}
 	const nonWestern = "origin IN ('IMMIGRANT_NON_WESTERN', 'DESCENDANT_NON_WESTERN')"
+	young := func(where string) string {
+		return fmt.Sprintf(`SELECT 100 * sum(n) FILTER (%s) / sum(n) FROM resident_year WHERE year = 2015 AND
+			age_group IN ('AGE_0_6', 'AGE_7_9', 'AGE_10_12', 'AGE_13_14', 'AGE_15_17') AND %s`, nonWestern, where)
+	}
 	type figure struct {
 		name, query  string
 		want, within float64
@@ -128,6 +132,13 @@ func TestPublishedFiguresComeOut(t *testing.T) {
 		{"plans", "SELECT count(*) FROM plan", 89, 0},
 		{"divisions", "SELECT sum(divisions) FROM area", 395, 0},
 		{"residents in areas 2016", "SELECT sum(residents) FROM area_year WHERE year = 2016", 215_300, 0},
+
+		{"residents of all social housing 2017",
+			"SELECT sum(n) FROM resident_year WHERE year = 2017 AND (area_id IS NOT NULL OR social_housing)", 979_770, 0},
+		{"non-Western children in other social housing 2015", percent(nonWestern, "year = 2015 AND social_housing"), 25, 0.05},
+		{"non-Western children outside social housing 2015", percent(nonWestern, "year = 2015 AND NOT social_housing"), 5, 0.05},
+		{"non-Western of 0-17 in other social housing 2015", young("social_housing"), 25, 0.05},
+		{"non-Western of 0-17 outside social housing 2015", young("NOT social_housing"), 5, 0.05},
 
 		{"poor among non-Western in areas 2016", percent("poor", "year = 2016 AND area_id IS NOT NULL AND "+nonWestern),
 			100. / 3, 0.05},
@@ -179,6 +190,43 @@ func TestPublishedFiguresComeOut(t *testing.T) {
 		} else {
 			t.Logf("%s: %.3f", f.name, got)
 		}
+	}
+}
+
+// Those in other social housing fare worse than the rest of the population, and those in the areas worse
+// still (V, in words): on each of these, in every year.
+func TestOtherSocialHousingLiesBetween(t *testing.T) {
+	g := theWhole(t)
+	for _, measure := range []struct{ name, table, share string }{
+		{"poor", "child_year", "avg(poor::INT)"},
+		{"no parent active", "child_year", "avg((parents_status = 'NONE_ACTIVE')::INT) FILTER (parents_status <> 'UNKNOWN')"},
+		{"mother of basic schooling", "child_year", "avg((mother_education = 'BASIC')::INT) FILTER (mother_education <> 'UNKNOWN')"},
+		{"mother convicted", "child_year", "avg(mother_convicted::INT)"},
+		{"father convicted", "child_year", "avg(father_convicted::INT)"},
+		{"mother with abuse", "child_year", "avg((mother_alcohol OR mother_drugs)::INT)"},
+		{"father with abuse", "child_year", "avg((father_alcohol OR father_drugs)::INT)"},
+		{"mother with psychiatric illness", "child_year", "avg(mother_psychiatric::INT)"},
+		{"father with psychiatric illness", "child_year", "avg(father_psychiatric::INT)"},
+		{"outside work", "resident_year", "sum(n) FILTER (work_status = 'NEITHER') / sum(n) FILTER (work_status <> 'UNKNOWN')"},
+		{"convicted", "resident_year", "sum(n) FILTER (convicted) / sum(n) FILTER (convicted IS NOT NULL)"},
+		{"basic schooling", "resident_year", "sum(n) FILTER (schooling = 'BASIC_ONLY') / sum(n) FILTER (schooling <> 'UNKNOWN')"},
+		{"income, from above", "resident_year", "-sum(n * gross_income) / sum(n) FILTER (gross_income IS NOT NULL)"},
+	} {
+		between := g.number(t, fmt.Sprintf(`
+			SELECT count(*) FROM (
+				SELECT year, (SELECT %[1]s FROM %[2]s WHERE year = y.year AND area_id IS NOT NULL) AS areas,
+				       (SELECT %[1]s FROM %[2]s WHERE year = y.year AND social_housing) AS social,
+				       (SELECT %[1]s FROM %[2]s WHERE year = y.year AND NOT social_housing) AS other
+				FROM (SELECT DISTINCT year FROM %[2]s) AS y) WHERE areas > social AND social > other`, measure.share, measure.table))
+		if between != 8 {
+			t.Errorf("%s: other social housing lies between in %.0f of 8 years", measure.name, between)
+		}
+	}
+	moved := g.number(t, `
+		SELECT avg((b.social_housing IS DISTINCT FROM true)::INT) FROM child_year AS a JOIN child_year AS b
+		ON a.child_id = b.child_id AND a.year + 1 = b.year WHERE a.social_housing`)
+	if moved < 0.05 || moved > 0.25 {
+		t.Errorf("%.3f of the children of other social housing have left it a year later", moved)
 	}
 }
 

@@ -32,7 +32,7 @@ var coherence = []law{
 	{"a child is in the register without gaps", `
 		SELECT count(*) FROM (SELECT max(year) - min(year) + 1 AS span, count(*) AS years FROM child_year GROUP BY child_id) WHERE span <> years`},
 	{"siblings share home, parents and income", `
-		SELECT count(*) FROM (SELECT count(DISTINCT (area_id, municipality, family_type, equivalised_income, wealth, poor, parents_status,
+		SELECT count(*) FROM (SELECT count(DISTINCT (area_id, social_housing, municipality, family_type, equivalised_income, wealth, poor, parents_status,
 			mother_status, mother_education, mother_convicted, mother_alcohol, mother_drugs, mother_psychiatric,
 			father_status, father_education, father_convicted, father_alcohol, father_drugs, father_psychiatric)) AS homes
 			FROM child_year GROUP BY family_id, year) WHERE homes > 1`},
@@ -70,9 +70,13 @@ var coherence = []law{
 		SELECT count(*) FROM (SELECT * FROM resident_year WHERE age_group = 'AGE_0_6' AND area_id IS NOT NULL) AS r
 		FULL JOIN (SELECT * FROM child_year WHERE area_id IS NOT NULL) AS c ON r.person_id = c.child_id AND r.year = c.year
 		WHERE r.area_id IS DISTINCT FROM c.area_id OR r.origin <> c.origin OR r.sex <> c.sex OR r.record_key <> c.record_key`},
-	{"residents aged 0-6 outside the areas are as many as the children, by municipality, sex and origin", `
-		SELECT count(*) FROM (SELECT year, municipality, sex, origin, sum(n) AS n FROM resident_year WHERE age_group = 'AGE_0_6' AND area_id IS NULL GROUP BY ALL) AS r
-		FULL JOIN (SELECT year, municipality, sex, origin, count(*) AS n FROM child_year WHERE area_id IS NULL GROUP BY ALL) AS c USING (year, municipality, sex, origin)
+	{"social housing is recorded outside the areas, of everyone", `
+		SELECT (SELECT count(*) FROM child_year WHERE (social_housing IS NULL) <> (area_id IS NOT NULL))
+			+ (SELECT count(*) FROM resident_year WHERE (social_housing IS NULL) <> (area_id IS NOT NULL))`},
+	{"residents aged 0-6 outside the areas are as many as the children, by municipality, housing, sex and origin", `
+		SELECT count(*) FROM (SELECT year, municipality, social_housing, sex, origin, sum(n) AS n FROM resident_year WHERE age_group = 'AGE_0_6' AND area_id IS NULL GROUP BY ALL) AS r
+		FULL JOIN (SELECT year, municipality, social_housing, sex, origin, count(*) AS n FROM child_year WHERE area_id IS NULL GROUP BY ALL) AS c
+			USING (year, municipality, social_housing, sex, origin)
 		WHERE r.n IS DISTINCT FROM c.n`},
 	{"a resident keeps sex, origin and record key, and does not grow younger", `
 		SELECT count(*) FROM resident_year AS a JOIN resident_year AS b ON a.person_id = b.person_id AND b.year = a.year + 1
@@ -89,7 +93,7 @@ var coherence = []law{
 			OR person_id IS NOT NULL AND n <> 1 OR n < 1 OR (gross_income_sd IS NOT NULL) <> (area_id IS NULL AND gross_income IS NOT NULL)`},
 	{"a cross-tab has one row for like persons", `
 		SELECT count(*) FROM (SELECT count(*) AS k FROM resident_year WHERE area_id IS NULL
-			GROUP BY year, municipality, age_group, sex, origin, work_status, schooling, convicted) WHERE k > 1`},
+			GROUP BY year, municipality, social_housing, age_group, sex, origin, work_status, schooling, convicted) WHERE k > 1`},
 	{"the plans of areas are there, and every plan has an area", `
 		SELECT count(*) FROM (SELECT unnest(plan_ids) AS plan_id, 1 AS named FROM area) FULL JOIN plan USING (plan_id) WHERE named IS NULL OR name IS NULL`},
 	{"participants and those compared with them are residents of the area of that age group and sex", `

@@ -66,11 +66,8 @@ func (s *Study) Describe(c *Cohort, in func(contract.Text) string) string {
 			parts = append(parts, strings.Join(names, in(contract.Text{DA: " eller ", EN: " or "})))
 		default:
 			var labels []string
-			for i, p := range c.Positions {
-				if slices.Contains(c.Positions[:i], p) {
-					continue // a list may name a code twice
-				}
-				labels = append(labels, lowerFirst(in(c.Dimension.Codes[p].Label), c.Dimension.Type))
+			for _, w := range c.Dimension.Said(c.Positions) {
+				labels = append(labels, lowerFirst(in(w.Label), c.Dimension.Type))
 			}
 			what := ""
 			if d := c.Dimension; d.Name != "SETTING" && d.Name != "MUNICIPALITY" && d.Name != "REGION" {

@@ -25,6 +25,44 @@ var singleYears = [years][7]int{
 	{62142, 61172, 58356, 57658, 59527, 60838, 63849},
 }
 
+// socialHousing is the residents of all social housing in each year: 2017 is published, the other years
+// follow a slow growth.
+var socialHousing = [years]int{951_000, 955_000, 959_000, 963_000, 967_000, 971_500, 976_000, SocialHousing2017}
+
+// What adds to the logit of living in social housing, of a family outside the areas. That people there
+// fare worse than the rest of the population, and those in the areas worse still, is published (V: the
+// study's cover text), by how much is not.
+const (
+	socialHousingRenewalPPM = 120_000 // a year, so families stay for eight years on average, but where work or poverty change
+
+	socialHousingEducation  = -220 // per step of the better educated parent
+	socialHousingOneIdle    = 500
+	socialHousingNoneActive = 1_000
+	socialHousingLone       = 1_000
+	socialHousingPoor       = 600
+	socialHousingMobile     = 900 // of the families who live in supported areas at times
+	socialHousingConvicted  = 500
+	socialHousingIllness    = 400
+	socialHousingUrban      = 500 // municipalities with supported areas
+
+	// socialHousingNonWesternPercent of the effects of work, kind, education and the rest hold for families
+	// of non-Western origin: of them every third is poor wherever they live (V: VIVE).
+	socialHousingNonWesternPercent = 5
+)
+
+var (
+	// socialHousingAdults of the residents outside the areas live in social housing, per million by age
+	// group from 18-24 on, scaled to the total; socialHousingOfOrigin multiplies it, per mille by
+	// registered origin.
+	socialHousingAdults   = [5]int{190_000, 175_000, 105_000, 105_000, 120_000}
+	socialHousingOfOrigin = [5]int{900, 1_000, 1_000, 3_000, 3_000}
+	// socialHousingHardship shifts work, schooling and convictions of those in social housing outside the
+	// areas, and of those outside it, in thousandths of a logit; socialHousingIncome is the income of like
+	// persons, percent.
+	socialHousingHardship = [2]int{-70, 450}
+	socialHousingIncome   = [2]int{102, 88}
+)
+
 // residentsInAreas: 2016 is published, the other years follow a slow growth.
 var residentsInAreas = [years]int{212_900, 213_200, 213_500, 213_900, 214_300, 214_800, ResidentsInAreas2016, 215_700}
 

@@ -56,6 +56,7 @@ type family struct {
 	fatherStatus   [years]uint8
 	income, wealth [years]int32 // equivalised, DKK
 	student, poor  [years]bool
+	socialHousing  [years]bool // outside the areas
 	incomeGroup    [years]uint8
 	parentsStatus  [years]uint8
 }

@@ -21,6 +21,16 @@ const (
 	Plans                = 89
 	Divisions            = 395
 
+	// SocialHousing2017 is the residents of all social housing on 1 January 2017, those of the supported
+	// areas included. V: Landsbyggefonden, Beboerstatistik 2017.
+	SocialHousing2017 = 979_770
+	// Percent of the young of non-Western origin in 2015 in other social housing than that under a plan, and
+	// outside social housing. V: BL, 2019. The age up to which one is young was not found; here it is 17.
+	// The same source has "nearly 2/3" in areas with a plan, which the areas' children are not calibrated to.
+	nonWesternInSocialHousingPercent      = 25
+	nonWesternOutsideSocialHousingPercent = 5
+	published2015                         = 2015 - First
+
 	// Percent of children in day care in October 2014, nationally.
 	// V: Ministry of Integration, 16 September 2016.
 	DayCareDanish1To2Percent     = 86

@@ -40,8 +40,8 @@ type traits struct{ work, schooling, convicted uint8 }
 
 // crosstab is a row of resident_year that stands for n.
 type crosstab struct {
-	n                                int32
-	municipality, group, sex, origin uint8
+	n                                               int32
+	municipality, group, sex, origin, socialHousing uint8
 	traits
 	income, deviation int32
 }
@@ -249,6 +249,7 @@ func (w *world) thisYear(s *stream, l *latent, a, y int) person {
 type residentModel struct {
 	place                        int // 0 in a supported area, 1 in the rest of the country
 	group, sex, origin, hardship int
+	social                       int // 1 in social housing outside the areas
 }
 
 func (m residentModel) basicPPM() int {
@@ -286,7 +287,11 @@ func (m residentModel) meanIncome(work uint8, y, region int) int {
 	if m.origin != 0 {
 		income = income * 92 / 100
 	}
-	return income * incomeIndex[y] / 1000 * regionIncome[region] / 1000 * residentIncomeShare[m.place] / 100
+	income = income * incomeIndex[y] / 1000 * regionIncome[region] / 1000 * residentIncomeShare[m.place] / 100
+	if m.place == 1 {
+		income = income * socialHousingIncome[m.social] / 100
+	}
+	return income
 }
 
 // spread splits total in proportion to the weights by rounding running sums: the parts sum to
@@ -314,14 +319,16 @@ func spread(total int, weights []int, s *stream) []int {
 // and the children of each municipality are as many as they should be.
 func (w *world) tabulateRest(y int) {
 	s := w.stream("rest of the country", y)
-	var children [len(municipalities)][2][5]int
-	inAreas, childrenOutside := len(w.persons[y]), 0
+	var children [len(municipalities)][2][5][2]int // by sex, origin, and whether in social housing
+	inAreas, childrenOutside, inSocialHousing := len(w.persons[y]), 0, 0
 	for i := range w.children {
 		c := &w.children[i]
 		f := &w.families[c.family]
 		if int(c.first) <= y && int(c.last) >= y && f.area[y] < 0 {
-			children[f.municipality[y]][c.sex][f.registeredOrigin(c.birth)]++
+			social := bit(f.socialHousing[y])
+			children[f.municipality[y]][c.sex][f.registeredOrigin(c.birth)][social]++
 			childrenOutside++
+			inSocialHousing += int(social)
 		}
 	}
 	weights := make([]int, len(municipalities))
@@ -333,13 +340,16 @@ func (w *world) tabulateRest(y int) {
 		weights[m] = max(0, weights[m]-w.areas[a].residents[y]*9/10)
 	}
 	older := apportion(max(0, w.scaled(residents[y])-inAreas-childrenOutside), weights)
+	var groups []alike
 	for m := range municipalities {
 		for sex := range children[m] {
-			for origin, n := range children[m][sex] {
-				if n > 0 {
-					w.crosstabs[y] = append(w.crosstabs[y], crosstab{n: int32(n), municipality: uint8(m), sex: uint8(sex),
-						origin: uint8(origin),
-						traits: traits{NullCode, NullCode, NullCode}, income: NullInt, deviation: NullInt})
+			for origin := range children[m][sex] {
+				for social, n := range children[m][sex][origin] {
+					if n > 0 {
+						w.crosstabs[y] = append(w.crosstabs[y], crosstab{n: int32(n), municipality: uint8(m), sex: uint8(sex),
+							origin: uint8(origin), socialHousing: uint8(social),
+							traits: traits{NullCode, NullCode, NullCode}, income: NullInt, deviation: NullInt})
+					}
 				}
 			}
 		}
@@ -355,11 +365,53 @@ func (w *world) tabulateRest(y int) {
 			for sex, k := range [2]int{n - women, women} {
 				for origin, k := range spread(k, restOrigin[g], s) {
 					if k > 0 {
-						w.tabulateAlike(s, y, k, m, residentModel{place: 1, group: g + 1, sex: sex, origin: origin})
+						groups = append(groups, alike{n: k, municipality: m, group: g + 1, sex: sex, origin: origin})
 					}
 				}
 			}
 		}
+	}
+	w.houseResidents(groups, w.scaled(socialHousing[y])-inAreas-inSocialHousing, s)
+	for _, g := range groups {
+		for social, n := range [2]int{g.n - g.social, g.social} {
+			if n > 0 {
+				w.tabulateAlike(s, y, n, g.municipality, residentModel{place: 1, group: g.group, sex: g.sex, origin: g.origin,
+					hardship: socialHousingHardship[social], social: social})
+			}
+		}
+	}
+}
+
+// alike are n persons of a municipality of the same age group, sex and origin, of whom some are in social
+// housing.
+type alike struct{ n, municipality, group, sex, origin, social int }
+
+// houseResidents says how many of each group live in social housing, so that all of them are total: of the
+// young as many as the published shares make, the rest of those of 18 and over.
+func (w *world) houseResidents(groups []alike, total int, s *stream) {
+	var share [len(ageFrom)][5]int
+	for g := groupChild + 1; g < len(share); g++ {
+		share[g] = socialHousingPPM(g)
+	}
+	weights := func(grown bool) (list []int, sum int) {
+		for _, g := range groups {
+			weight := 0
+			if (g.group >= group18) == grown {
+				weight = g.n * share[g.group][g.origin]
+			}
+			list = append(list, weight)
+			sum += weight
+		}
+		return list, sum
+	}
+	young, sum := weights(false)
+	ofYoung := min(max(0, total), (sum+million/2)/million)
+	grown, _ := weights(true)
+	for i, n := range spread(ofYoung, young, s) {
+		groups[i].social = min(n, groups[i].n)
+	}
+	for i, n := range spread(max(0, total-ofYoung), grown, s) {
+		groups[i].social += min(n, groups[i].n)
 	}
 }
 
@@ -406,7 +458,7 @@ func (w *world) tabulateAlike(s *stream, y, n, m int, model residentModel) {
 			continue
 		}
 		row := crosstab{n: int32(k), municipality: uint8(m), group: uint8(model.group), sex: uint8(model.sex),
-			origin: uint8(model.origin), traits: kinds[i], income: NullInt, deviation: NullInt}
+			origin: uint8(model.origin), socialHousing: uint8(model.social), traits: kinds[i], income: NullInt, deviation: NullInt}
 		if model.group >= group15 {
 			mean := model.meanIncome(row.work, y, municipalities[m].region)
 			mean += mean * s.normal() / 1000 / 40

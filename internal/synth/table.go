@@ -206,10 +206,12 @@ func (w *world) residentYearTable(y int) *Batch {
 	codes := func() []uint8 { return make([]uint8, 0, n) }
 	id, number, key, year, income, deviation := ints(), ints(), ints(), ints(), ints(), ints()
 	group, sex, origin, areaID, municipality, work, schooling, convicted := codes(), codes(), codes(), codes(), codes(), codes(), codes(), codes()
+	social := codes()
 	for _, p := range persons {
 		id, number, key, year = append(id, w.persons0+p.id), append(number, 1), append(key, int32(p.key)), append(year, int32(First+y))
 		group, sex, origin = append(group, p.group), append(sex, p.sex), append(origin, p.origin)
 		areaID, municipality = append(areaID, p.area), append(municipality, uint8(w.areas[p.area].municipality))
+		social = append(social, NullCode)
 		work, schooling, convicted = append(work, p.work), append(schooling, p.schooling), append(convicted, p.convicted)
 		income, deviation = append(income, p.income), append(deviation, NullInt)
 	}
@@ -217,6 +219,7 @@ func (w *world) residentYearTable(y int) *Batch {
 		id, number, key, year = append(id, NullInt), append(number, c.n), append(key, NullInt), append(year, int32(First+y))
 		group, sex, origin = append(group, c.group), append(sex, c.sex), append(origin, c.origin)
 		areaID, municipality = append(areaID, NullCode), append(municipality, c.municipality)
+		social = append(social, c.socialHousing)
 		work, schooling, convicted = append(work, c.work), append(schooling, c.schooling), append(convicted, c.convicted)
 		income, deviation = append(income, c.income), append(deviation, c.deviation)
 	}
@@ -224,6 +227,7 @@ func (w *world) residentYearTable(y int) *Batch {
 		{Name: "person_id", Int: id}, {Name: "n", Int: number}, {Name: "record_key", Int: key}, {Name: "year", Int: year},
 		{Name: "age_group", Code: group, Codes: AgeGroups}, {Name: "sex", Code: sex, Codes: Sexes},
 		{Name: "origin", Code: origin, Codes: Origins}, {Name: "area_id", Code: areaID, Codes: w.areaIDs()},
+		{Name: "social_housing", Code: social, Codes: Bools},
 		{Name: "municipality", Code: municipality, Codes: Municipalities},
 		{Name: "work_status", Code: work, Codes: WorkStatuses}, {Name: "schooling", Code: schooling, Codes: Schoolings},
 		{Name: "convicted", Code: convicted, Codes: Bools},
@@ -314,7 +318,7 @@ func (w *world) childYearTable(y int) *Batch {
 	codes := func() []uint8 { return make([]uint8, 0, n) }
 	id, one, key, year, age, family, income, wealth := ints(), ints(), ints(), ints(), ints(), ints(), ints(), ints()
 	sex, areaID, municipality, origin, kind := codes(), codes(), codes(), codes(), codes()
-	student, group, poor, status, dayCare, enrolled := codes(), codes(), codes(), codes(), codes(), codes()
+	student, group, poor, status, dayCare, enrolled, social := codes(), codes(), codes(), codes(), codes(), codes(), codes()
 	mother, father := newParentColumns(n), newParentColumns(n)
 	for _, i := range order {
 		f := &w.families[i]
@@ -328,6 +332,11 @@ func (w *world) childYearTable(y int) *Batch {
 			year, age = append(year, int32(First+y)), append(age, int32(a))
 			sex, family = append(sex, c.sex), append(family, w.family0+i+1)
 			areaID = append(areaID, uint8(f.area[y])) // -1 is NullCode
+			if f.area[y] >= 0 {
+				social = append(social, NullCode)
+			} else {
+				social = append(social, bit(f.socialHousing[y]))
+			}
 			municipality = append(municipality, f.municipality[y])
 			origin = append(origin, uint8(f.registeredOrigin(c.birth)))
 			kind = append(kind, f.kind[y])
@@ -352,6 +361,7 @@ func (w *world) childYearTable(y int) *Batch {
 		{Name: "child_id", Int: id}, {Name: "n", Int: one}, {Name: "record_key", Int: key},
 		{Name: "year", Int: year}, {Name: "age", Int: age}, {Name: "sex", Code: sex, Codes: Sexes},
 		{Name: "family_id", Int: family}, {Name: "area_id", Code: areaID, Codes: w.areaIDs()},
+		{Name: "social_housing", Code: social, Codes: Bools},
 		{Name: "municipality", Code: municipality, Codes: Municipalities},
 		{Name: "origin", Code: origin, Codes: Origins}, {Name: "family_type", Code: kind, Codes: FamilyTypes},
 		{Name: "equivalised_income", Int: income}, {Name: "wealth", Int: wealth},

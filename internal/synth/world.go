@@ -127,6 +127,7 @@ func drawPart(o Options, part int, sum sums, care DayCare) *World {
 	w.settle()
 	w.traits()
 	w.incomes()
+	w.houseFamilies()
 	w.careForChildren()
 	w.draws = nil
 	w.populate()

@@ -153,7 +153,7 @@ func TestNumbersInDocuments(t *testing.T) {
 		`{ area(id: 99999999999999999999) { name } }`:                             "the argument id of area: an ID of so many digits is a text; put it in quotation marks",
 		`{ area(id: "\ud83c\udfe0") { name } }`:                                   `{"area":null}`,
 		`{ area(id: "\ud83c!") { name } }`:                                        "the argument id of area: the text holds half of a surrogate pair; a letter is both halves, or itself",
-		`{ children(where: {setting: ELSEWHERE}) { size { value } } }`:            `Value "ELSEWHERE" does not exist in "[Setting!]" enum; its codes are `,
+		`{ children(where: {setting: ELSEWHERE}) { size { value } } }`:            `Value "ELSEWHERE" does not exist in "[SettingFilter!]" enum; its codes are `,
 	} {
 		r := ask(t, server, document, nil)
 		if strings.HasPrefix(want, "{") {

@@ -117,7 +117,7 @@ func anyObservations(random *rand.Rand, c *cells.Catalogue) cells.Observations {
 		q.By = append(q.By, dimensions[i])
 	}
 	for _, i := range random.Perm(len(dimensions))[:random.IntN(3)] {
-		q.Where = q.Where.And(anyCondition(random, table, dimensions[i]))
+		q.Where = q.Where.And(anyCondition(random, c, table, dimensions[i]))
 	}
 	switch random.IntN(8) {
 	case 0:
@@ -354,7 +354,7 @@ func firstQuestionsAtOnce(t *testing.T, open Open) {
 	}
 }
 
-func anyCondition(random *rand.Rand, table *contract.Table, d *contract.Dimension) cells.Condition {
+func anyCondition(random *rand.Rand, catalogue *cells.Catalogue, table *contract.Table, d *contract.Dimension) cells.Condition {
 	c := cells.Condition{Dimension: d}
 	switch {
 	case d.IsInteger():
@@ -371,7 +371,10 @@ func anyCondition(random *rand.Rand, table *contract.Table, d *contract.Dimensio
 	case d.IsArea():
 		c.Areas = [][]string{{"A1"}, {"A1", "A3"}, {"A2"}}[random.IntN(3)]
 	default:
-		possible := d.Selections(table.Name)
+		known := catalogue.Parted[table.Name][d.Apart] != nil
+		possible := slices.DeleteFunc(d.Selections(table.Name), func(s contract.Selection) bool {
+			return s.Apart != nil && s.Apart.Is != nil && !known
+		})
 		for range 1 + random.IntN(3) {
 			c.Positions = append(c.Positions, possible[random.IntN(len(possible))].Position)
 		}

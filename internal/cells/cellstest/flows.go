@@ -168,7 +168,7 @@ func flowsAgreeWithCells(t *testing.T, s cells.Source) {
 		q := cells.Flows{Table: table, Indicator: indicators[random.IntN(len(indicators))], From: 2014,
 			To: 2015 + random.IntN(2)}
 		for _, i := range random.Perm(len(dimensions))[:random.IntN(3)] {
-			q.Where = q.Where.And(anyCondition(random, table, dimensions[i]))
+			q.Where = q.Where.And(anyCondition(random, s.Catalogue(), table, dimensions[i]))
 		}
 		switch random.IntN(4) {
 		case 0:

@@ -118,7 +118,7 @@ func plainSQL(t *testing.T, s cells.Source) {
 			func(v *contract.Covariate) bool { return v.Name == name })]
 	}
 	from, to, year := 2014, 2015, 2014
-	sex := dimension(t, c.Contract, "SEX")
+	sex, setting := dimension(t, c.Contract, "SEX"), dimension(t, c.Contract, "SETTING")
 	girls := cells.Filter{}.And(cells.Condition{Dimension: dimension(t, c.Contract, "YEAR"), From: &from,
 		To: &to}).And(cells.Condition{Dimension: sex, Positions: []int{sex.Position("FEMALE")}})
 	poor := indicators("POOR", "MOTHER_SUBSTANCE_ABUSE")
@@ -146,7 +146,8 @@ func plainSQL(t *testing.T, s cells.Source) {
 			FROM child_year WHERE year < 2016 AND poor AND mother_present AND NOT mother_convicted GROUP BY ALL`},
 		{"residents and groups", cells.Observations{Table: residents, By: by("YEAR", "SETTING"),
 			Indicators: indicators("CONVICTED"), Measures: measures("GROSS_INCOME")}, `
-			SELECT year, CASE WHEN area_id IS NULL THEN 'REST' ELSE 'SUPPORTED' END, sum(n),
+			SELECT year, CASE WHEN area_id IS NOT NULL THEN 'SUPPORTED' WHEN social_housing THEN 'SOCIAL_HOUSING' ELSE 'OTHER' END,
+			       sum(n),
 			       sum(n) FILTER (convicted IS NOT NULL), coalesce(sum(n) FILTER (convicted), 0),
 			       coalesce(sum(n) FILTER (age_group IN ('AGE_18_24', 'AGE_25_29', 'AGE_30_59', 'AGE_60_64',
 			       'AGE_65_PLUS') AND convicted IS NULL), 0),
@@ -155,6 +156,17 @@ func plainSQL(t *testing.T, s cells.Source) {
 			           + coalesce((n - 1) * gross_income_sd::HUGEINT * gross_income_sd, 0)),
 			       sum(n) FILTER (gross_income IS NULL)
 			FROM resident_year GROUP BY ALL`},
+		{"children by setting", cells.Observations{Table: children, Where: girls, By: by("SETTING", "SEX")}, `
+			SELECT CASE WHEN area_id IS NOT NULL THEN 'SUPPORTED' WHEN social_housing THEN 'SOCIAL_HOUSING'
+			       WHEN NOT social_housing THEN 'OTHER' ELSE 'OUTSIDE_UNKNOWN' END, sex, count(*)
+			FROM child_year WHERE year IN (2014, 2015) AND sex = 'FEMALE' GROUP BY ALL`},
+		{"children of other social housing", cells.Observations{Table: children, Where: girls.And(cells.Condition{
+			Dimension: setting, Positions: setting.Positions("SOCIAL_HOUSING")}), By: by("YEAR", "MUNICIPALITY")}, `
+			SELECT year, municipality, count(*) FROM child_year
+			WHERE year IN (2014, 2015) AND sex = 'FEMALE' AND area_id IS NULL AND social_housing GROUP BY ALL`},
+		{"children outside the areas", cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{
+			Dimension: setting, Positions: setting.Positions("REST")}), By: by("YEAR", "AREA")}, `
+			SELECT year, area_id, count(*) FROM child_year WHERE area_id IS NULL GROUP BY ALL`},
 		{"largest of residents", cells.Observations{Table: residents, By: by("SEX"), Measures: measures("GROSS_INCOME"),
 			Largest: true}, `
 			SELECT sex, count(*), count(gross_income), sum(gross_income),

@@ -50,6 +50,9 @@ How to bring your own data is told in [example/README.md](example/README.md).
 		case len(values) > 25:
 			list = fmt.Sprintf("%d codes, see the code list", len(values))
 		}
+		for _, w := range d.Words {
+			list += fmt.Sprintf("; in a filter %s too", code(w.Code))
+		}
 		row(&b, code(d.Name), both(d.Label), both(d.Definition), list, codes(d.Tables()), mark(d.Assumed))
 	}
 	b.WriteString("\n## Effects of activities\n\nThose who took part are compared with the others on the covariates; the activity may change the outcomes. All are columns of `participant`.\n\n| Covariate | Label | Definition | Categories | Column | Source | |\n|---|---|---|---|---|---|---|\n")

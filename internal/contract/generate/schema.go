@@ -53,6 +53,19 @@ func enums(c *contract.Contract) []enum {
 			e.values = append(e.values, value{code.Code, code.Label.EN + "."})
 		}
 		out = append(out, e)
+		if d.Words == nil {
+			continue
+		}
+		e = enum{name: filterType(d), description: "What a filter on " + d.Field + " may name: " + d.Type +
+			", and words for several of its codes.", values: slices.Clone(e.values)}
+		for _, w := range d.Words {
+			var of []string
+			for _, p := range w.Positions {
+				of = append(of, d.Codes[p].Code)
+			}
+			e.values = append(e.values, value{w.Code, w.Label.EN + ": " + strings.Join(of, ", ") + "."})
+		}
+		out = append(out, e)
 	}
 	for _, l := range c.Codelists {
 		if l.Type == "" {
@@ -69,6 +82,15 @@ func enums(c *contract.Contract) []enum {
 
 func isEnum(d *contract.Dimension) bool {
 	return !d.IsInteger() && !d.IsArea() && d.Type != "Municipality"
+}
+
+// filterType is the enum of what a filter on the dimension may name; cells have codes only, and so the
+// enum of the codes.
+func filterType(d *contract.Dimension) string {
+	if d.Words == nil {
+		return d.Type
+	}
+	return d.Type + "Filter"
 }
 
 func note(assumed bool) string {
@@ -103,7 +125,7 @@ func schema(c *contract.Contract) string {
 		quote("Every field narrows the cohort; a list means any of its values; a range includes both its ends. A field "+
 			"that is left out, or null, does not narrow; an empty list is an error."))
 	for _, d := range c.Dimensions {
-		kind := "[" + d.Type + "!]"
+		kind := "[" + filterType(d) + "!]"
 		switch {
 		case d.IsInteger():
 			kind = "IntRange"

@@ -32,6 +32,7 @@ WITH person AS (
 )
 SELECT child_id, 1 AS n, record_key, year, age, CASE sex WHEN 0 THEN 'MALE' ELSE 'FEMALE' END AS sex, child_id // 2 AS family_id,
        CASE WHEN place < 3 THEN 'A' || (place + 1) END AS area_id,
+       CASE WHEN place >= 3 AND draw(row, 'social?', 40) > 0 THEN draw(child_id, 'social', 5) = 0 END AS social_housing,
        CASE place WHEN 0 THEN '101' WHEN 1 THEN '751' WHEN 2 THEN '461' WHEN 3 THEN '101' WHEN 4 THEN '860' ELSE '265' END AS municipality,
        CASE WHEN origin < 13 THEN 'DANISH' WHEN origin < 14 THEN 'IMMIGRANT_WESTERN' WHEN origin < 15 THEN 'DESCENDANT_WESTERN'
             WHEN origin < 16 THEN 'IMMIGRANT_NON_WESTERN' ELSE 'DESCENDANT_NON_WESTERN' END AS origin,
@@ -73,6 +74,7 @@ SELECT person_id, n, CASE WHEN person_id IS NOT NULL THEN draw(person_id, 'rk', 
        CASE draw(row, 'sex', 2) WHEN 0 THEN 'MALE' ELSE 'FEMALE' END AS sex,
        CASE WHEN draw(row, 'o', 3) = 0 THEN 'DESCENDANT_NON_WESTERN' ELSE 'DANISH' END AS origin,
        CASE WHEN place < 3 THEN 'A' || (place + 1) END AS area_id,
+       CASE WHEN place >= 3 THEN draw(row, 'social', 6) = 0 END AS social_housing,
        CASE place WHEN 0 THEN '101' WHEN 1 THEN '751' WHEN 2 THEN '461' ELSE '265' END AS municipality,
        CASE WHEN age_group IN ('AGE_18_24', 'AGE_25_29', 'AGE_30_59', 'AGE_60_64') THEN ['EMPLOYED', 'IN_EDUCATION', 'NEITHER', 'UNKNOWN'][draw(row, 'w', 4) + 1] END AS work_status,
        CASE WHEN age_group = 'AGE_30_59' THEN ['BASIC_ONLY', 'MORE', 'UNKNOWN'][draw(row, 's', 3) + 1] END AS schooling,
