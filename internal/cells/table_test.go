@@ -301,22 +301,26 @@ func TestSquare(t *testing.T) {
 func (w *world) rollup() *cells.Rollup {
 	fine := w.count(cells.Filter{}, 0, 1, 2)
 	q := w.query(cells.Filter{})
-	out := &cells.Rollup{Table: q.Table, Rows: len(fine.Cells), Keys: map[*contract.Dimension]cells.Column{},
-		Sums: map[string][]int64{}, Squares: map[string][]cells.Square{}}
+	out := &cells.Rollup{Table: q.Table, Rows: len(fine.Cells), Keys: map[*contract.Dimension]*cells.Column{},
+		Sums: map[string]*cells.Numbers{}, Squares: map[string]*cells.SquareList{}}
 	for k, d := range w.dimensions {
-		var column cells.Column
-		places := map[int32]int32{}
+		var keys cells.Keys
 		for _, c := range fine.Cells {
-			column.Add(c.Key[k], places)
+			keys.Append(c.Key[k:k+1], 0)
 		}
-		out.Keys[d] = column
+		out.Keys[d] = keys.Column()
 	}
 	for _, sum := range q.Sums() {
+		if sum.Kind == cells.Squares {
+			out.Squares[sum.Name] = new(cells.SquareList)
+		} else {
+			out.Sums[sum.Name] = new(cells.Numbers)
+		}
 		for i := range fine.Cells {
 			if sum.Kind == cells.Squares {
-				out.Squares[sum.Name] = append(out.Squares[sum.Name], *sum.SquareOf(&fine.Cells[i]))
+				out.Squares[sum.Name].Append([]cells.Square{*sum.SquareOf(&fine.Cells[i])}, 0)
 			} else {
-				out.Sums[sum.Name] = append(out.Sums[sum.Name], *sum.Of(&fine.Cells[i]))
+				out.Sums[sum.Name].Append([]int64{*sum.Of(&fine.Cells[i])}, 0)
 			}
 		}
 	}

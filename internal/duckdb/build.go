@@ -41,6 +41,14 @@ func Rollups(c *contract.Contract, columns map[string]map[string]bool) (_ string
 // the data set does not have is left out: nothing could be asked of it.
 func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Options) (err error) {
 	defer fault.Wrap(&err, "duckdb.BuildCells(%s)", folder)
+	into := o.cells(folder)
+	if err := os.MkdirAll(into, 0o755); err != nil {
+		return err
+	}
+	if o.Spill == "" {
+		o.Spill = filepath.Join(into, ".spill")
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Spill)) }()
+	}
 	db, err := database(ctx, o)
 	if err != nil {
 		return err
@@ -53,10 +61,6 @@ func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Opti
 	if err := s.openFacts(ctx, folder); err != nil {
 		return err
 	}
-	into := o.cells(folder)
-	if err := os.MkdirAll(into, 0o755); err != nil {
-		return err
-	}
 	rollups := s.recordedRollups()
 	// The finest first, so that a coarser one is made from its cells and not from the facts.
 	slices.SortStableFunc(rollups, func(a, b *contract.Rollup) int { return len(b.By) - len(a.By) })
@@ -65,10 +69,10 @@ func BuildCells(ctx context.Context, folder string, c *contract.Contract, o Opti
 		if err != nil {
 			return err
 		}
+		file := filepath.Join(into, r.Name+".parquet")
 		for _, text := range []string{
-			fmt.Sprintf("CREATE TABLE %s AS %s", QuoteName(r.Name), text),
-			fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd)", QuoteName(r.Name),
-				QuoteText(filepath.Join(into, r.Name+".parquet"))),
+			fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd)", text, QuoteText(file)),
+			fmt.Sprintf("CREATE VIEW %s AS SELECT * FROM %s", QuoteName(r.Name), Parquet(file)),
 		} {
 			if _, err := db.ExecContext(ctx, text); err != nil {
 				return fmt.Errorf("roll-up %s: %w", r.Name, stopped(ctx, err))
@@ -103,7 +107,7 @@ func (s *Store) rollupStatement(r *contract.Rollup, made []*contract.Rollup) (st
 	for _, d := range r.By {
 		keys = append(keys, QuoteName(d.Field))
 	}
-	for _, f := range made {
+	for _, f := range slices.Backward(made) { // the coarsest that will do
 		if f.Table == r.Table && !slices.ContainsFunc(r.By,
 			func(d *contract.Dimension) bool { return !slices.Contains(f.By, d) }) {
 			columns = append(columns, keys...)

@@ -3,6 +3,8 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+
+	"github.com/kvarter/kvarter/internal/cells"
 )
 
 // Exec runs any statement on the store's DuckDB, to see what it refuses.
@@ -14,4 +16,25 @@ func Exec(s *Store, text string) error {
 // ExecContext runs any statement as the store runs its own.
 func ExecContext(ctx context.Context, s *Store, text string) error {
 	return s.query(ctx, text, nil, func(*sql.Rows) error { return nil })
+}
+
+// Covering returns the name of the roll-up that the question is answered from, or "".
+func Covering(s *Store, q cells.Observations) string {
+	if r := s.rollupFor(q); r != nil {
+		return r.Name
+	}
+	return ""
+}
+
+// Columns returns what was asked for of roll-ups, by roll-up and name.
+func Columns(s *Store) map[string]any {
+	out := map[string]any{}
+	for _, r := range s.rollups {
+		r.mu.Lock()
+		for name, c := range r.columns {
+			out[r.Name+"."+name] = c
+		}
+		r.mu.Unlock()
+	}
+	return out
 }

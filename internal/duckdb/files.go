@@ -9,9 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kvarter/kvarter/internal/fault"
 )
@@ -49,6 +52,8 @@ func (f File) Differs(folder string) (string, error) {
 	difference, _, err := f.differs(folder)
 	return difference, err
 }
+
+func (f File) path(folder string) string { return filepath.Join(folder, filepath.FromSlash(f.Name)) }
 
 func (f File) differs(folder string) (string, fs.FileInfo, error) {
 	now, info, err := readFile(folder, f.Name)
@@ -92,18 +97,28 @@ func (s *Store) see(folder string, made []File) error {
 		}
 		return nil
 	}
-	for _, f := range made {
-		path := filepath.Join(folder, filepath.FromSlash(f.Name))
-		difference, info, err := f.differs(folder)
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	infos, errs := make([]fs.FileInfo, len(made)), make([]error, len(made))
+	for i, f := range made {
+		group.Go(func() error {
+			var difference string
+			if difference, infos[i], errs[i] = f.differs(folder); difference != "" {
+				errs[i] = fault.Invalidf("%s is not as it was made: %s; put the file back, or make the data set again",
+					f.path(folder), difference)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // what failed is in errs
+	for _, err := range errs {
 		if err != nil {
 			return err
 		}
-		if difference != "" {
-			return fault.Invalidf("%s is not as it was made: %s; put the file back, or make the data set again",
-				path, difference)
-		}
+	}
+	for i, f := range made {
 		if strings.HasSuffix(f.Name, ".parquet") {
-			s.seen = append(s.seen, seen{path, info})
+			s.seen = append(s.seen, seen{f.path(folder), infos[i]})
 		}
 	}
 	return nil

@@ -2,9 +2,7 @@ package duckdb
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,29 +13,38 @@ import (
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
-// rollup is a stored roll-up. Its columns are held in memory; one is read when a question first needs
-// it.
+// rollup is a stored roll-up. Its columns are held in memory; one is read when a question first needs it.
 type rollup struct {
 	*contract.Rollup
 	file string
 	rows int
 
-	mu   sync.Mutex
-	held cells.Rollup
+	mu      sync.Mutex
+	columns map[string]*column // by name in the file
+	told    map[*contract.Dimension]*cells.Column
+}
+
+// column is a column of a roll-up that was asked for. It is read whether or not those who asked still
+// wait: the next to ask finds it there, or under way.
+type column struct {
+	read    chan struct{} // closed when it has been, or could not be
+	err     error
+	keys    *cells.Column
+	numbers cells.Numbers
+	squares cells.SquareList
 }
 
 // openRollups finds the stored roll-ups in folder.
 func (s *Store) openRollups(ctx context.Context, folder string) error {
 	for _, recorded := range s.recordedRollups() {
-		r := &rollup{Rollup: recorded, file: filepath.Join(folder, recorded.Name+".parquet")}
+		r := &rollup{Rollup: recorded, file: filepath.Join(folder, recorded.Name+".parquet"),
+			columns: map[string]*column{}, told: map[*contract.Dimension]*cells.Column{}}
 		if !s.sees(r.file) {
 			return fault.Invalidf("%s is missing; make the snapshot again", r.file)
 		}
 		if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM "+Parquet(r.file)).Scan(&r.rows); err != nil {
 			return err
 		}
-		r.held = cells.Rollup{Table: r.Table, Rows: r.rows, Keys: map[*contract.Dimension]cells.Column{},
-			Sums: map[string][]int64{}, Squares: map[string][]cells.Square{}}
 		s.rollups = append(s.rollups, r)
 	}
 	slices.SortStableFunc(s.rollups, func(a, b *rollup) int { return a.rows - b.rows })
@@ -127,108 +134,113 @@ next:
 	return out
 }
 
-// half is 2^40: an exact sum of squares is read as high·half + low, with low under half.
-const half = 1 << 40
-
 // load returns the roll-up with a column of keys for each of the dimensions, which it must tell, and
-// the sums. It reads those that no question has asked for before.
-func (r *rollup) load(ctx context.Context, s *Store, dimensions []*contract.Dimension, sums []cells.Sum) (*cells.Rollup,
-	error) {
+// the sums. It waits for those that have to be read until ctx ends; they are read all the same.
+func (r *rollup) load(ctx context.Context, s *Store, dimensions []*contract.Dimension, sums []cells.Sum) (
+	_ *cells.Rollup, err error) {
+	out := &cells.Rollup{Table: r.Table, Rows: r.rows, Keys: map[*contract.Dimension]*cells.Column{},
+		Sums: map[string]*cells.Numbers{}, Squares: map[string]*cells.SquareList{}}
+	keys, totals := make([]*column, len(dimensions)), make([]*column, len(sums))
+	for i, d := range dimensions {
+		stored := cells.Stored(r.By, d, r.Table.Name)
+		keys[i] = r.column(s, stored.Field, func(ctx context.Context, c *column) error {
+			return r.readKeys(ctx, s, stored, c)
+		})
+	}
+	for i, sum := range sums {
+		totals[i] = r.column(s, sum.Name, func(ctx context.Context, c *column) error {
+			return r.readSum(ctx, s, sum, c)
+		})
+	}
+	for _, c := range slices.Concat(keys, totals) {
+		select {
+		case <-c.read:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if c.err != nil && err == nil {
+			err = fmt.Errorf("%s: %w", r.file, c.err)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.read(ctx, s, dimensions, sums); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.file, err)
-	}
-	out := &cells.Rollup{Table: r.Table, Rows: r.rows, Keys: map[*contract.Dimension]cells.Column{},
-		Sums: map[string][]int64{}, Squares: map[string][]cells.Square{}}
-	for _, d := range dimensions {
-		stored := cells.Stored(r.By, d, r.Table.Name)
-		out.Keys[d] = r.held.Keys[stored].Told(r.Table, stored, d)
-	}
-	for _, sum := range sums {
-		if sum.Kind == cells.Squares {
-			out.Squares[sum.Name] = r.held.Squares[sum.Name]
-		} else {
-			out.Sums[sum.Name] = r.held.Sums[sum.Name]
+	for i, d := range dimensions {
+		if r.told[d] == nil {
+			r.told[d] = keys[i].keys.Told(r.Table, cells.Stored(r.By, d, r.Table.Name), d)
 		}
+		out.Keys[d] = r.told[d]
+	}
+	for i, sum := range sums {
+		out.Sums[sum.Name], out.Squares[sum.Name] = &totals[i].numbers, &totals[i].squares
 	}
 	return out, nil
 }
 
-func (r *rollup) read(ctx context.Context, s *Store, dimensions []*contract.Dimension, sums []cells.Sum) error {
-	var fresh []*contract.Dimension
-	var expressions []string
-	for _, d := range dimensions {
-		d = cells.Stored(r.By, d, r.Table.Name)
-		if _, ok := r.held.Keys[d]; !ok && !slices.Contains(fresh, d) {
-			fresh = append(fresh, d)
-			expressions = append(expressions, QuoteName(d.Field))
+// column returns the column of that name, which read begins to read if no one has asked for it yet, or it
+// could not be read when last asked for.
+func (r *rollup) column(s *Store, name string, read func(context.Context, *column) error) *column {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.columns[name]; c != nil {
+		return c
+	}
+	c := &column{read: make(chan struct{})}
+	r.columns[name] = c
+	s.whileOpen(func(ctx context.Context) {
+		defer close(c.read)
+		if c.err = read(ctx, c); c.err != nil {
+			r.mu.Lock()
+			delete(r.columns, name)
+			r.mu.Unlock()
 		}
+	})
+	return c
+}
+
+// readKeys reads the keys of a stored dimension. Rows come in the order of the file, as in every column.
+func (r *rollup) readKeys(ctx context.Context, s *Store, d *contract.Dimension, c *column) error {
+	name := QuoteName(d.Field)
+	key := name + "::INTEGER"
+	if d.IsArea() {
+		key = s.areaKey(name)
 	}
-	var wanted []cells.Sum
-	for _, sum := range sums {
-		name := QuoteName(sum.Name)
-		_, there := r.held.Sums[sum.Name]
-		_, square := r.held.Squares[sum.Name]
-		switch {
-		case there || square:
-			continue
-		case sum.Kind == cells.Squares:
-			expressions = append(expressions, fmt.Sprintf("(%s::HUGEINT // %d)::BIGINT", name, half),
-				fmt.Sprintf("(%s::HUGEINT %% %d)::BIGINT", name, half))
-		default:
-			expressions = append(expressions, name)
+	var keys cells.Keys
+	err := vectors(ctx, s, fmt.Sprintf("SELECT coalesce(%s, %d) FROM %s", key, cells.None, Parquet(r.file)),
+		func(values []int32) { keys.Append(values, r.rows) })
+	c.keys = keys.Column()
+	return err
+}
+
+// areaKey writes the place among the catalogue's areas of the one whose id the column has.
+func (s *Store) areaKey(column string) string {
+	unknown := fmt.Sprintf("error('a row has area_id ' || %s || ', which table area has not')::INTEGER", column)
+	var ids []string
+	for _, a := range s.catalogue.Areas {
+		ids = append(ids, QuoteText(a.ID))
+	}
+	if len(ids) == 0 {
+		return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN %s END", column, unknown)
+	}
+	place := fmt.Sprintf("enum_code(try_cast(%s AS ENUM(%s)))", column, strings.Join(ids, ", "))
+	return fmt.Sprintf("CASE WHEN %[1]s IS NULL THEN NULL WHEN %[2]s IS NULL THEN %[3]s ELSE %[2]s::INTEGER END", column,
+		place, unknown)
+}
+
+func (r *rollup) readSum(ctx context.Context, s *Store, sum cells.Sum, c *column) error {
+	const statement = "SELECT %s::%s FROM %s"
+	name, file := QuoteName(sum.Name), Parquet(r.file)
+	if sum.Kind != cells.Squares {
+		return vectors(ctx, s, fmt.Sprintf(statement, name, "BIGINT", file),
+			func(values []int64) { c.numbers.Append(values, r.rows) })
+	}
+	return vectors(ctx, s, fmt.Sprintf(statement, name, "HUGEINT", file), func(values []hugeint) {
+		list := make([]cells.Square, len(values))
+		for i, v := range values {
+			list[i] = cells.Square{High: uint64(v.high), Low: v.low}
 		}
-		wanted = append(wanted, sum)
-	}
-	if len(expressions) == 0 {
-		return nil
-	}
-	keys, codes := make([]cells.Column, len(fresh)), make([]map[int32]int32, len(fresh))
-	row := make([]int32, len(fresh))
-	amounts := make([]int64, len(expressions)-len(fresh))
-	columns := make([][]int64, len(amounts))
-	var targets []any
-	for i := range fresh {
-		codes[i] = map[int32]int32{}
-		targets = append(targets, keyTarget{s.catalogue, &row[i]})
-	}
-	for i := range amounts {
-		targets = append(targets, &amounts[i])
-	}
-	// Rows come in the order of the file, so what is read later is beside what is there.
-	err := s.query(ctx, fmt.Sprintf("SELECT %s FROM %s", strings.Join(expressions, ", "), Parquet(r.file)), nil,
-		func(rows *sql.Rows) error {
-			if err := rows.Scan(targets...); err != nil {
-				return err
-			}
-			for i, key := range row {
-				keys[i].Add(key, codes[i])
-			}
-			for i, amount := range amounts {
-				columns[i] = append(columns[i], amount)
-			}
-			return nil
-		})
-	if err != nil {
-		return err
-	}
-	for i, d := range fresh {
-		r.held.Keys[d] = keys[i]
-	}
-	for at, sum := range wanted {
-		if sum.Kind != cells.Squares {
-			r.held.Sums[sum.Name], columns = columns[0], columns[1:]
-			continue
-		}
-		high, low := columns[0], columns[1]
-		columns = columns[2:]
-		joined := make([]cells.Square, len(high))
-		for i := range high {
-			x := new(big.Int).Mul(big.NewInt(high[i]), big.NewInt(half))
-			joined[i] = cells.SquareOf(x.Add(x, big.NewInt(low[i])))
-		}
-		r.held.Squares[wanted[at].Name] = joined
-	}
-	return nil
+		c.squares.Append(list, r.rows)
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	driver "github.com/duckdb/duckdb-go/v2"
 
@@ -25,6 +26,12 @@ type Store struct {
 	activityPlace map[string]int // by id, among the catalogue's
 	seen          []seen         // the files that are read
 	rollups       []*rollup
+
+	life    context.Context // until the store is closed
+	end     context.CancelFunc
+	mu      sync.Mutex     // held where the store is closed, or work begun that Close waits for
+	working sync.WaitGroup // of whileOpen
+	turns   chan struct{}  // of those that work
 }
 
 var _ cells.Source = (*Store)(nil)
@@ -96,7 +103,9 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 }
 
 func newStore(db *sql.DB, c *contract.Contract) *Store {
-	return &Store{db: db, activityPlace: map[string]int{},
+	life, end := context.WithCancel(context.Background())
+	return &Store{db: db, activityPlace: map[string]int{}, life: life, end: end,
+		turns: make(chan struct{}, statementsAtOnce),
 		catalogue: &cells.Catalogue{Contract: c, Columns: map[string]map[string]bool{},
 			Bounds: map[string]map[string][2]int{}, Parted: map[string]map[string][]int{}}}
 }
@@ -156,7 +165,29 @@ func (s *Store) table(ctx context.Context, q cells.Query) (*cells.Table, error) 
 }
 
 // Close closes the snapshot; a statement under way ends with an error.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.end()
+	s.mu.Unlock()
+	s.working.Wait()
+	return s.db.Close()
+}
+
+// whileOpen begins some work that no request ends: it has a context that lasts until the store is closed,
+// and is done beside other such work, but not beside much of it.
+func (s *Store) whileOpen(work func(context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.Err() != nil {
+		go work(s.life) // which only says so
+		return
+	}
+	s.working.Go(func() {
+		s.turns <- struct{}{}
+		defer func() { <-s.turns }()
+		work(s.life)
+	})
+}
 
 // Ready returns an error if the store cannot answer.
 func (s *Store) Ready(ctx context.Context) error {

@@ -58,10 +58,15 @@ func Conformance(t *testing.T, open Open) {
 func Agree(t *testing.T, a, b cells.Source) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 60 {
-		q := anyObservations(random, a.Catalogue())
-		if x, y := asked(t, a, q), asked(t, b, q); x != y {
-			t.Fatalf("%s: one gives\n%s\nthe other\n%s", q, x, y)
-		}
+		Same(t, anyObservations(random, a.Catalogue()), a, b)
+	}
+}
+
+// Same asks two sources a question and wants the same to the bit.
+func Same(t *testing.T, q cells.Query, a, b cells.Source) {
+	t.Helper()
+	if x, y := asked(t, a, q), asked(t, b, q); x != y {
+		t.Fatalf("%s: one gives\n%s\nthe other\n%s", q, x, y)
 	}
 }
 
