@@ -15,17 +15,27 @@ func TestQuestions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := false
+	const listsTitle = "Which real areas came on the ministry's lists and went off, by which criterion, and how near?"
+	found, ofLists := false, false
 	for _, q := range questions {
 		if strings.Count(q.Document, "{") != strings.Count(q.Document, "}") || q.Title == "" ||
 			strings.Contains(q.Notebook, ".ipynb") {
 			t.Errorf("not a whole question: %+v", q)
+		}
+		if lists := q.Notebook == listsTitle; (q.DataSet == "official") != lists || q.DataSet != "" && !lists {
+			t.Errorf("%s reads the data set %q", q.Notebook, q.DataSet)
+		}
+		if q.DataSet != "" {
+			ofLists = true
 		}
 		found = found || q.Title == "How many are poor?" && q.Variables != "" &&
 			strings.Contains(q.Document, "share(of: POOR)")
 	}
 	if !found {
 		t.Errorf("the first notebook's question is not among the %d found", len(questions))
+	}
+	if !ofLists {
+		t.Errorf("no question of the official lists is among the %d found", len(questions))
 	}
 }
 

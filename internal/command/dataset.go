@@ -169,7 +169,7 @@ func openFolder(ctx context.Context, folder string, info snapshot.Info, c *contr
 		return nil, err
 	}
 	d.ends = append(d.ends, d.store.Close)
-	if d.examples, err = examples(); err != nil {
+	if d.examples, err = examples(info.Name); err != nil {
 		return nil, err
 	}
 	rules, err := law.Parse(data.Law)
@@ -211,11 +211,15 @@ func dataset(info snapshot.Info, limits web.Limits) study.Dataset {
 	return out
 }
 
-// examples are the page's own questions, then those of the notebooks.
-func examples() ([]web.Example, error) {
+// examples are the page's own questions, then those of the notebooks, without those of notebooks that read
+// another data set than the one of this name.
+func examples(dataset string) ([]web.Example, error) {
 	questions, err := notebooks.Questions()
 	out := web.DefaultExamples()
 	for _, q := range questions {
+		if q.DataSet != "" && q.DataSet != dataset {
+			continue
+		}
 		out = append(out, web.Example{Title: q.Title, Document: q.Document, Variables: q.Variables,
 			Group: q.Notebook})
 	}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,6 +197,32 @@ func TestOfficialFiles(t *testing.T) {
 				number(y.OutsideWorkAndEducation), number(y.Convicted), number(y.BasicSchoolingOnly), number(y.IncomeRatio), y.OnOfficialList); line != want[i] {
 				t.Errorf("got %s, want %s", line, want[i])
 			}
+		}
+	})
+
+	// The question about real areas in the project's README has the answer that stands below it.
+	t.Run("README", func(t *testing.T) {
+		text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(string(text), "go run . --data ../official-data\n")
+		block := func(language string) (inside string) {
+			_, inside, _ = strings.Cut(after, "```"+language+"\n")
+			inside, after, _ = strings.Cut(inside, "```")
+			return inside
+		}
+		question, answer := block("graphql"), block("json")
+		var got any
+		if problems := ask(t, server, question, &got); problems != nil {
+			t.Fatal(problems)
+		}
+		var want struct{ Data any }
+		if err := json.Unmarshal([]byte(answer), &want); err != nil {
+			t.Fatal(err)
+		}
+		if want.Data == nil || !reflect.DeepEqual(got, want.Data) {
+			t.Errorf("%s\ngot %v, the README has %v", question, got, want.Data)
 		}
 	})
 

@@ -206,7 +206,7 @@ func TestWhatGoesWrongInACellIsNamed(t *testing.T) {
 func TestAnotherDataSetIsNamed(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, `{"data":{"dataset":{"title":"Children","synthetic":true,"fingerprint":"f00d","years":[2016],"rows":[]}}}`)
+		fmt.Fprint(w, `{"data":{"dataset":{"name":"children","title":"Children","synthetic":true,"fingerprint":"f00d","years":[2016],"rows":[]}}}`)
 	}))
 	t.Cleanup(server.Close)
 	header := []object{{"output_type": "display_data",

@@ -11,6 +11,7 @@ import (
 
 // Dataset is what a reader has to know about the data behind every figure.
 type Dataset struct {
+	Name        string
 	Title       string
 	Synthetic   bool
 	Fingerprint string // changes whenever any row of the data set does
@@ -26,18 +27,26 @@ type TableOf struct {
 
 const syntheticNotice = "SYNTHETIC DATA. The people in it are invented; do not quote its figures as facts."
 
-// Data asks the server which data set it serves, once for each cell.
+// Data asks the world that the notebook reads which data set it serves, once for each cell.
 func Data() Dataset { return *served() }
 
 var served = sync.OnceValue(func() *Dataset {
-	d := DataOn(DefaultWorld)
+	d := DataOn(read)
 	return &d
 })
 
-// DataOn asks another world which data set it serves, for its tables, charts and fingerprint.
+// DataOn asks another world which data set it serves, for its tables, charts and fingerprint. It stops
+// the cell if that is not the world's.
 func DataOn(w World) Dataset {
-	return QueryOn[struct{ Dataset Dataset }](w,
-		`{ dataset { title synthetic fingerprint years rows { table fingerprint } } }`, nil).Dataset
+	d := QueryOn[struct{ Dataset Dataset }](w,
+		`{ dataset { name title synthetic fingerprint years rows { table fingerprint } } }`, nil).Dataset
+	if w.dataset != "" && d.Name != w.dataset {
+		stop(fmt.Errorf(`this asks for the data set %q, and the server that %s names serves %q.
+Make it and serve it in the folder of the repository, then run this cell again:
+
+%s`, w.dataset, w.variable, d.Title, w.start))
+	}
+	return d
 }
 
 // Header is the first output of a notebook: the data set, its fingerprint, and the notice
@@ -81,8 +90,14 @@ var stated []string
 // every question goes by. A change of another table is then none to the notebook, and a question that
 // reads another one stops its cell. It is called where it holds for every cell, among the declarations
 // of the first: var reads = nb.Reads("child_year")
-func Reads(tables ...string) []string {
-	stated = append([]string{}, tables...)
+func Reads(tables ...string) []string { return DefaultWorld.Reads(tables...) }
+
+// Reads is Reads of another world: Query, Header, tables and charts of the notebook then ask its server
+// and tell of its data set. QueryOn still asks any.
+//
+//	var reads = nb.OfficialLists.Reads("area_year")
+func (w World) Reads(tables ...string) []string {
+	read, stated = w, append([]string{}, tables...)
 	return stated
 }
 
@@ -110,10 +125,10 @@ func (d Dataset) fingerprints() map[string]string {
 	return out
 }
 
-// checkStated returns an error if an answer of the default world was computed from a table that the
-// notebook does not state; read is what the server says of it.
-func checkStated(read string) error {
-	for _, name := range strings.Fields(read) {
+// checkStated returns an error if an answer of the world that the notebook reads was computed from a table
+// that it does not state; tables are what the server says of it.
+func checkStated(tables string) error {
+	for _, name := range strings.Fields(tables) {
 		if stated != nil && !slices.Contains(stated, name) && !slices.Contains(places, name) {
 			return fmt.Errorf("this question reads the table %s, which the notebook does not state; name it in nb.Reads in "+
 				"the first cell", name)

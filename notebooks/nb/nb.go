@@ -27,8 +27,9 @@
 // each: a value that later cells need is a func that asks for it.
 //
 // The package imports nothing else of this module, so that linking a cell stays quick; it
-// speaks HTTP to the server named by the environment variable KVARTER_URL. What is asked with
-// QueryOn of AreaEffectWorld goes to the one that KVARTER_AREA_EFFECT_URL names.
+// speaks HTTP to the server named by the environment variable KVARTER_URL. Other worlds have servers
+// of their own: QueryOn asks one of them, and a notebook that states with World.Reads that it reads one
+// asks that throughout.
 package nb
 
 import (

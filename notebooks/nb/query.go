@@ -19,6 +19,7 @@ type World struct {
 	variable string // the environment variable that names its endpoint
 	url      string // where it is if that is not set
 	start    string // how to start it
+	dataset  string // the name of the data set that it has to serve; "" for any
 }
 
 var (
@@ -30,7 +31,16 @@ var (
 	AreaEffectWorld = World{variable: "KVARTER_AREA_EFFECT_URL", url: "http://127.0.0.1:8081/graphql",
 		start: "    go run . generate --data data/area-effect --world area-effect\n    go run . serve --data " +
 			"data/area-effect --addr 127.0.0.1:8081"}
+
+	// OfficialLists serves real figures, named by KVARTER_OFFICIAL_LISTS_URL: the ministry's lists of housing
+	// areas 2010-2014 and the population by municipality and age, as published (data/official).
+	OfficialLists = World{variable: "KVARTER_OFFICIAL_LISTS_URL", url: "http://127.0.0.1:8082/graphql",
+		start: "    go run . import data/official/recipe.yaml --data data/official-lists\n    go run . serve --data " +
+			"data/official-lists --addr 127.0.0.1:8082", dataset: "official"}
 )
+
+// read is the world that the notebook reads: what Query, Header, tables and charts ask.
+var read = DefaultWorld
 
 const (
 	urlVariable = "KVARTER_URL"
@@ -43,10 +53,11 @@ const (
 )
 
 // Query asks the server the GraphQL document doc with the variables vars (nil for none) and
-// returns the answer's data as a T. It stops the cell where that fails: the server is not
+// returns the answer's data as a T. The server is that of the world which the notebook reads (see
+// World.Reads), DefaultWorld if it does not say. It stops the cell where that fails: the server is not
 // there, the answer holds errors, or the answer and T are not the same shape (see QueryE).
 func Query[T any](doc string, vars map[string]any) T {
-	return QueryOn[T](DefaultWorld, doc, vars)
+	return QueryOn[T](read, doc, vars)
 }
 
 // QueryOn is Query, asked of another world.
@@ -67,7 +78,7 @@ func QueryOn[T any](w World, doc string, vars map[string]any) T {
 // omitempty). A null is an error too, except where T has a pointer, a slice, a map or an any
 // to hold it: a figure that is not there never reads as zero.
 func QueryE[T any](doc string, vars map[string]any) (T, error) {
-	return query[T](DefaultWorld, doc, vars)
+	return query[T](read, doc, vars)
 }
 
 func query[T any](w World, doc string, vars map[string]any) (answer T, err error) {
@@ -106,7 +117,7 @@ func query[T any](w World, doc string, vars map[string]any) (answer T, err error
 	if err != nil {
 		return answer, err
 	}
-	if w == DefaultWorld {
+	if w == read {
 		if err := checkStated(response.Header.Get("Kvarter-Tables")); err != nil {
 			return answer, err
 		}

@@ -2,6 +2,7 @@ package nb
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -174,6 +175,34 @@ func TestQueryOnAsksTheOtherServer(t *testing.T) {
 	}
 }
 
+// A notebook that states that it reads another world asks that one throughout, and is told if something
+// else answers there.
+func TestReadsOfAnotherWorld(t *testing.T) {
+	const dataset = `{"data":{"dataset":{"name":%q,"title":"Lists","synthetic":false,"fingerprint":"3f2a91","years":[2010],"rows":[
+		{"table":"area_year","fingerprint":"aa"},{"table":"plan","fingerprint":null}]}}}`
+	answering(t, 200, fmt.Sprintf(dataset, "children")) // the default world, which nobody asks
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, dataset, "official")
+	}))
+	defer other.Close()
+	t.Setenv(OfficialLists.variable, other.URL)
+	want := "Data set: Lists, 2010\nFingerprints of the tables it reads:\n  area_year: aa\n"
+	if stdout, stderr, code := cell(t, "reads lists"); code != 0 || stdout != want {
+		t.Errorf("code %d, stderr %q, stdout %q, want %q", code, stderr, stdout, want)
+	}
+	t.Setenv(OfficialLists.variable, os.Getenv(urlVariable))
+	if _, stderr, code := cell(t, "reads lists"); code != 1 || !strings.Contains(stderr, `the data set "official"`) ||
+		!strings.Contains(stderr, OfficialLists.start) {
+		t.Errorf("another data set: code %d, stderr %q", code, stderr)
+	}
+	other.Close()
+	t.Setenv(OfficialLists.variable, other.URL)
+	if _, stderr, code := cell(t, "reads lists"); code != 1 ||
+		!strings.Contains(stderr, "go run . import data/official/recipe.yaml --data data/official-lists\n") {
+		t.Errorf("no server: code %d, stderr %q", code, stderr)
+	}
+}
+
 // A cell is a program of its own: TestMain plays one where the environment asks for it.
 func TestMain(m *testing.M) {
 	switch os.Getenv("NB_TEST_CELL") {
@@ -189,6 +218,9 @@ func TestMain(m *testing.M) {
 		Header()
 	case "reads":
 		Reads("child_year")
+		Header()
+	case "reads lists":
+		OfficialLists.Reads("area_year")
 		Header()
 	case "reads none":
 		Reads("club")
@@ -232,7 +264,7 @@ func TestAFailureStopsTheCell(t *testing.T) {
 }
 
 func TestHeaderNamesTheDataSet(t *testing.T) {
-	answering(t, 200, `{"data":{"dataset":{"title":"Children of <Ærø>","synthetic":true,"fingerprint":"3f2a91","years":[2010,2011,2012],"rows":[]}}}`)
+	answering(t, 200, `{"data":{"dataset":{"name":"children","title":"Children of <Ærø>","synthetic":true,"fingerprint":"3f2a91","years":[2010,2011,2012],"rows":[]}}}`)
 	stdout, stderr, code := cell(t, "header")
 	want := "Data set: Children of <Ærø>, 2010 to 2012\nFingerprint: 3f2a91\n" + syntheticNotice + "\n"
 	if code != 0 || stdout != want {
@@ -242,7 +274,7 @@ func TestHeaderNamesTheDataSet(t *testing.T) {
 
 // A notebook that states what it reads shows the fingerprints of that, of no other table.
 func TestHeaderNamesTheTables(t *testing.T) {
-	answering(t, 200, `{"data":{"dataset":{"title":"Children","synthetic":false,"fingerprint":"3f2a91","years":[2010],"rows":[
+	answering(t, 200, `{"data":{"dataset":{"name":"children","title":"Children","synthetic":false,"fingerprint":"3f2a91","years":[2010],"rows":[
 		{"table":"plan","fingerprint":"aa"},{"table":"child_year","fingerprint":"bb"},{"table":"resident_year","fingerprint":"cc"},{"table":"old","fingerprint":null}]}}}`)
 	stdout, stderr, code := cell(t, "reads")
 	want := "Data set: Children, 2010\nFingerprints of the tables it reads:\n  child_year: bb\n  plan: aa\n"
