@@ -53,6 +53,7 @@ func TestRollupsAreReadOnce(t *testing.T) {
 	c := duckdbtest.Contract(t)
 	folder := duckdbtest.Folder(t, c, duckdbtest.World)
 	s := duckdbtest.OpenFolder(t, c, folder)
+	opened := len(duckdb.Columns(s)) // what opening reads
 	q := cells.Observations{Table: c.CohortTable("children"), By: []*contract.Dimension{dimension(t, c, "AREA")}}
 	file := filepath.Join(folder, "cells", duckdb.Covering(s, q)+".parquet")
 	aside := filepath.Join(t.TempDir(), "aside.parquet")
@@ -72,7 +73,7 @@ func TestRollupsAreReadOnce(t *testing.T) {
 		t.Errorf("one who does not wait got %v", err)
 	}
 	first := duckdb.Columns(s)
-	if len(first) != 2 {
+	if len(first)-opened != 2 {
 		t.Fatalf("the columns read are %v, want the keys and the number", first)
 	}
 	answers := make(chan error)
