@@ -37,7 +37,11 @@ func TestJSONStatRules(t *testing.T) {
 			}
 		}
 		list := strings.Join(by, ", ")
-		answer := ask(t, server, fmt.Sprintf(`{ children { jsonStat(of: IN_DAY_CARE, by: [%s]) breakdown(of: IN_DAY_CARE, by: [%s]) { nodes { key { %s } estimate { value lower upper numerator denominator unknown status } } } } }`, list, list, strings.Join(keys, " ")), nil)
+		answer := ask(t, server,
+			fmt.Sprintf(`{ children { jsonStat(of: IN_DAY_CARE, by: [%s])
+				breakdown(of: IN_DAY_CARE, by: [%s]) { nodes { key { %s }
+				estimate { value lower upper numerator denominator unknown status } } } } }`,
+				list, list, strings.Join(keys, " ")), nil)
 		var got struct {
 			Errors []problem
 			Data   struct {
@@ -116,7 +120,8 @@ func TestJSONStatRules(t *testing.T) {
 			}
 		}
 		for _, n := range []int{len(cube.Value), len(cube.Status), len(cube.Extension.Lower), len(cube.Extension.Upper),
-			len(cube.Extension.Numerator), len(cube.Extension.Denominator), len(cube.Extension.Unknown), len(cube.Extension.Warnings)} {
+			len(cube.Extension.Numerator), len(cube.Extension.Denominator), len(cube.Extension.Unknown),
+			len(cube.Extension.Warnings)} {
 			if n != product {
 				t.Fatalf("%s: a list of %d for %d cells", list, n, product)
 			}

@@ -54,7 +54,8 @@ func TestMappingAddsUp(t *testing.T) {
 func TestComparableOthersAreNoParticipants(t *testing.T) {
 	c := duckdbtest.Contract(t)
 	const question = `{
-		activityMapping(by: [TYPE, YEAR]) { type year activities { value } participants { value } participations { value } reach { value participants residents } warnings }
+		activityMapping(by: [TYPE, YEAR]) { type year activities { value } participants { value } participations { value }
+		reach { value participants residents } warnings }
 		activities { nodes { name participants { value } } }
 	}`
 	with := ask(t, serve(t, c, duckdbtest.Open(t, c, duckdbtest.World)), question, nil)

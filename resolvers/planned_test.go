@@ -29,12 +29,17 @@ func TestDocumentsShareTheirTables(t *testing.T) {
 	c := duckdbtest.Contract(t)
 	source := &counting{Source: duckdbtest.Open(t, c, duckdbtest.World)}
 	server := serve(t, c, source)
-	const eight = `{ children(where: {years: {from: 2014, to: 2016}, setting: [SUPPORTED]}) { compare(to: {years: {from: 2014, to: 2016}, setting: [REST]}) {
-		overlap { observations } gap(of: POOR) { value } ratio(of: POOR) { value } equivalence(of: POOR, margin: 0.02) { equivalent }
-		standardised(of: POOR, by: [AGE, SEX]) { gap { value } } kitagawa: decomposition(of: POOR, by: [AGE, SEX]) { rate { value } }
-		oaxaca: decomposition(of: POOR, by: [ORIGIN], method: OAXACA_BLINDER) { rate { value } } adjusted(of: POOR, controls: [ORIGIN]) { adjusted { value } } } } }`
+	const eight = `{ children(where: {years: {from: 2014, to: 2016}, setting: [SUPPORTED]}) {
+		compare(to: {years: {from: 2014, to: 2016}, setting: [REST]}) {
+		overlap { observations } gap(of: POOR) { value } ratio(of: POOR) { value }
+		equivalence(of: POOR, margin: 0.02) { equivalent }
+		standardised(of: POOR, by: [AGE, SEX]) { gap { value } }
+		kitagawa: decomposition(of: POOR, by: [AGE, SEX]) { rate { value } }
+		oaxaca: decomposition(of: POOR, by: [ORIGIN], method: OAXACA_BLINDER) { rate { value } }
+		adjusted(of: POOR, controls: [ORIGIN]) { adjusted { value } } } } }`
 	of := func(ids string) string {
-		return fmt.Sprintf(`{ areas(where: {ids: [%s]}) { nodes { children { size { value } compare(to: {setting: [REST]}) { gap(of: POOR) { value } standardised(of: POOR, by: [AGE]) { gap { value } } }
+		return fmt.Sprintf(`{ areas(where: {ids: [%s]}) { nodes { children { size { value }
+			compare(to: {setting: [REST]}) { gap(of: POOR) { value } standardised(of: POOR, by: [AGE]) { gap { value } } }
 			turnover(of: POOR, from: 2014, to: 2016) { change { value } } } } } }`, ids)
 	}
 	for _, test := range []struct {

@@ -99,7 +99,8 @@ func (p planned) run(ctx context.Context, f *findings.Finding, name string) (_ a
 	outer := graphql.GetOperationContext(ctx)
 	inner := &graphql.OperationContext{
 		RawQuery: f.Document, Doc: f.Query, Operation: &operation, Variables: map[string]any{},
-		RecoverFunc: outer.RecoverFunc, ResolverMiddleware: outer.ResolverMiddleware, RootResolverMiddleware: outer.RootResolverMiddleware,
+		RecoverFunc: outer.RecoverFunc, ResolverMiddleware: outer.ResolverMiddleware,
+		RootResolverMiddleware: outer.RootResolverMiddleware,
 	}
 	cohorts := p.foresee(inner, p.resolver.request(ctx))
 	ctx = graphql.WithOperationContext(context.WithValue(ctx, findingKey{}, true), inner)

@@ -53,11 +53,13 @@ func serveFindings(t testing.TB, c *contract.Contract, s cells.Source, rules *la
 	r := &resolvers.Resolver{Study: study.New(s, study.Settings{Law: rules, Findings: stated, Cells: 500,
 		Dataset: study.Dataset{
 			Name: "test", Title: "A small invented world", Synthetic: true, Fingerprint: "0123", Years: []int{2014, 2015, 2016},
-			Rows: []*study.TableRows{}, Sources: []*study.Source{}, Disclosure: &study.DisclosurePolicy{Method: study.DisclosureMethodNone},
-			Limits: &study.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 1000, Tokens: 1000, Bytes: 100000},
+			Rows: []*study.TableRows{}, Sources: []*study.Source{},
+			Disclosure: &study.DisclosurePolicy{Method: study.DisclosureMethodNone},
+			Limits:     &study.Limits{Complexity: 1000, Depth: 20, Cells: 500, TimeoutMs: 1000, Tokens: 1000, Bytes: 100000},
 		}})}
 	// The server's own handler, so that codes of errors and the reading of variables are what clients meet.
-	server := httptest.NewServer(web.New(web.Config{Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r),
+	server := httptest.NewServer(web.New(web.Config{
+		Schema: resolvers.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: r}), r),
 		Limits: web.Limits{Complexity: 10_000_000,
 			TimeoutMS: int(time.Minute.Milliseconds())}, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(server.Close)

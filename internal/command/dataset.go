@@ -71,7 +71,8 @@ func open(ctx context.Context, dir string, world synth.Kind, limits web.Limits, 
 	case err != nil:
 		return nil, err
 	case world != "" && (info.Generator == nil || info.Generator.World != string(world)):
-		return nil, fault.Invalidf("the data set %s in %s is not of the world %q; `go run . generate --data %s --world %s` makes it", info.Name, dir, world, dir, world)
+		return nil, fault.Invalidf("the data set %s in %s is not of the world %q; `go run . generate --data %s --world "+
+			"%s` makes it", info.Name, dir, world, dir, world)
 	case info.Generator == nil || drawnAsNow(info, c):
 		if _, ok, err := snapshot.FindCells(folder, info, c); err == nil && !ok && usable(info) == nil {
 			fmt.Fprintf(out, "The data contract has changed since %s was made: building its cells again from its facts (some "+

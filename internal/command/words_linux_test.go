@@ -34,7 +34,8 @@ func disk(t *testing.T, size string) (folder string, readOnly func()) {
 func many(t testing.TB) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "recipe.yaml")
-	text := `{name: many, title: Many, synthetic: true, licence: CC0-1.0, citation: none, sources: [{title: Invented, publisher: Kvarter}],
+	text := `{name: many, title: Many, synthetic: true, licence: CC0-1.0, citation: none,
+sources: [{title: Invented, publisher: Kvarter}],
 tables: {child_year: {select: "SELECT i AS child_id, 2014 AS year, i % 4 AS age FROM range(900000) t(i)"}}}`
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

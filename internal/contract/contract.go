@@ -142,8 +142,9 @@ type Dimension struct {
 	Codes      []Code             // in their order; empty for integers and areas
 	Words      []Word             // that stand for several codes in a filter
 	Columns    map[string]*Column // by table
-	Apart      string             // a second column of each table, yes or no, that parts the rows with none in the first; or ""
-	tables     []string           // in the order of the contract
+	// a second column of each table, yes or no, that parts the rows with none in the first; or ""
+	Apart  string
+	tables []string // in the order of the contract
 }
 
 // Code is one value of a Dimension.

@@ -40,13 +40,19 @@ func TestMistakesAreReportedWithLineAndExpectation(t *testing.T) {
 		{"source: fund}", "source: funds}", `no source "funds"; did you mean fund?`},
 		{"codes: sex, label", "codes: sexes, label", `no code list "sexes"; did you mean sex?`},
 		{"    cohort: children\n", "    cohorts: children\n", `unknown field "cohorts"`},
-		{"apart: social_housing", "apart: social_house", `dimension SETTING: apart: table child_year has no column "social_house"; did you mean social_housing?`},
-		{"apart: social_housing", "apart: sex", "apart: an optional column of type bool was expected, and child_year.sex is none"},
-		{"    apart: social_housing\n", "", "dimension SETTING, code SOCIAL_HOUSING: `apart` goes with `present: false`, in a dimension with a column `apart`"},
-		{"present: false, apart: false", "present: false", "code OTHER: `apart: true`, `apart: false` or `unknown: true` was expected"},
+		{"apart: social_housing", "apart: social_house", `dimension SETTING: apart: table child_year has no column ` +
+			`"social_house"; did you mean social_housing?`},
+		{"apart: social_housing", "apart: sex", "apart: an optional column of type bool was expected, and child_year.sex " +
+			"is none"},
+		{"    apart: social_housing\n", "", "dimension SETTING, code SOCIAL_HOUSING: `apart` goes with `present: false`, " +
+			"in a dimension with a column `apart`"},
+		{"present: false, apart: false", "present: false", "code OTHER: `apart: true`, `apart: false` or `unknown: true` " +
+			"was expected"},
 		{"present: false, apart: false", "present: false, apart: true", "three codes with `present: false` were expected"},
-		{"code: REST, of", "code: OTHER, of", `word "OTHER": a name of upper-case letters, digits and _ that no code has was expected`},
-		{"of: [SOCIAL_HOUSING, OTHER,", "of: [SOCIAL_HOUSE, OTHER,", `word REST: no code "SOCIAL_HOUSE"; did you mean SOCIAL_HOUSING?`},
+		{"code: REST, of", "code: OTHER, of", `word "OTHER": a name of upper-case letters, digits and _ that no code has ` +
+			`was expected`},
+		{"of: [SOCIAL_HOUSING, OTHER,", "of: [SOCIAL_HOUSE, OTHER,", `word REST: no code "SOCIAL_HOUSE"; did you mean ` +
+			`SOCIAL_HOUSING?`},
 		{"of: [SOCIAL_HOUSING, OTHER, OUTSIDE_UNKNOWN]", "of: [OTHER]", "word REST: at least two codes were expected"},
 		{"references: plan.plan_id", "references: plan.id", `references "plan.id"`},
 		{"type: ActivityType\n", "type: activity_type\n", "a name such as ActivityType was expected"},

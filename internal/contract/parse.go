@@ -722,7 +722,8 @@ func (p *parser) bands(line int, what string, c *Covariate, starts []int, unit *
 	}
 	if len(starts) < 2 || !slices.IsSorted(starts) || len(slices.Compact(slices.Clone(starts))) != len(starts) ||
 		float64(starts[0]) > c.Column.Min && !math.IsInf(c.Column.Min, -1) {
-		p.wrong(line, "%s: `bands` were expected to be at least two numbers that rise, the first no larger than the least value of %s", what, c.Column.Name)
+		p.wrong(line, "%s: `bands` were expected to be at least two numbers that rise, the first no larger than the least "+
+			"value of %s", what, c.Column.Name)
 	}
 	c.bands = starts
 	for i, start := range starts {

@@ -219,8 +219,10 @@ func BenchmarkRollup(b *testing.B) {
 
 // poorBySQL asks DuckDB for a breakdown of the children of 2016 as SQL over a roll-up's file.
 func poorBySQL(b *testing.B, db *sql.DB, folder string) (cells int, observed, with int64) {
-	return bySQL(b, db, `SELECT registeredOrigin, familyType, setting, sum(n)::BIGINT, sum(poor_n)::BIGINT, sum(poor_y)::BIGINT, sum(poor_u)::BIGINT
-		FROM read_parquet(?) WHERE year = 2016 GROUP BY ALL ORDER BY ALL`, filepath.Join(folder, "cells", "child_family.parquet"))
+	return bySQL(b, db, `SELECT registeredOrigin, familyType, setting, sum(n)::BIGINT, sum(poor_n)::BIGINT,
+		sum(poor_y)::BIGINT, sum(poor_u)::BIGINT
+		FROM read_parquet(?) WHERE year = 2016 GROUP BY ALL ORDER BY ALL`,
+		filepath.Join(folder, "cells", "child_family.parquet"))
 }
 
 // bySQL reads rows of keys and, last, four counts.
@@ -255,14 +257,16 @@ func bySQL(b *testing.B, db *sql.DB, text string, values ...any) (cells int, obs
 }
 
 // rollupQuestion asks the same over HTTP.
-const rollupQuestion = `children(where: {years: {from: 2016, to: 2016}}) { breakdown(of: POOR, by: [REGISTERED_ORIGIN, FAMILY_TYPE, SETTING], level: $level) {
+const rollupQuestion = `children(where: {years: {from: 2016, to: 2016}}) {
+	breakdown(of: POOR, by: [REGISTERED_ORIGIN, FAMILY_TYPE, SETTING], level: $level) {
 	nodes { key { registeredOrigin familyType setting } estimate { value lower upper numerator denominator unknown } } } }`
 
 // One decomposition over five dimensions, by each method; the aim is under 20 ms.
 func BenchmarkDecomposition(b *testing.B) {
 	_, _, server := served(b)
 	for _, method := range []string{"KITAGAWA", "OAXACA_BLINDER", "FAIRLIE"} {
-		body := document(b, `{ children(where: {years: {from: 2014, to: 2014}, ages: {from: 1, to: 2}, setting: [SUPPORTED]}) {
+		body := document(b, `{ children(where: {years: {from: 2014, to: 2014}, ages: {from: 1, to: 2},
+			setting: [SUPPORTED]}) {
 			compare(to: {years: {from: 2014, to: 2014}, ages: {from: 1, to: 2}, setting: [REST]}) {
 				decomposition(of: IN_DAY_CARE, by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP], method: `+method+`) {
 					gap { value lower upper } composition { value lower upper } rate { value lower upper } outOfSupport { value }
@@ -428,8 +432,10 @@ func BenchmarkBreakdown(b *testing.B) {
 	base := map[string]float64{}
 	cells := 0
 	ratio(b, base, "", "asked=asSQL", func() {
-		cells, _, _ = bySQL(b, db, `SELECT year, age, sex, incomeGroup, sum(n)::BIGINT, sum(poor_n)::BIGINT, sum(poor_y)::BIGINT, sum(poor_u)::BIGINT
-			FROM read_parquet(?) GROUP BY ALL ORDER BY ALL`, filepath.Join(folder, "cells", "child_family.parquet"))
+		cells, _, _ = bySQL(b, db,
+			`SELECT year, age, sex, incomeGroup, sum(n)::BIGINT, sum(poor_n)::BIGINT, sum(poor_y)::BIGINT, sum(poor_u)::BIGINT
+			FROM read_parquet(?) GROUP BY ALL ORDER BY ALL`,
+			filepath.Join(folder, "cells", "child_family.parquet"))
 	})
 	const question = `children { breakdown(of: POOR, by: [YEAR, AGE, SEX, INCOME_GROUP], level: $level) {
 		nodes { key { year age sex incomeGroup } estimate { value lower upper numerator denominator unknown } } } }`
@@ -447,6 +453,7 @@ func BenchmarkAreas(b *testing.B) {
 		ratio(b, base, "", fmt.Sprintf("areas=%d", n), asked(b, server, "varied",
 			fmt.Sprintf(`areas(first: %d) { nodes { children {
 			compare(to: {setting: [REST]}) { gap(of: POOR, level: $level) { value lower upper } }
-			turnover(of: POOR, from: 2015, to: 2016, level: $level) { change { value lower upper } stayers { value } leavers { value } } } } }`, n)))
+			turnover(of: POOR, from: 2015, to: 2016, level: $level) { change { value lower upper } stayers { value }
+			leavers { value } } } } }`, n)))
 	}
 }

@@ -31,10 +31,15 @@ func TestEffectsOfTheDefaultDataSetAreThoseThatWerePlanted(t *testing.T) {
 		}
 		asked++
 		text, err := json.Marshal(ask(t, base, fmt.Sprintf(`{
-			unadjusted: activityEffect(type: %[1]s, outcome: %[2]s, level: 0.99, method: UNADJUSTED) { effect { value lower upper } treated { value } }
-			weighted: activityEffect(type: %[1]s, outcome: %[2]s, level: 0.99, method: IPW) { effect { value lower upper } treated { value } }
-			matched: activityEffect(type: %[1]s, outcome: %[2]s, level: 0.99, method: MATCHING) { effect { value lower upper } treated { value } }
-			robust: activityEffect(type: %[1]s, outcome: %[2]s, level: 0.99, method: DOUBLY_ROBUST) { effect { value lower upper } treated { value } } }`, truth.Activity, strings.ToUpper(truth.Outcome))))
+			unadjusted: activityEffect(type: %[1]s, outcome: %[2]s, level: 0.99, method: UNADJUSTED) {
+				effect { value lower upper } treated { value } }
+			weighted: activityEffect(type: %[1]s, outcome: %[2]s, level: 0.99, method: IPW) {
+				effect { value lower upper } treated { value } }
+			matched: activityEffect(type: %[1]s, outcome: %[2]s, level: 0.99, method: MATCHING) {
+				effect { value lower upper } treated { value } }
+			robust: activityEffect(type: %[1]s, outcome: %[2]s, level: 0.99, method: DOUBLY_ROBUST) {
+				effect { value lower upper } treated { value } } }`,
+			truth.Activity, strings.ToUpper(truth.Outcome))))
 		if err != nil {
 			t.Fatal(err)
 		}

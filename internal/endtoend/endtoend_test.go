@@ -183,7 +183,8 @@ func TestServeAnswersAndShutsDown(t *testing.T) {
 			t.Errorf("%s gave %d %.200s (%v), want …%s…", path, response.StatusCode, text, err, want)
 		}
 	}
-	data := ask(t, base, `{ dataset { synthetic years limits { cells } } children(where: {years: {from: 2016, to: 2016}}) { size { value } share(of: POOR) { numerator denominator } } }`)
+	data := ask(t, base, `{ dataset { synthetic years limits { cells } }
+		children(where: {years: {from: 2016, to: 2016}}) { size { value } share(of: POOR) { numerator denominator } } }`)
 	share := data["children"].(map[string]any)["share"].(map[string]any)
 	if share["denominator"].(float64) < 5000 || share["numerator"].(float64) < 100 ||
 		data["dataset"].(map[string]any)["synthetic"] != true {
@@ -308,7 +309,9 @@ func TestServeAnswersToItsNames(t *testing.T) {
 func TestClosedConnectionsLeaveTheServerHealthy(t *testing.T) {
 	base, _ := start(t, "--data", shared(t))
 	host := strings.TrimPrefix(base, "http://")
-	const slow = `{"query":"{ a: children { breakdown(of: POOR, by: [MUNICIPALITY, AGE, YEAR]) { totalCount } } b: children(where: {with: [POOR]}) { breakdown(of: IN_DAY_CARE, by: [MUNICIPALITY, AGE]) { nodes { estimate { value } } } } }"}`
+	const slow = `{"query":"{ a: children { breakdown(of: POOR, by: [MUNICIPALITY, AGE, YEAR]) { totalCount } } ` +
+		`b: children(where: {with: [POOR]}) { breakdown(of: IN_DAY_CARE, by: [MUNICIPALITY, AGE]) { nodes { estimate ` +
+		`{ value } } } } }"}`
 	if answer := post(t, base, slow); len(answer.Errors) > 0 {
 		t.Fatalf("the question is wrong: %v", answer.Errors)
 	}

@@ -74,8 +74,8 @@ var notGiven = map[string][]string{
 	"official-lists": {"listed-2010", "listed-2011", "listed-2012", "listed-2013", "listed-2014",
 		"vulnerable-2018", "vulnerable-2019", "vulnerable-2020", "vulnerable-2021", "vulnerable-2022", "vulnerable-2023",
 		"parallel-2018", "parallel-2019", "parallel-2020", "parallel-2021", "parallel-2022", "parallel-2023",
-		"transformation-2018", "transformation-2019", "transformation-2020", "transformation-2021", "transformation-2022", "transformation-2023",
-		"prevention-2021", "prevention-2022", "prevention-2023"},
+		"transformation-2018", "transformation-2019", "transformation-2020", "transformation-2021", "transformation-2022",
+		"transformation-2023", "prevention-2021", "prevention-2022", "prevention-2023"},
 }
 
 // On the default data set every slide with content has a finding, every figure that was published

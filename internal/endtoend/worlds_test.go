@@ -21,11 +21,21 @@ import (
 const remains = `{ children(where: {years: {from: 2014, to: 2014}, ages: {from: 1, to: 2}, setting: [SUPPORTED]}) {
   compare(to: {years: {from: 2014, to: 2014}, ages: {from: 1, to: 2}, setting: [REST]}) {
     crude: gap(of: IN_DAY_CARE) { value lower upper }
-    kitagawa: decomposition(of: IN_DAY_CARE, by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP]) { estimate: rate { value lower upper } }
-    oaxaca: decomposition(of: IN_DAY_CARE, by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP], method: OAXACA_BLINDER) { estimate: rate { value lower upper } }
-    fairlie: decomposition(of: IN_DAY_CARE, by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP], method: FAIRLIE) { estimate: rate { value lower upper } }
-    linear: adjusted(of: IN_DAY_CARE, controls: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP], model: LINEAR) { estimate: adjusted { value lower upper } }
-    logit: adjusted(of: IN_DAY_CARE, controls: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP], model: LOGIT) { estimate: adjusted { value lower upper } }
+    kitagawa: decomposition(of: IN_DAY_CARE,
+      by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP]) {
+      estimate: rate { value lower upper } }
+    oaxaca: decomposition(of: IN_DAY_CARE, method: OAXACA_BLINDER,
+      by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP]) {
+      estimate: rate { value lower upper } }
+    fairlie: decomposition(of: IN_DAY_CARE, method: FAIRLIE,
+      by: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP]) {
+      estimate: rate { value lower upper } }
+    linear: adjusted(of: IN_DAY_CARE, model: LINEAR,
+      controls: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP]) {
+      estimate: adjusted { value lower upper } }
+    logit: adjusted(of: IN_DAY_CARE, model: LOGIT,
+      controls: [AGE, ORIGIN, PARENTS_STATUS, FAMILY_TYPE, INCOME_GROUP]) {
+      estimate: adjusted { value lower upper } }
   } } }`
 
 type interval struct{ Value, Lower, Upper *float64 }

@@ -41,8 +41,8 @@ func Message(err error) string {
 func onFile(op, path string, err error) string {
 	done, ok := map[string]string{"open": "opened", "openat": "opened", "read": "read", "write": "written",
 		"mkdir": "made", "mkdirat": "made",
-		"chmod": "changed", "rename": "given its name", "remove": "removed", "unlinkat": "removed", "stat": "found", "lstat": "found",
-		"sync": "written", "truncate": "written"}[op]
+		"chmod": "changed", "rename": "given its name", "remove": "removed", "unlinkat": "removed", "stat": "found",
+		"lstat": "found", "sync": "written", "truncate": "written"}[op]
 	if !ok {
 		done = "used (" + op + ")"
 	}

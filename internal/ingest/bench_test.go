@@ -21,8 +21,10 @@ func BenchmarkImport(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer db.Close()
-			if _, err := db.Exec(fmt.Sprintf(`COPY (SELECT i AS child_id, 2010 + i %% 5 AS year, i %% 7 AS age, if(i %% 2 = 0, 'MALE', 'FEMALE') AS sex, '461' AS municipality,
-				if(i %% 3 = 0, 'DANISH', 'IMMIGRANT_WESTERN') AS origin, i %% 11 = 0 AS poor, 100000 + (i * 7919) %% 300000 AS equivalised_income, (i * 31) %% 900000 - 1000 AS wealth, i // 2 AS family_id
+			if _, err := db.Exec(fmt.Sprintf(`COPY (SELECT i AS child_id, 2010 + i %% 5 AS year, i %% 7 AS age,
+				if(i %% 2 = 0, 'MALE', 'FEMALE') AS sex, '461' AS municipality,
+				if(i %% 3 = 0, 'DANISH', 'IMMIGRANT_WESTERN') AS origin, i %% 11 = 0 AS poor,
+				100000 + (i * 7919) %% 300000 AS equivalised_income, (i * 31) %% 900000 - 1000 AS wealth, i // 2 AS family_id
 				FROM range(%d) AS t(i)) TO '%s' (HEADER)`, rows, filepath.Join(folder, "children.csv"))); err != nil {
 				b.Fatal(err)
 			}

@@ -96,7 +96,8 @@ func kindNamed(name string) *fileKind {
 }
 
 var (
-	pxKeyword = regexp.MustCompile(`(?m)^\s*(CHARSET|AXIS-VERSION|CODEPAGE|LANGUAGES?|CREATION-DATE|SUBJECT-AREA|SUBJECT-CODE|MATRIX|DECIMALS|TITLE|CONTENTS|UNITS|STUB|HEADING|VALUES)(\[\w+\])?(\("[^"]*"\))?\s*=`)
+	pxKeyword = regexp.MustCompile(`(?m)^\s*(CHARSET|AXIS-VERSION|CODEPAGE|LANGUAGES?|CREATION-DATE|SUBJECT-AREA|` +
+		`SUBJECT-CODE|MATRIX|DECIMALS|TITLE|CONTENTS|UNITS|STUB|HEADING|VALUES)(\[\w+\])?(\("[^"]*"\))?\s*=`)
 	webPage   = regexp.MustCompile(`(?i)^\s*<(!doctype html|html|head|body)\b`)
 	markup    = regexp.MustCompile(`^\s*<[?!\w]`)
 	jsonStart = regexp.MustCompile(`^\s*(\{\s*"|\[\s*[\{\[])`)
@@ -279,7 +280,8 @@ func totalsOf(rows []row) string {
 }
 
 // footer matches the notes below a table of a statistical office.
-var footer = regexp.MustCompile(`(?i)^["\s]*(kilde|source|anm(ærkning)?|noter?|notes|fodnoter?|footnotes?|sidst opdateret|last updated|seneste opdatering|kontakt|contact|copyright)\b|^["\s]*(©|\*\)|\d\))`)
+var footer = regexp.MustCompile(`(?i)^["\s]*(kilde|source|anm(ærkning)?|noter?|notes|fodnoter?|footnotes?|` +
+	`sidst opdateret|last updated|seneste opdatering|kontakt|contact|copyright)\b|^["\s]*(©|\*\)|\d\))`)
 
 // isFooter reports whether a line that cannot be read is a note below the table.
 func isFooter(line string) bool { return footer.MatchString(line) }

@@ -32,7 +32,8 @@ func invented(t testing.TB) (dir string) {
 		""}
 	work, place := []string{"EMPLOYED", "IN_EDUCATION", "NEITHER", "UNKNOWN"}, []string{"101,A2", "101,", "751,A3", "851,",
 		"851,A1"}
-	areas := "area_id,name,municipality,supported,source\nA1,Et,851,true,invented\nA2,To,101,true,invented\nA3,Tre,751,true,invented\n"
+	areas := "area_id,name,municipality,supported,source\n" +
+		"A1,Et,851,true,invented\nA2,To,101,true,invented\nA3,Tre,751,true,invented\n"
 	children := "year,age,sex,origin,municipality,area_id,income_group,mother_status,poor,equivalised_income\n"
 	residents := "year,age_group,sex,origin,municipality,area_id,work_status,convicted\n"
 	for i := range 400 {

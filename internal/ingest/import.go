@@ -590,7 +590,8 @@ func (s *staged) rejected(selected *selection, byName bool) (found bool, err err
 	}
 	// Were the tables not there, lines would be lost in silence: the query would fail.
 	rows, err := s.conn.QueryContext(s.ctx,
-		`SELECT DISTINCT s.file_path, e.line, coalesce(e.column_name, ''), e.error_type::VARCHAR, coalesce(e.csv_line, ''), e.error_message
+		`SELECT DISTINCT s.file_path, e.line, coalesce(e.column_name, ''), e.error_type::VARCHAR, coalesce(e.csv_line, ''),
+			e.error_message
 		FROM reject_errors AS e JOIN reject_scans AS s USING (scan_id, file_id) ORDER BY ALL`)
 	if err != nil {
 		return false, fmt.Errorf("lines that could not be read: %w", err)
@@ -657,7 +658,8 @@ func rejection(kind, message string) string {
 		return fmt.Sprintf("it has fewer fields than the header, which has %s", expected)
 	case "UNQUOTED VALUE":
 		return strings.TrimSuffix(oneLine(message), ".") +
-			`; a field that begins with " ends with it, and one within is written twice; where quotes are text, read the file with read_csv('…', quote = '')`
+			`; a field that begins with " ends with it, and one within is written twice; where quotes are text, read the file ` +
+			`with read_csv('…', quote = '')`
 	}
 	return oneLine(message)
 }

@@ -39,8 +39,8 @@ sources:
 // "areas.csv.gz latin-1 gzip cut".
 var forms = map[string]func([]byte) []byte{
 	"empty":   func([]byte) []byte { return nil },
-	"latin-1": encode(charmap.ISO8859_1), "windows-1252": encode(charmap.Windows1252), "cp850": encode(charmap.CodePage850),
-	"utf-16":    encode(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)),
+	"latin-1": encode(charmap.ISO8859_1), "windows-1252": encode(charmap.Windows1252),
+	"cp850": encode(charmap.CodePage850), "utf-16": encode(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)),
 	"utf-16be":  encode(unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)),
 	"mark":      func(text []byte) []byte { return append([]byte("\ufeff"), text...) },
 	"decompose": norm.NFD.Bytes,

@@ -166,7 +166,9 @@ func TestOfficialFiles(t *testing.T) {
 		var got struct {
 			Children struct{ Size struct{ Value int } }
 		}
-		if problems := ask(t, server, `{ children(where: {years: {from: 2016, to: 2016}, municipality: ["101"]}) { size { value } } }`, &got); problems != nil || got.Children.Size.Value != 51_096 {
+		if problems := ask(t, server,
+			`{ children(where: {years: {from: 2016, to: 2016}, municipality: ["101"]}) { size { value } } }`,
+			&got); problems != nil || got.Children.Size.Value != 51_096 {
 			t.Errorf("children of Copenhagen in 2016: got %d %v, want 51096", got.Children.Size.Value, problems)
 		}
 	})
@@ -186,7 +188,10 @@ func TestOfficialFiles(t *testing.T) {
 				}
 			}
 		}
-		problems := ask(t, server, `{ areas(where: {nameContains: "bispehaven"}) { nodes { name municipality { name } keyFigures { year residents nonWestern outsideWorkAndEducation convicted basicSchoolingOnly incomeRatio onOfficialList } } } }`, &got)
+		problems := ask(t, server,
+			`{ areas(where: {nameContains: "bispehaven"}) { nodes { name municipality { name }
+				keyFigures { year residents nonWestern outsideWorkAndEducation convicted basicSchoolingOnly incomeRatio
+				onOfficialList } } } }`, &got)
 		if problems != nil || len(got.Areas.Nodes) != 1 || got.Areas.Nodes[0].Municipality.Name != "Aarhus" ||
 			len(got.Areas.Nodes[0].KeyFigures) != 5 {
 			t.Fatalf("got %+v %v", got, problems)
@@ -194,7 +199,8 @@ func TestOfficialFiles(t *testing.T) {
 		want := bispehaven(t, filepath.Join(folder, "area_years.csv"))
 		for i, y := range got.Areas.Nodes[0].KeyFigures {
 			if line := fmt.Sprintf("%d %d %s %s %s %s %s %t", y.Year, y.Residents, number(y.NonWestern),
-				number(y.OutsideWorkAndEducation), number(y.Convicted), number(y.BasicSchoolingOnly), number(y.IncomeRatio), y.OnOfficialList); line != want[i] {
+				number(y.OutsideWorkAndEducation), number(y.Convicted), number(y.BasicSchoolingOnly), number(y.IncomeRatio),
+				y.OnOfficialList); line != want[i] {
 				t.Errorf("got %s, want %s", line, want[i])
 			}
 		}
@@ -384,7 +390,8 @@ func TestExample(t *testing.T) {
 		}
 	}
 	problems := ask(t, serve(t, dir), `{
-		supported: children(where: {years: {from: 2016, to: 2016}, setting: [SUPPORTED]}) { share(of: POOR) { numerator denominator } }
+		supported: children(where: {years: {from: 2016, to: 2016}, setting: [SUPPORTED]}) {
+			share(of: POOR) { numerator denominator } }
 		rest: children(where: {years: {from: 2016, to: 2016}, setting: [REST]}) { share(of: POOR) { numerator denominator } }
 		residents(where: {years: {from: 2014, to: 2014}, area: ["Area:E1"]}) { size { value } }
 		areas { nodes { name region plans { name start } } }

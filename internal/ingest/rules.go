@@ -100,7 +100,8 @@ func (k *checker) all() error {
 			continue
 		}
 		for _, rule := range []func(*facts) error{
-			k.rowRules, k.codes, k.duplicates, k.sizes, k.counts, k.repeated, k.totals, k.references, k.settings, k.recordKeys, k.jumps, k.units, k.scales, k.swapped, k.offTheList, k.names, k.alike, k.years} {
+			k.rowRules, k.codes, k.duplicates, k.sizes, k.counts, k.repeated, k.totals, k.references, k.settings, k.recordKeys,
+			k.jumps, k.units, k.scales, k.swapped, k.offTheList, k.names, k.alike, k.years} {
 			if err := rule(f); err != nil {
 				return fmt.Errorf("table %s: %w", t.Name, err)
 			}
@@ -442,7 +443,8 @@ func (k *checker) duplicates(f *facts) error {
 	shown := "concat_ws(', ', " + strings.Join(names, ", ") + ")"
 	return k.list(f, rule{column: strings.Join(f.Key, ", "), name: "duplicate", severity: Error,
 		rows: fmt.Sprintf(`SELECT _at, %s AS value, first_at AS extra
-			FROM %s AS facts JOIN (SELECT %s, min(_at) AS first_at FROM %s WHERE %s GROUP BY ALL HAVING count(*) > 1) AS twice USING (%s)
+			FROM %s AS facts JOIN (SELECT %s, min(_at) AS first_at FROM %s WHERE %s GROUP BY ALL HAVING count(*) > 1) AS twice
+			USING (%s)
 			WHERE _at > first_at`, shown, f.view, keys, f.view, where, keys),
 		message: func(value, first string) string {
 			return fmt.Sprintf("%s stands already in row %s of the table %s; each %s may stand once", value, first, f.Name,
@@ -469,7 +471,8 @@ func (k *checker) repeated(f *facts) error {
 	}
 	return k.list(f, rule{column: "n", name: "repeated", severity: Warning,
 		rows: fmt.Sprintf(`SELECT _at, n AS value, first_at AS extra
-			FROM %s AS facts JOIN (SELECT %s, min(_at) AS first_at FROM %s WHERE %s GROUP BY ALL HAVING count(*) > 1) AS twice ON %s
+			FROM %s AS facts JOIN (SELECT %s, min(_at) AS first_at FROM %s WHERE %s GROUP BY ALL HAVING count(*) > 1) AS twice
+			ON %s
 			WHERE %s AND _at > first_at`, f.view, strings.Join(names, ", "), f.view, where, strings.Join(same, " AND "), where),
 		message: func(value, first string) string {
 			return fmt.Sprintf("the row has the same values as row %s of the table %s in all columns but n; is the group "+
@@ -618,7 +621,8 @@ func (k *checker) jumps(f *facts) error {
 		err := k.list(f, rule{column: c.Name, name: "jump", severity: Warning,
 			rows: fmt.Sprintf(`SELECT b._at, b.%[1]s::DOUBLE AS value, a.%[1]s::DOUBLE || ' in ' || a.year AS extra
 				FROM %[2]s AS a JOIN %[2]s AS b USING (%[3]s)
-				WHERE b.year = a.year + 1 AND abs(b.%[1]s - a.%[1]s) > %[4]g`, duckdb.QuoteName(c.Name), f.view, strings.Join(series, ", "), c.Jump),
+				WHERE b.year = a.year + 1 AND abs(b.%[1]s - a.%[1]s) > %[4]g`,
+				duckdb.QuoteName(c.Name), f.view, strings.Join(series, ", "), c.Jump),
 			message: func(value, before string) string {
 				return fmt.Sprintf("%s after %s: a change of more than %g from one year to the next", value, before, c.Jump)
 			}})
@@ -714,13 +718,16 @@ func (k *checker) swapped(f *facts) error {
 			err := k.list(f, rule{column: a.Name + ", " + b.Name, name: "swapped", severity: Warning,
 				rows: fmt.Sprintf(`SELECT _at, a || ' and ' || b AS value, printf('%%.1f and %%.1f', usual_a, usual_b) AS extra
 					FROM (
-						SELECT x._at, any_value(x.%[1]s)::DOUBLE AS a, any_value(x.%[2]s)::DOUBLE AS b, median(y.%[1]s)::DOUBLE AS usual_a, median(y.%[2]s)::DOUBLE AS usual_b
+						SELECT x._at, any_value(x.%[1]s)::DOUBLE AS a, any_value(x.%[2]s)::DOUBLE AS b,
+						median(y.%[1]s)::DOUBLE AS usual_a, median(y.%[2]s)::DOUBLE AS usual_b
 						FROM %[3]s AS x JOIN %[3]s AS y USING (%[4]s)
-						WHERE y.year <> x.year AND x.%[1]s IS NOT NULL AND x.%[2]s IS NOT NULL AND y.%[1]s IS NOT NULL AND y.%[2]s IS NOT NULL
+						WHERE y.year <> x.year AND x.%[1]s IS NOT NULL AND x.%[2]s IS NOT NULL AND y.%[1]s IS NOT NULL
+						AND y.%[2]s IS NOT NULL
 						GROUP BY x._at
 						HAVING count(*) >= 2
 					)
-					WHERE abs(usual_a - usual_b) >= %[6]d AND %[5]d * (abs(a - usual_b) + abs(b - usual_a)) <= abs(a - usual_a) + abs(b - usual_b)`,
+					WHERE abs(usual_a - usual_b) >= %[6]d
+					AND %[5]d * (abs(a - usual_b) + abs(b - usual_a)) <= abs(a - usual_a) + abs(b - usual_b)`,
 					duckdb.QuoteName(a.Name), duckdb.QuoteName(b.Name), f.view, strings.Join(series, ", "), swapNearer, swapApart),
 				message: func(value, usual string) string {
 					return fmt.Sprintf("%s, where the other years have about %s; have the two values changed places?", value, usual)
@@ -742,9 +749,11 @@ func (k *checker) offTheList(f *facts) error {
 		return nil
 	}
 	return k.list(f, rule{column: flag, name: "not listed", severity: Warning,
-		rows: fmt.Sprintf(`SELECT _at, %[1]s AS value, (SELECT max(b.year) FROM %[2]s AS b WHERE b.area_id = a.area_id AND b.%[1]s AND b.year < a.year) AS extra
+		rows: fmt.Sprintf(`SELECT _at, %[1]s AS value,
+			(SELECT max(b.year) FROM %[2]s AS b WHERE b.area_id = a.area_id AND b.%[1]s AND b.year < a.year) AS extra
 			FROM %[2]s AS a
-			WHERE NOT %[1]s AND year IN (SELECT year FROM %[2]s GROUP BY year HAVING avg(%[1]s::INT) BETWEEN 0.75 AND 0.9999)`, flag, f.view),
+			WHERE NOT %[1]s AND year IN (SELECT year FROM %[2]s GROUP BY year HAVING avg(%[1]s::INT) BETWEEN 0.75 AND 0.9999)`,
+			flag, f.view),
 		message: func(_, before string) string {
 			if before == "" {
 				return "nearly all rows of the year are on the official list, this one is not, and no earlier year has it there " +

@@ -75,7 +75,8 @@ var rowReaders = []string{"read_csv", "read_csv_auto", "read_json", "read_json_a
 
 // fileReaders are all functions whose first argument names files.
 var fileReaders = append([]string{"sniff_csv", "read_text", "read_blob", "glob", "read_json_objects",
-	"read_json_objects_auto", "read_ndjson_objects", "parquet_metadata", "parquet_schema", "parquet_file_metadata", "parquet_kv_metadata"}, rowReaders...)
+	"read_json_objects_auto", "read_ndjson_objects", "parquet_metadata", "parquet_schema", "parquet_file_metadata",
+	"parquet_kv_metadata"}, rowReaders...)
 
 // object is a node of DuckDB's parse.
 type object = map[string]any

@@ -131,7 +131,8 @@ func TestOriginChangesNothing(t *testing.T) {
 			list := strings.Join(names, ", ")
 			var different int
 			err = conn.QueryRowContext(ctx,
-				fmt.Sprintf(`SELECT (SELECT count(*) FROM (SELECT %[1]s FROM %[2]s EXCEPT ALL SELECT %[1]s FROM (%[3]s))) + (SELECT count(*) FROM (SELECT %[1]s FROM (%[3]s) EXCEPT ALL SELECT %[1]s FROM %[2]s))`,
+				fmt.Sprintf(`SELECT (SELECT count(*) FROM (SELECT %[1]s FROM %[2]s EXCEPT ALL SELECT %[1]s FROM (%[3]s)))
+					+ (SELECT count(*) FROM (SELECT %[1]s FROM (%[3]s) EXCEPT ALL SELECT %[1]s FROM %[2]s))`,
 					list, relation, selected.text)).Scan(&different)
 			if err != nil || different != 0 {
 				t.Errorf("%d rows differ: %v", different, err)

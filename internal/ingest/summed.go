@@ -89,8 +89,10 @@ func (s *staged) totalsIn(p *preparer, root, node object) (out []namedValue, err
 		for i, name := range names {
 			// T is true where F is all there is beside it, and a total beside M and F.
 			column := duckdb.QuoteName(name)
-			items := p.template(fmt.Sprintf(`SELECT CASE WHEN bool_or(%[2]s) AND NOT bool_and(coalesce(%[2]s, false)) THEN max(%[1]s) FILTER (%[2]s)
-				WHEN bool_or(trim(%[1]s) = 'T') AND bool_or(trim(%[1]s) NOT IN ('T', 'F')) THEN 'T' END AS "total %[3]d"`, column, calledTotal(column, words), i))
+			items := p.template(fmt.Sprintf(`SELECT CASE WHEN bool_or(%[2]s) AND NOT bool_and(coalesce(%[2]s, false))
+				THEN max(%[1]s) FILTER (%[2]s)
+				WHEN bool_or(trim(%[1]s) = 'T') AND bool_or(trim(%[1]s) NOT IN ('T', 'F')) THEN 'T' END AS "total %[3]d"`,
+				column, calledTotal(column, words), i))
 			looking["select_list"] = append(looking["select_list"].([]any), items["select_list"].([]any)...)
 			outer = append(outer, fmt.Sprintf(`max("total %d")`, i))
 		}

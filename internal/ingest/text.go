@@ -50,8 +50,8 @@ const undefined1252 = "\x81\x8d\x8f\x90\x9d"
 var encodingNames = map[string]string{
 	"utf8": "", "unicode11utf8": "", "ascii": "", "usascii": "",
 	"utf16": utf16Name, "utf16le": utf16Name, "utf16be": utf16Name, "ucs2": utf16Name,
-	"latin1": latin, "l1": latin, "iso88591": latin, "windows1252": latin, "cp1252": latin, "win1252": latin, "ansi": latin,
-	"latin9": "iso-8859-15", "iso885915": "iso-8859-15",
+	"latin1": latin, "l1": latin, "iso88591": latin, "windows1252": latin, "cp1252": latin, "win1252": latin,
+	"ansi": latin, "latin9": "iso-8859-15", "iso885915": "iso-8859-15",
 	"cp850": "cp850", "ibm850": "cp850", "cp865": "cp865", "ibm865": "cp865",
 	"macintosh": "macintosh", "macroman": "macintosh", "mac": "macintosh",
 }

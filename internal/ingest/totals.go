@@ -192,14 +192,17 @@ func (t *totalled) compare(whole, part uint64) (found bool, err error) {
 	// The largest row is the sum of the others, with or without those of unknown; or all rows are,
 	// once or, since there are levels such as the regions and the country, several times.
 	cells := fmt.Sprintf(`SELECT *, largest = detail AS exact, false AS levels, false AS near
-		FROM (SELECT %s, sum(n) AS n, max(largest) AS largest, sum(n) - max(largest) AS detail, 0 AS between, sum(rows) - 1 AS parts
+		FROM (SELECT %s, sum(n) AS n, max(largest) AS largest, sum(n) - max(largest) AS detail, 0 AS between,
+		sum(rows) - 1 AS parts
 			FROM %s WHERE mask = %d GROUP BY ALL)`, list, t.relation, whole)
 	if whole != part {
 		cells = fmt.Sprintf(`SELECT *, largest IN (detail, detail + between, detail + n - largest) AS exact,
 				detail > 0 AND n %% greatest(detail, 1) = 0 AND n // greatest(detail, 1) BETWEEN 1 AND rows AS levels,
 				abs(largest - detail) <= least(%d * (parts + 1), %g * largest) AS near
-			FROM (SELECT %[3]s, sum(n) AS n, max(largest) AS largest, sum(rows) AS rows FROM %[4]s WHERE mask = %[5]d GROUP BY ALL)
-			JOIN (SELECT %[3]s, coalesce(sum(n) FILTER (mask = %[6]d), 0) AS detail, coalesce(sum(n) FILTER (mask <> %[6]d), 0) AS between, count(*) FILTER (n > 0) AS parts
+			FROM (SELECT %[3]s, sum(n) AS n, max(largest) AS largest, sum(rows) AS rows FROM %[4]s WHERE mask = %[5]d
+			GROUP BY ALL)
+			JOIN (SELECT %[3]s, coalesce(sum(n) FILTER (mask = %[6]d), 0) AS detail,
+			coalesce(sum(n) FILTER (mask <> %[6]d), 0) AS between, count(*) FILTER (n > 0) AS parts
 				FROM %[4]s WHERE mask <> %[5]d AND mask & %[6]d = %[6]d AND mask | %[5]d = %[5]d GROUP BY ALL) USING (%[3]s)`,
 			roundedBy, nearTotal, list, t.relation, whole, part)
 	}
@@ -207,7 +210,8 @@ func (t *totalled) compare(whole, part uint64) (found bool, err error) {
 	var evidence int64
 	var exact, near float64
 	if err := t.conn.QueryRowContext(t.ctx, fmt.Sprintf(`SELECT count(*),
-			coalesce(sum(largest) FILTER (exact OR levels) / sum(largest), 0), coalesce(sum(largest) FILTER (near OR exact OR levels) / sum(largest), 0)
+			coalesce(sum(largest) FILTER (exact OR levels) / sum(largest), 0),
+			coalesce(sum(largest) FILTER (near OR exact OR levels) / sum(largest), 0)
 		FROM (%s) WHERE parts > 1 AND largest > 1`, cells)).Scan(&evidence, &exact, &near); err != nil {
 		return false, err
 	}

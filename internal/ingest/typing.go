@@ -106,7 +106,8 @@ func (d dialect) form(column string) string {
 			branch{`-?[1-9]\d{0,2}[.]\d{3}`, is(pointedForm)})
 	}
 	day := func(separator string, f forms) branch {
-		first, second := duckdb.QuoteText("%d"+separator+"%m"+separator+"%Y"), duckdb.QuoteText("%m"+separator+"%d"+separator+"%Y")
+		first, second := duckdb.QuoteText("%d"+separator+"%m"+separator+"%Y"),
+			duckdb.QuoteText("%m"+separator+"%d"+separator+"%Y")
 		return branch{`\d{1,2}[` + separator + `]\d{1,2}[` + separator + `]\d{4}`,
 			fmt.Sprintf("CASE WHEN try_strptime(%[1]s, %[2]s) IS NULL AND try_strptime(%[1]s, %[3]s) IS NULL THEN %[4]d WHEN "+
 				"try_strptime(%[1]s, %[3]s) IS NULL THEN %[5]d WHEN try_strptime(%[1]s, %[2]s) IS NULL THEN %[6]d ELSE %[7]d END",

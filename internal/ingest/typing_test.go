@@ -51,7 +51,8 @@ var (
 		same("9007199254740993"), means("9007199254740993.0", "9007199254740993"), means("12345678901234567890"), means("+7",
 			"7"), means(" 7", "7"), means("1 234", "1234"), means("1\u00a0234", "1234"), means("1.234.567", "1234567"),
 		means("inf"), means("nan"), means("NaN"), means("0x1F"), means("1_000",
-			"1000"), means("abc"), means("2,5"), means("7.0", "7"), means("-"), means(".."), means("true"), means("2014-01-02"), means("1/2"), means("3.4999999"), means("0.5"), means("1e-3")}
+			"1000"), means("abc"), means("2,5"), means("7.0", "7"), means("-"), means(".."), means("true"), means("2014-01-02"),
+		means("1/2"), means("3.4999999"), means("0.5"), means("1e-3")}
 )
 
 var targets = []target{
@@ -99,7 +100,8 @@ var targets = []target{
 func init() {
 	// Texts that a sample takes for numbers, dates or yes and no.
 	codes := []odd{same("012"), same("1.10"), same("A1"), same("1e5"), same("true"), same("2014-01-02"),
-		same("01/02/2014"), same("9007199254740993"), same("99999999999999999999"), same("1.0"), same("inf"), same("+7"), same("00"), same("31-12-2014"), same("TRUE"), same("1,5"), same("Hansen, Ole"), same(`say "x"`), same("1.234")}
+		same("01/02/2014"), same("9007199254740993"), same("99999999999999999999"), same("1.0"), same("inf"), same("+7"),
+		same("00"), same("31-12-2014"), same("TRUE"), same("1,5"), same("Hansen, Ole"), same(`say "x"`), same("1.234")}
 	for name, ordinary := range map[string]func(i int) string{
 		"code":    func(i int) string { return strconv.Itoa(i%90 + 1) },
 		"version": func(i int) string { return fmt.Sprintf("1.%d", i%9+1) },

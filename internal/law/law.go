@@ -129,7 +129,8 @@ func Parse(text []byte) (*Law, error) {
 			}
 			if before := slices.IndexFunc(r.Kinds, func(before Kind) bool { return before.Name == v.Kind }); v.ForYears > 0 &&
 				(before < 0 || r.Kinds[before].ForYears > 0) {
-				return nil, fault.Invalidf("law.yaml, %s, %v: for_years counts the years on the list of a kind that asks for one year, which `kind` was expected to name", r.Name, k.Key)
+				return nil, fault.Invalidf("law.yaml, %s, %v: for_years counts the years on the list of a kind that asks for "+
+					"one year, which `kind` was expected to name", r.Name, k.Key)
 			}
 			r.Kinds = append(r.Kinds, Kind{Name: fmt.Sprint(k.Key), Kind: v.Kind, Unless: v.Unless, AtLeast: v.AtLeast, Of: v.Of,
 				And: v.And, ForYears: v.ForYears})

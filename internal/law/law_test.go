@@ -197,7 +197,8 @@ func TestTwoYearAverages(t *testing.T) {
 // what is known decides it.
 func TestWhatIsMissingIsUndecided(t *testing.T) {
 	l := parse(t)
-	const origin, work, convicted, schooling, income = "percent_non_western", "percent_outside_work_and_education", "percent_convicted", "percent_basic_schooling_only", "income_ratio"
+	const origin, work, convicted, schooling, income = "percent_non_western", "percent_outside_work_and_education",
+		"percent_convicted", "percent_basic_schooling_only", "income_ratio"
 	for _, test := range []struct {
 		name            string
 		rules           string

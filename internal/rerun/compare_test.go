@@ -99,7 +99,9 @@ func TestCompare(t *testing.T) {
 			append(displayOf(object{"text/plain": "b"}), printed("a")...), nil},
 		"a cell of a table": {displayOf(object{"text/html": table("Areas", "16.9% (16.5% to 17.3%)")}),
 			displayOf(object{"text/html": table("Areas",
-				"16.9% (16.4% to 17.3%)")}), []string{`table (output 1), row 1 (Areas), column "Poor": was 16.9% (16.5% to 17.3%), is 16.9% (16.4% to 17.3%), by -0.1 (-0.61%)`}},
+				"16.9% (16.4% to 17.3%)")}),
+			[]string{`table (output 1), row 1 (Areas), column "Poor": was 16.9% (16.5% to 17.3%), is 16.9% (16.4% to 17.3%), ` +
+				`by -0.1 (-0.61%)`}},
 		"a name in a table": {displayOf(object{"text/html": table("Areas", "1")}),
 			displayOf(object{"text/html": table("Rest", "1")}), []string{`row 1, column "Where": was Areas, is Rest`}},
 		"a column more": {displayOf(object{"text/html": table("Areas", "1")}),
@@ -110,7 +112,8 @@ func TestCompare(t *testing.T) {
 		"white space in the markup": {displayOf(object{"text/html": "<p  class=a>x</p>"}),
 			displayOf(object{"text/html": "<p class=a> x</p>"}), nil},
 		"only the markup": {displayOf(object{"text/html": "<p>x</p>"}),
-			displayOf(object{"text/html": `<p hidden title="a>b"> x</p>`}), []string{`markup, line 1: was <p>, is <p hidden title="a>b">`}},
+			displayOf(object{"text/html": `<p hidden title="a>b"> x</p>`}),
+			[]string{`markup, line 1: was <p>, is <p hidden title="a>b">`}},
 		"two rows exchanged": {displayOf(object{"text/html": "<table><tr><th>a<tr><td>b<tr><td>c</table>"}),
 			displayOf(object{"text/html": "<table><tr><th>a<tr><td>c<tr><td>b</table>"}), []string{"table (output 1), b: " +
 				"moved: committed is row 1, now it is row 2"}},
@@ -118,7 +121,8 @@ func TestCompare(t *testing.T) {
 			displayOf(object{"text/html": "<table><tr><th>a<tr><td>c</table>"}), []string{"table (output 1), row 1: missing; " +
 				"committed is b"}},
 		"two outputs exchanged": {append(displayOf(object{"text/plain": "a"}),
-			displayOf(object{"text/plain": "b"})...), append(displayOf(object{"text/plain": "b"}), displayOf(object{"text/plain": "a"})...), []string{"output 1: moved: committed is output 1, now it is output 2"}},
+			displayOf(object{"text/plain": "b"})...), append(displayOf(object{"text/plain": "b"}),
+			displayOf(object{"text/plain": "a"})...), []string{"output 1: moved: committed is output 1, now it is output 2"}},
 		"the first of two outputs is gone": {append(displayOf(object{"text/plain": "a"}),
 			displayOf(object{"text/plain": "b"})...), displayOf(object{"text/plain": "b"}), []string{"output 1: missing; " +
 			"committed is a"}},
@@ -128,7 +132,8 @@ func TestCompare(t *testing.T) {
 		"two lines exchanged": {printed("a\nb\n"), printed("b\na\n"),
 			[]string{`stdout, "a": moved: committed is line 1, now it is line 2`}},
 		"an attribute of SVG": {displayOf(object{"image/svg+xml": `<text x="3">Poor</text>`}),
-			displayOf(object{"image/svg+xml": `<text x="3">Rich</text>`}), []string{"was <text x=\"3\">Poor</text>, is <text x=\"3\">Rich</text>"}},
+			displayOf(object{"image/svg+xml": `<text x="3">Rich</text>`}), []string{"was <text x=\"3\">Poor</text>, is <text " +
+				"x=\"3\">Rich</text>"}},
 		"no table any more": {displayOf(object{"text/html": table("a")}),
 			displayOf(object{"text/html": "<p>x</p>"}), []string{"was 1 tables, is 0 tables"}},
 		"html and its plain text count once": {displayOf(object{"text/html": table("a", "1"), "text/plain": "a 1"}),
@@ -140,8 +145,10 @@ func TestCompare(t *testing.T) {
 			chart(`{"by":"Danish","series":"Rest","value":0.6,"end":0.6,"label":"60%"}`, `"layer":[{"domain":[0,0.6]}]`),
 			[]string{"chart (output 1), point 1 (Danish, Rest), value: was 0.5, is 0.6, by +0.1 (+20%)"}},
 		"a value of a chart and its title": {
-			chart(`{"by":"a","value":1}`, `"title":{"text":["More of 5"]},"layer":[{"axis":{"title":"percent"},"domain":[0,1]}]`),
-			chart(`{"by":"a","value":2}`, `"title":{"text":["Less of 6"]},"layer":[{"axis":{"title":"children"},"domain":[0,2]}]`),
+			chart(`{"by":"a","value":1}`,
+				`"title":{"text":["More of 5"]},"layer":[{"axis":{"title":"percent"},"domain":[0,1]}]`),
+			chart(`{"by":"a","value":2}`,
+				`"title":{"text":["Less of 6"]},"layer":[{"axis":{"title":"children"},"domain":[0,2]}]`),
 			[]string{"point 1 (a), value: was 1, is 2, by +1 (+100%)", "layer 1, axis, title: was percent, is children",
 				"title, text 1: was More of 5, is Less of 6"}},
 		"a point of a chart": {chart(`{"by":"a","value":1},{"by":"b","value":2}`, `"width":1`),
@@ -205,7 +212,8 @@ func TestTolerance(t *testing.T) {
 
 func TestReadHTML(t *testing.T) {
 	p := readHTML(`<!-- a > b --><style>td { color: red }</style><p>Before &amp; <b>bold</b></p>
-<table class="x>y"><thead><tr><th>A</th><th>B<br>unit</th></tr></thead><tr><td>1</td><td>&lt;2&gt;<tr><td colspan=2>last</table>after<table><tr><td>x</td></tr></table>`)
+<table class="x>y"><thead><tr><th>A</th><th>B<br>unit</th></tr></thead><tr><td>1</td><td>&lt;2&gt;` +
+		`<tr><td colspan=2>last</table>after<table><tr><td>x</td></tr></table>`)
 	want := `[[[A] [B unit]] [[1] [<2>]] [[last]]]`
 	var shown []string
 	for _, row := range p.tables[0] {

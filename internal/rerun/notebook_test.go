@@ -98,24 +98,28 @@ func TestANotebookIsKeptAsItIs(t *testing.T) {
 }
 
 func TestReadSaysWhatIsWrong(t *testing.T) {
-	for source, want := range map[string]string{
-		"":                           "not a notebook",
-		"[]":                         "not a notebook",
-		"{\n\"cells\": ]}":           "(line 2)",
-		"{} {}":                      "something follows",
-		`{"nbformat":3}`:             "nbformat is 3; it should be 4",
-		`{"nbformat":4}`:             "no list of cells",
-		`{"nbformat":4,"cells":[7]}`: "cell 1 of 1: it is not a JSON object",
-		`{"nbformat":4,"cells":[{"cell_type":"heading","source":""}]}`:                                                   "its cell_type is heading",
-		`{"nbformat":4,"cells":[{"cell_type":"raw","source":[1]}]}`:                                                      "source is neither",
-		`{"nbformat":4,"cells":[{"cell_type":"code","source":""}]}`:                                                      "no list of outputs",
-		`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"pyout"}]}]}`:                  "output 1: its output_type is pyout",
-		`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"stream","name":"stdout"}]}]}`: "needs a name and a text",
-		`{"nbformat":4,"cells":[{"cell_type":"code","source":"","execution_count":1.5,"outputs":[]}]}`:                   "execution_count is 1.5",
-		`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"display_data","data":[]}]}]}`: "needs data",
+	for _, test := range []struct{ source, want string }{
+		{"", "not a notebook"},
+		{"[]", "not a notebook"},
+		{"{\n\"cells\": ]}", "(line 2)"},
+		{"{} {}", "something follows"},
+		{`{"nbformat":3}`, "nbformat is 3; it should be 4"},
+		{`{"nbformat":4}`, "no list of cells"},
+		{`{"nbformat":4,"cells":[7]}`, "cell 1 of 1: it is not a JSON object"},
+		{`{"nbformat":4,"cells":[{"cell_type":"heading","source":""}]}`, "its cell_type is heading"},
+		{`{"nbformat":4,"cells":[{"cell_type":"raw","source":[1]}]}`, "source is neither"},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":""}]}`, "no list of outputs"},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"pyout"}]}]}`,
+			"output 1: its output_type is pyout"},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"stream","name":"stdout"}]}]}`,
+			"needs a name and a text"},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","execution_count":1.5,"outputs":[]}]}`,
+			"execution_count is 1.5"},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"display_data","data":[]}]}]}`,
+			"needs data"},
 	} {
-		if _, err := Read(strings.NewReader(source)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error = %v, want one with %q", source, err, want)
+		if _, err := Read(strings.NewReader(test.source)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error = %v, want one with %q", test.source, err, test.want)
 		}
 	}
 }
@@ -127,7 +131,9 @@ func FuzzRead(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(committed)
-	f.Add([]byte(`{"nbformat":4,"cells":[{"cell_type":"code","source":["a","b"],"outputs":[{"output_type":"stream","name":"stdout","text":["x\n"]},{"output_type":"display_data","data":{"text/html":"<p>","a+json":["x"]}}]}]}`))
+	f.Add([]byte(`{"nbformat":4,"cells":[{"cell_type":"code","source":["a","b"],"outputs":[` +
+		`{"output_type":"stream","name":"stdout","text":["x\n"]},` +
+		`{"output_type":"display_data","data":{"text/html":"<p>","a+json":["x"]}}]}]}`))
 	f.Fuzz(func(t *testing.T, source []byte) {
 		n, err := Read(bytes.NewReader(source))
 		if err != nil {

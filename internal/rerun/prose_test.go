@@ -86,7 +86,8 @@ func TestFiguresAreThoseOfTheirChecks(t *testing.T) {
 		{"0-6", "0-7", `tells 7; it was written as 6`},
 		{"24.9 %", "24.9 %, 5,860", `tells 5,860; it is bound to no check, and one gives 5860`},
 		{"24.9 %", "24.9 %, 8.3 of them", `tells 8.3; no check gives it; the nearest is 8.2 (the check "to" in cell 1)`},
-		{"24.9 %", "24.9 % to 8.2", `tells 8.2; no check gives it: the check "to" would, and cells 1 and 1 print two of that name`},
+		{"24.9 %", "24.9 % to 8.2",
+			`tells 8.2; no check gives it: the check "to" would, and cells 1 and 1 print two of that name`},
 	} {
 		n, fresh := texted(text)
 		if _, err := n.bind(n.code(), fresh); err != nil {
@@ -188,7 +189,8 @@ func TestANumberInTheText(t *testing.T) {
 	v, out := verify(t, Options{Notebooks: []string{path}, Report: report})
 	expect(t, v.Notebooks[0], nil)
 	if v.Same() || !strings.Contains(out,
-		`prose: the text after cell 1, line 1, "So 5,861 are poor.": tells 5,861; no check gives it; the nearest is 5860 (the check "poor children" in cell 1)`) || !strings.Contains(out, "1 difference") {
+		`prose: the text after cell 1, line 1, "So 5,861 are poor.": tells 5,861; no check gives it; the nearest is 5860 `+
+			`(the check "poor children" in cell 1)`) || !strings.Contains(out, "1 difference") {
 		t.Errorf("told:\n%s", out)
 	}
 	html, err := os.ReadFile(report)

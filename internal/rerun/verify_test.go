@@ -141,8 +141,10 @@ func TestFiguresOfTablesChartsAndAssertions(t *testing.T) {
 	expect(t, v.Notebooks[0], nil, nil, nil)
 	expect(t, v.Notebooks[1], nil,
 		[]string{
-			`stdout: was ✓ poor children in the supported areas: 0.168, is ✓ poor children in the supported areas: 0.169, by +0.001 (+0.6%)`,
-			`table (output 1), row 1 (Supported areas), column "Poor": was 16.8% (16.5% to 17.3%), is 16.9% (16.5% to 17.3%), by +0.1 (+0.6%)`,
+			`stdout: was ✓ poor children in the supported areas: 0.168, is ✓ poor children in the supported areas: 0.169, by ` +
+				`+0.001 (+0.6%)`,
+			`table (output 1), row 1 (Supported areas), column "Poor": was 16.8% (16.5% to 17.3%), is 16.9% (16.5% to 17.3%), ` +
+				`by +0.1 (+0.6%)`,
 		},
 		[]string{`chart (output 1), point 2 (Population), value: was 0.0751, is 0.075, by -0.0001 (-0.13%)`})
 	if v.Same() || !v.Notebooks[0].Same() {
@@ -206,7 +208,8 @@ func TestWhatGoesWrongInACellIsNamed(t *testing.T) {
 func TestAnotherDataSetIsNamed(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, `{"data":{"dataset":{"name":"children","title":"Children","synthetic":true,"fingerprint":"f00d","years":[2016],"rows":[]}}}`)
+		fmt.Fprint(w, `{"data":{"dataset":{"name":"children",
+			"title":"Children","synthetic":true,"fingerprint":"f00d","years":[2016],"rows":[]}}}`)
 	}))
 	t.Cleanup(server.Close)
 	header := []object{{"output_type": "display_data",

@@ -187,8 +187,8 @@ func (v *AreaVariance) fit(cells []Cell, dimensions []Dimension, level float64, 
 	}
 	variance := sigma * sigma
 	v.Variance = Estimate{
-		Value: variance, Lower: variance * math.Exp(-2*z*se), Upper: variance * math.Exp(2*z*se), SE: 2 * variance * se, Level: level,
-		Numerator: math.NaN(), Denominator: float64(len(m.areas)), Method: "Wald for log σ",
+		Value: variance, Lower: variance * math.Exp(-2*z*se), Upper: variance * math.Exp(2*z*se), SE: 2 * variance * se,
+		Level: level, Numerator: math.NaN(), Denominator: float64(len(m.areas)), Method: "Wald for log σ",
 	}
 	if sigma == 0 {
 		for at, j := range kept {

@@ -112,9 +112,9 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 	}{
 		{"proportions", 3000, func() map[string]float64 {
 			return map[string]float64{
-				"Wilson": .3, "Agresti-Coull": .3, "Clopper-Pearson": .3, "Newcombe": .12, "Miettinen-Nurminen": .12, "Agresti-Caffo": .12,
-				"Katz": .3 / .18, "Woolf": .3 * .82 / (.7 * .18), "exact Poisson": 25, "Byar": 25, "part of " +
-					"whole": .12 * 200 / 350, "mean": 1, "Welch": -1,
+				"Wilson": .3, "Agresti-Coull": .3, "Clopper-Pearson": .3, "Newcombe": .12, "Miettinen-Nurminen": .12,
+				"Agresti-Caffo": .12, "Katz": .3 / .18, "Woolf": .3 * .82 / (.7 * .18), "exact Poisson": 25, "Byar": 25,
+				"part of whole": .12 * 200 / 350, "mean": 1, "Welch": -1,
 			}
 		}, func(rng *rand.Rand) (estimates, error) {
 			x, y := binomial(rng, 150, .3), binomial(rng, 200, .18)

@@ -678,9 +678,9 @@ func scoreEstimate(method string, share, variance, n, q, level float64) Estimate
 func (e *Estimate) squareAndAdd(a, b Estimate, rho, variance float64) {
 	add := func(x, y float64) float64 { return math.Sqrt(math.Max(0, x*x-2*rho*x*y+y*y)) }
 	*e = Estimate{
-		Value: a.Value - b.Value, SE: standardError(variance), Level: e.Level, Numerator: e.Numerator, Denominator: e.Denominator, Method: e.Method,
-		Lower: a.Value - b.Value - add(a.Value-a.Lower, b.Upper-b.Value), Upper: a.Value - b.Value +
-			add(a.Upper-a.Value, b.Value-b.Lower),
+		Value: a.Value - b.Value, SE: standardError(variance), Level: e.Level, Numerator: e.Numerator,
+		Denominator: e.Denominator, Method: e.Method, Lower: a.Value - b.Value - add(a.Value-a.Lower, b.Upper-b.Value),
+		Upper: a.Value - b.Value + add(a.Upper-a.Value, b.Value-b.Lower),
 	}
 	if !(e.Lower < e.Upper) {
 		e.withoutSpread()

@@ -248,10 +248,10 @@ func TestEffectCountsWhoIsLeftOut(t *testing.T) {
 		t.Errorf("a trimmed row has weight %g and propensity %g", e.Weights[1], e.Propensity[1])
 	}
 	for name, opts := range map[string]EffectOptions{
-		"no regression without controls": {Level: .95,
-			Method: RegressionAdjustment}, "level": {Level: 2}, "trim": {Level: .95, Trim: .7}, "caliper": {Level: .95, Caliper: -1},
-		"term": {Level: .95, Method: IPW, PropensityTerms: []int{0}}, "method": {Level: .95,
-			Method: 12}, "one cluster": {Level: .95, Method: IPW, Clustered: true},
+		"no regression without controls": {Level: .95, Method: RegressionAdjustment},
+		"level":                          {Level: 2}, "trim": {Level: .95, Trim: .7}, "caliper": {Level: .95, Caliper: -1},
+		"term":   {Level: .95, Method: IPW, PropensityTerms: []int{0}},
+		"method": {Level: .95, Method: 12}, "one cluster": {Level: .95, Method: IPW, Clustered: true},
 	} {
 		if _, err := EstimateEffect(design, rows, opts); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)

@@ -340,7 +340,8 @@ func FuzzIntervalLaws(f *testing.F) {
 			}
 		}
 		for name, two := range map[string]func(x1, n1, x2, n2, level float64) Estimate{
-			"Difference": Difference, "AgrestiCaffo": AgrestiCaffo, "WaldDifference": WaldDifference, "MiettinenNurminen": MiettinenNurminen,
+			"Difference": Difference, "AgrestiCaffo": AgrestiCaffo, "WaldDifference": WaldDifference,
+			"MiettinenNurminen": MiettinenNurminen,
 		} {
 			e, s := two(x1, n1, x2, n2, level), two(x2, n2, x1, n1, level)
 			if math.IsNaN(e.Value) != math.IsNaN(s.Value) {

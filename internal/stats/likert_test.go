@@ -123,8 +123,10 @@ func TestLikertByHand(t *testing.T) {
 		}
 	}
 	for _, opts := range []LikertOptions{{Levels: 5, DontKnow: 9, Positive: 2, Minimum: 5, Level: 7},
-		{Level: .95, DontKnow: 9, Positive: 2, Minimum: 5, Levels: 1}, {Level: .95, DontKnow: 9, Positive: 2, Minimum: 5,
-			Levels: 9}, {Level: .95, Levels: 5, DontKnow: 9, Minimum: 5, Positive: 3}, {Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: -1}} {
+		{Level: .95, DontKnow: 9, Positive: 2, Minimum: 5, Levels: 1},
+		{Level: .95, DontKnow: 9, Positive: 2, Minimum: 5, Levels: 9},
+		{Level: .95, Levels: 5, DontKnow: 9, Minimum: 5, Positive: 3},
+		{Level: .95, Levels: 5, DontKnow: 9, Positive: 2, Minimum: -1}} {
 		if _, err := SummariseLikert(answers, opts); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%+v: %v", opts, err)
 		}

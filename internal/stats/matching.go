@@ -48,7 +48,8 @@ func (s *treatmentSample) byStrata(out *TreatmentEffect) error {
 	for k := range sums {
 		if s.opts.Method == Subclassification {
 			out.Strata = append(out.Strata, EffectStratum{
-				From: bounds[k][0], To: bounds[k][1], Treated: sums[k][1].N, Controls: sums[k][0].N, Effect: sums[k][1].Mean() - sums[k][0].Mean(),
+				From: bounds[k][0], To: bounds[k][1], Treated: sums[k][1].N, Controls: sums[k][0].N,
+				Effect: sums[k][1].Mean() - sums[k][0].Mean(),
 			})
 		}
 		if !matched(k) {

@@ -110,7 +110,9 @@ func Segregate(a, b, shared []Cell, level float64) (*Segregation, error) {
 	s.Isolation = normalEstimate("delta method", isolation, variance, level)
 	s.Isolation.Denominator = A
 	s.Interaction = s.Isolation.scale(-1)
-	s.Interaction.Value, s.Interaction.Lower, s.Interaction.Upper = 1+s.Interaction.Value, 1+s.Interaction.Lower, 1+s.Interaction.Upper
+	s.Interaction.Value++
+	s.Interaction.Lower++
+	s.Interaction.Upper++
 	for _, e := range []*Estimate{&s.Isolation, &s.Interaction} {
 		e.Lower, e.Upper = clip01(e.Lower), clip01(e.Upper)
 	}

@@ -494,7 +494,8 @@ func (r *GroupTimeEffects) ByPeriod() Aggregation {
 	return r.by(func(e GroupTimeEffect) int { return e.Period }, after, func(int) bool { return true })
 }
 
-func (r *GroupTimeEffects) by(key func(GroupTimeEffect) int, keep func(GroupTimeEffect) bool, inOverall func(at int) bool) Aggregation {
+func (r *GroupTimeEffects) by(key func(GroupTimeEffect) int, keep func(GroupTimeEffect) bool,
+	inOverall func(at int) bool) Aggregation {
 	var keys []int
 	reference := map[int]bool{} // nothing but base periods, compared with themselves
 	for k, e := range r.Effects {

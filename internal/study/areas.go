@@ -21,7 +21,8 @@ type Node interface {
 func (s *Study) Node(id string) (Node, error) {
 	kind, own, ok := strings.Cut(id, ":")
 	if !ok {
-		return nil, fault.Invalidf("%q is no global id; the field `id` of an area, a plan, an activity or a municipality gives one", id)
+		return nil, fault.Invalidf("%q is no global id; the field `id` of an area, a plan, an activity or a municipality "+
+			"gives one", id)
 	}
 	switch kind {
 	case "Area":
@@ -41,7 +42,8 @@ func (s *Study) Node(id string) (Node, error) {
 			return m, nil
 		}
 	default:
-		return nil, fault.Invalidf("%q is no global id; the field `id` of an area, a plan, an activity or a municipality gives one", id)
+		return nil, fault.Invalidf("%q is no global id; the field `id` of an area, a plan, an activity or a municipality "+
+			"gives one", id)
 	}
 	return nil, nil
 }
@@ -94,7 +96,8 @@ func (s *Study) Areas(ctx context.Context, where *AreaFilter, by *AreaOrder) ([]
 	if year := where.OnOfficialListIn; year != nil {
 		switch recorded := listYears(figures); {
 		case len(recorded) == 0:
-			return nil, fault.NotRecordedf("onOfficialListIn: this data set does not record which areas were on the ministry's lists; `designations` applies the law's criteria to the key figures")
+			return nil, fault.NotRecordedf("onOfficialListIn: this data set does not record which areas were on the " +
+				"ministry's lists; `designations` applies the law's criteria to the key figures")
 		case !slices.Contains(recorded, *year):
 			return nil, fault.NotRecordedf("onOfficialListIn: the list of %d is not recorded; those of %s are", *year,
 				strings.Trim(fmt.Sprint(recorded), "[]"))

@@ -267,7 +267,8 @@ func unknowns(table *contract.Table, dimensions []*contract.Dimension, what Unkn
 		names = append(names, d.Name)
 		if what != UnknownValuesCompleteCases {
 			s.warnings = append(s.warnings,
-				fmt.Sprintf("%s is unknown for %s of this cohort and %s of the other; unknown counts as a category of its own, `unknown: COMPLETE_CASES` leaves it out.",
+				fmt.Sprintf("%s is unknown for %s of this cohort and %s of the other; unknown counts as a category of its own, "+
+					"`unknown: COMPLETE_CASES` leaves it out.",
 					d.Name, percent(byA[i], totals[0].N), percent(byB[i], totals[1].N)))
 		}
 	}
@@ -276,7 +277,8 @@ func unknowns(table *contract.Table, dimensions []*contract.Dimension, what Unkn
 	}
 	list := strings.Join(names, ", ")
 	if anyA == totals[0].N || anyB == totals[1].N {
-		return fault.Invalidf("there are no complete cases: of one of the cohorts nobody has known values of %s; leave out a dimension, or ask `unknown: OWN_CATEGORY`", list)
+		return fault.Invalidf("there are no complete cases: of one of the cohorts nobody has known values of %s; leave "+
+			"out a dimension, or ask `unknown: OWN_CATEGORY`", list)
 	}
 	for _, cells := range []*[]stats.Cell{&s.a, &s.b, &s.shared} {
 		*cells = stats.CompleteCases(*cells, categories)
@@ -426,7 +428,8 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 		return nil, fault.Invalidf("KITAGAWA has no reference such as %s; leave `reference` out, or ask OAXACA_BLINDER",
 			reference)
 	case components == 3 && reference != DecompositionReferencePooled && reference != DecompositionReferenceOther:
-		return nil, fault.Invalidf("three components are seen from the other cohort, not by the reference %s; leave `reference` out, or ask for two", reference)
+		return nil, fault.Invalidf("three components are seen from the other cohort, not by the reference %s; leave "+
+			"`reference` out, or ask for two", reference)
 	}
 	gap := stats.Gap(stats.Total(s.a), stats.Total(s.b), stats.Total(s.shared), level)
 	out := &Decomposition{Method: method, Gap: derived(gap)}
@@ -437,7 +440,8 @@ func decomposition(s *sides, by []string, method DecompositionMethod, components
 		if err != nil {
 			return nil, err
 		}
-		out.Gap, out.Composition, out.Rate, out.CommonSupport = derived(d.Gap), derived(d.Composition), derived(d.Rate), derived(d.CommonSupport)
+		out.Gap, out.Composition, out.Rate, out.CommonSupport = derived(d.Gap), derived(d.Composition), derived(d.Rate),
+			derived(d.CommonSupport)
 		if components == 3 {
 			out.Interaction = derived(d.Interaction)
 		}
@@ -520,7 +524,8 @@ func standardisation(s *sides, method StandardisationMethod, standard StandardPo
 	standardise := stats.Standardise
 	if method == StandardisationMethodIndirect {
 		if standard == StandardPopulationBoth {
-			return nil, fault.Invalidf("INDIRECT has the composition of this cohort, not of %s; leave `standard` out, or ask DIRECT", standard)
+			return nil, fault.Invalidf("INDIRECT has the composition of this cohort, not of %s; leave `standard` out, or ask "+
+				"DIRECT", standard)
 		}
 		standardise = stats.StandardiseIndirectly
 	}
@@ -535,7 +540,8 @@ func standardisation(s *sides, method StandardisationMethod, standard StandardPo
 }
 
 var standards = map[StandardPopulation]stats.Standard{
-	StandardPopulationOther: stats.StandardB, StandardPopulationThis: stats.StandardA, StandardPopulationBoth: stats.StandardPooled,
+	StandardPopulationOther: stats.StandardB, StandardPopulationThis: stats.StandardA,
+	StandardPopulationBoth: stats.StandardPooled,
 }
 
 func adjusted(s *sides, of RegressionModel, clustered bool, level float64) (*AdjustedGap, error) {
@@ -738,7 +744,8 @@ func (q BetweenAreasOf) answer(ctx context.Context, r *Request, tables []*cells.
 		for i, d := range dimensions {
 			if by[i] > 0 {
 				out.After.Warnings = append(out.After.Warnings,
-					fmt.Sprintf("%s is unknown for %s of the observations; unknown counts as a category of its own, `unknown: COMPLETE_CASES` leaves it out.", d.Name, percent(by[i], all)))
+					fmt.Sprintf("%s is unknown for %s of the observations; unknown counts as a category of its own, `unknown: "+
+						"COMPLETE_CASES` leaves it out.", d.Name, percent(by[i], all)))
 			}
 		}
 	}

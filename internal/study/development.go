@@ -26,7 +26,8 @@ func (q DevelopmentOf) needs(s *Study) ([]need, error) {
 	}
 	for _, name := range cells.DimensionNames(q.Cohort.where(s).Dimensions()) {
 		if name == "SETTING" || name == "AREA" {
-			return nil, fault.Invalidf("a development sets the areas beside the population, so the cohort must hold both: leave `setting` and `area` out of its filter, and ask it of a root field, not of an area")
+			return nil, fault.Invalidf("a development sets the areas beside the population, so the cohort must hold both: " +
+				"leave `setting` and `area` out of its filter, and ask it of a root field, not of an area")
 		}
 	}
 	by, err := s.dimensions("YEAR", "AREA")
@@ -144,7 +145,8 @@ func (s *Study) underPlan(year int) map[*cells.Area]bool {
 // plansInTime returns an error if the data set does not tell when areas were under a plan, and
 // warnings where it tells only in part.
 func (s *Study) plansInTime() ([]string, error) {
-	const otherwise = "which areas were supported in a year is not known; `trend(by: [SETTING])` follows those that the data set calls supported"
+	const otherwise = "which areas were supported in a year is not known; `trend(by: [SETTING])` follows those that " +
+		"the data set calls supported"
 	plans := slices.DeleteFunc(slices.Clone(s.Catalogue.Plans), func(p *cells.Plan) bool { return len(p.Areas) == 0 })
 	if len(plans) == 0 {
 		return nil, fault.NotRecordedf("this data set records no plan with areas (table plan and the column plan_ids of "+
@@ -230,7 +232,8 @@ func (q TurnoverOf) needs(s *Study) ([]need, error) {
 		}
 		for _, year := range []int{q.From, q.To} {
 			if condition.From != nil && year < *condition.From || condition.To != nil && year > *condition.To {
-				return nil, fault.Invalidf("the cohort's years do not hold %d; leave `years` out of its filter, or keep both years of the turnover", year)
+				return nil, fault.Invalidf("the cohort's years do not hold %d; leave `years` out of its filter, or keep both "+
+					"years of the turnover", year)
 			}
 		}
 	}

@@ -64,7 +64,8 @@ func effectCells(q cells.Participants, table *cells.Table) []effectCell {
 	out := make([]effectCell, len(table.Cells))
 	for i, c := range table.Cells {
 		cell := effectCell{treated: c.Key[0] == 1, area: -1, n: c.N.Value,
-			outcome: momentsOf(c.Measures[cells.After]), before: momentsOf(c.Measures[cells.Before]), change: momentsOf(c.Measures[cells.Change])}
+			outcome: momentsOf(c.Measures[cells.After]), before: momentsOf(c.Measures[cells.Before]),
+			change: momentsOf(c.Measures[cells.Change])}
 		rest := c.Key[1:]
 		for range q.Covariates {
 			cell.values, rest = append(cell.values, int(rest[0])), rest[1:]
@@ -311,7 +312,8 @@ func (c *compared) adjust(ctx context.Context, q EffectOf, clustered bool, out *
 		out.Ratio = derived(e.Ratio)
 	}
 	out.Treated, out.Controls = counted(int(e.Treated)), counted(int(e.Controls))
-	out.Unmatched, out.UnmatchedControls, out.Trimmed = counted(int(e.UnmatchedTreated)), counted(int(e.UnmatchedControls)), counted(int(e.Trimmed))
+	out.Unmatched, out.UnmatchedControls, out.Trimmed = counted(int(e.UnmatchedTreated)),
+		counted(int(e.UnmatchedControls)), counted(int(e.Trimmed))
 	out.Clusters = clusters(e.Clusters)
 	out.EffectiveTreated, out.EffectiveControls = number(e.EffectiveTreated), number(e.EffectiveControls)
 	out.LargestWeight, out.OutsideOverlap = number(e.LargestWeight), number(e.OutsideOverlap)

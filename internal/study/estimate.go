@@ -13,7 +13,8 @@ import (
 func estimate(e stats.Estimate, unknown *int64) *Estimate {
 	out := &Estimate{Value: number(e.Value), Lower: number(e.Lower), Upper: number(e.Upper), Level: e.Level,
 		StandardError: number(e.SE),
-		Numerator:     whole(e.Numerator), Denominator: whole(e.Denominator), Status: StatusObserved, Method: e.Method, Warnings: e.Warnings}
+		Numerator:     whole(e.Numerator), Denominator: whole(e.Denominator), Status: StatusObserved, Method: e.Method,
+		Warnings: e.Warnings}
 	if out.Warnings == nil {
 		out.Warnings = []string{}
 	}

@@ -55,8 +55,9 @@ func (s *Study) keyFigures(ctx context.Context) (map[*cells.Area][]yearFigures, 
 		out[area] = append(out[area], yearFigures{
 			AreaYear: AreaYear{Year: int(c.Key[1]), Residents: integer("residents"), Children: integer("children_0_6"),
 				NonWestern: number("percent_non_western"), OutsideWorkAndEducation: number("percent_outside_work_and_education"),
-				Convicted: number("percent_convicted"), BasicSchoolingOnly: number("percent_basic_schooling_only"), IncomeRatio: number("income_ratio"),
-				OnOfficialList: yes("on_official_list"), Source: table.Keys[2].Values[c.Key[2]]},
+				Convicted: number("percent_convicted"), BasicSchoolingOnly: number("percent_basic_schooling_only"),
+				IncomeRatio: number("income_ratio"), OnOfficialList: yes("on_official_list"),
+				Source: table.Keys[2].Values[c.Key[2]]},
 			averaged: yes("averaged"),
 		})
 	}

@@ -166,7 +166,8 @@ func (r *Request) ageGroups(ctx context.Context, rows []*mappingRow) (map[areaYe
 func reachOf(x stats.Reach) *Reach {
 	out := &Reach{Value: number(x.Value), Least: number(x.Least), Most: number(x.Most), Participants: int(x.Participants),
 		Residents:      number(x.Residents),
-		ResidentsLeast: int(x.ResidentsLeast), ResidentsMost: int(x.ResidentsMost), Status: StatusObserved, Warnings: notNil(x.Warnings)}
+		ResidentsLeast: int(x.ResidentsLeast), ResidentsMost: int(x.ResidentsMost), Status: StatusObserved,
+		Warnings: notNil(x.Warnings)}
 	if x.ResidentsMost == 0 {
 		out.Status = StatusNoObservations
 	}

@@ -23,7 +23,8 @@ func (q ShortfallOf) comparing(s *Study) (comparing, error) {
 		return c, fault.Invalidf("`by` is empty; give at least one dimension that composition is made of")
 	}
 	if slices.Contains(q.By, "AREA") {
-		return c, fault.Invalidf("`by` holds AREA: with the area itself held equal every area would be expected to be as it is; leave it out")
+		return c, fault.Invalidf("`by` holds AREA: with the area itself held equal every area would be expected to be as " +
+			"it is; leave it out")
 	}
 	var err error
 	c.by, c.unknown = q.By, q.Unknown

@@ -220,7 +220,8 @@ func (q PerceivedDifferenceOf) answer(ctx context.Context, r *Request, tables []
 	others := against == nil
 	if others {
 		if group.Theme == nil && group.ActorType == nil {
-			return nil, fault.Invalidf("group names no theme and no type of actor, so there are no others to compare with; name one, or give `against`")
+			return nil, fault.Invalidf("group names no theme and no type of actor, so there are no others to compare with; " +
+				"name one, or give `against`")
 		}
 		against = &SurveyFilter{Aspect: group.Aspect, Item: group.Item}
 	}

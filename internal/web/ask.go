@@ -95,7 +95,8 @@ func (s *server) prepare(ctx context.Context, p params, isGet bool) (*graphql.Op
 	rec.cost = s.Limits.cost(s.schema, op, variables)
 	if rec.cost > s.Limits.Complexity {
 		return nil, gqlerror.List{overLimit("complexity", rec.cost, s.Limits.Complexity,
-			"the operation costs %s; the limit is %s; ask for fewer fields, or for shorter lists with `first`", thousands(rec.cost), thousands(s.Limits.Complexity))}
+			"the operation costs %s; the limit is %s; ask for fewer fields, or for shorter lists with `first`",
+			thousands(rec.cost), thousands(s.Limits.Complexity))}
 	}
 	return &graphql.OperationContext{
 		RawQuery:               p.Query,

@@ -92,13 +92,18 @@ var audits = []struct {
 	{"4763 MAY use 400 status code on array {variables} parameter", "POST", "", legacyJSON, "",
 		`{"query":"{ __typename }","variables":["array"]}`, 400, legacyJSON, false},
 	{"2EA1 SHOULD allow map {variables} parameter when accepting graphql-response+json", "POST", "", legacyJSON,
-		graphqlJSON, `{"query":"query Type($name: String!) { __type(name: $name) { name } }","variables":{"name":"sometype"}}`, 200, graphqlJSON, true},
+		graphqlJSON, `{"query":"query Type($name: String!) { __type(name: $name) { name } }",
+			"variables":{"name":"sometype"}}`, 200,
+		graphqlJSON, true},
 	{"28B9 MUST allow map {variables} parameter when accepting application/json", "POST", "", legacyJSON, legacyJSON,
-		`{"query":"query Type($name: String!) { __type(name: $name) { name } }","variables":{"name":"sometype"}}`, 200, legacyJSON, true},
+		`{"query":"query Type($name: String!) { __type(name: $name) { name } }","variables":{"name":"sometype"}}`, 200,
+		legacyJSON, true},
 	{"D6D5 MAY allow URL-encoded JSON string {variables} parameter in GETs when accepting graphql-response+json", "GET",
-		"?query=query+Type%28%24name%3A+String%21%29+%7B+__type%28name%3A+%24name%29+%7B+name+%7D+%7D&variables=%7B%22name%22%3A%22sometype%22%7D", "", graphqlJSON, "", 200, graphqlJSON, true},
+		"?query=query+Type%28%24name%3A+String%21%29+%7B+__type%28name%3A+%24name%29+%7B+name+%7D+%7D" +
+			"&variables=%7B%22name%22%3A%22sometype%22%7D", "", graphqlJSON, "", 200, graphqlJSON, true},
 	{"6A70 MAY allow URL-encoded JSON string {variables} parameter in GETs when accepting application/json", "GET",
-		"?query=query+Type%28%24name%3A+String%21%29+%7B+__type%28name%3A+%24name%29+%7B+name+%7D+%7D&variables=%7B%22name%22%3A%22sometype%22%7D", "", legacyJSON, "", 200, legacyJSON, true},
+		"?query=query+Type%28%24name%3A+String%21%29+%7B+__type%28name%3A+%24name%29+%7B+name+%7D+%7D" +
+			"&variables=%7B%22name%22%3A%22sometype%22%7D", "", legacyJSON, "", 200, legacyJSON, true},
 	{"58B0 MAY use 400 status code on string {extensions} parameter", "POST", "", legacyJSON, "",
 		`{"query":"{ __typename }","extensions":"string"}`, 400, legacyJSON, false},
 	{"58B1 MAY use 400 status code on number {extensions} parameter", "POST", "", legacyJSON, "",
@@ -126,7 +131,8 @@ var audits = []struct {
 	{"FDE2 SHOULD use 200 status code on document validation failure when accepting application/json", "POST", "",
 		legacyJSON, legacyJSON, `{"query":"{ 8f31403dfe404bccbb0e835f2629c6a7 }"}`, 200, legacyJSON, false},
 	{"7B9B SHOULD use a status code of 200 on variable coercion failure when accepting application/json", "POST", "",
-		legacyJSON, legacyJSON, `{"query":"query CoerceFailure($id: ID!){ __typename }","variables":{"id":null}}`, 200, legacyJSON, false},
+		legacyJSON, legacyJSON, `{"query":"query CoerceFailure($id: ID!){ __typename }","variables":{"id":null}}`, 200,
+		legacyJSON, false},
 	{"865D SHOULD use 4xx or 5xx status codes on document parsing failure when accepting graphql-response+json", "POST",
 		"", legacyJSON, graphqlJSON, `{"query":"{"}`, 400, graphqlJSON, false},
 	{"556A SHOULD use 400 status code on document parsing failure when accepting graphql-response+json", "POST", "",
@@ -140,7 +146,8 @@ var audits = []struct {
 	{"5E5B SHOULD not contain the data entry on document validation failure when accepting graphql-response+json", "POST",
 		"", legacyJSON, graphqlJSON, `{"query":"{ 8f31403dfe404bccbb0e835f2629c6a7 }"}`, 400, graphqlJSON, false},
 	{"86EE SHOULD use a status code of 400 on variable coercion failure when accepting graphql-response+json", "POST", "",
-		legacyJSON, graphqlJSON, `{"query":"query CoerceFailure($id: ID!){ __typename }","variables":{"id":null}}`, 400, graphqlJSON, false},
+		legacyJSON, graphqlJSON, `{"query":"query CoerceFailure($id: ID!){ __typename }","variables":{"id":null}}`, 400,
+		graphqlJSON, false},
 }
 
 func TestProtocol(t *testing.T) {

@@ -50,7 +50,8 @@ func TestVariables(t *testing.T) {
 		{first, `null`, `variable $v: an Int was expected, got null`},
 		{first, `[2]`, `variable $v: an Int was expected, got a list`},
 		{first, `{"n": 2}`, `variable $v: an Int was expected, got an object`},
-		{first, ``, `variable $v: an Int was expected, and the variable is not given; the operation has no variable for what is given as other`},
+		{first, ``, `variable $v: an Int was expected, and the variable is not given; the operation has no variable for ` +
+			`what is given as other`},
 		{year, `null`, `{"children":{"size":{"value":3487}}}`},
 		{year, ``, `{"children":{"size":{"value":3487}}}`},
 		{year, `2016`, `{"children":{"size":{"value":`},
@@ -117,12 +118,15 @@ func TestVariables(t *testing.T) {
 // A default is read as a value that is given is.
 func TestDefaultsOfVariables(t *testing.T) {
 	server := world(t)
-	r := ask(t, server, `query ($sex: [Sex!] = FEMALE, $where: CohortFilter = {sex: MALE}, $n: Int = 1, $level: Float = 0.5) {
+	r := ask(t, server, `query ($sex: [Sex!] = FEMALE, $where: CohortFilter = {sex: MALE}, $n: Int = 1,
+		$level: Float = 0.5) {
 		females: children(where: {sex: $sex}) { distribution(of: SEX) { key { sex } } }
 		males: children(where: $where) { distribution(of: SEX) { key { sex } } share(of: POOR, level: $level) { level } }
 		areas(first: $n) { nodes { name } }
 	}`, nil)
-	want := `{"females":{"distribution":[{"key":{"sex":"FEMALE"}}]},"males":{"distribution":[{"key":{"sex":"MALE"}}],"share":{"level":0.5}},"areas":{"nodes":[{"name":`
+	want := `{"females":{"distribution":[{"key":{"sex":"FEMALE"}}]},` +
+		`"males":{"distribution":[{"key":{"sex":"MALE"}}],"share":{"level":0.5}},` +
+		`"areas":{"nodes":[{"name":`
 	if r.Errors != nil || !strings.HasPrefix(string(r.Data), want) {
 		t.Errorf("got %s %s", r.Data, r.message())
 	}
@@ -134,12 +138,16 @@ func TestMisspeltVariables(t *testing.T) {
 	const document = `query ($year: Int, $years: Int, $sex: [Sex!] = [MALE, FEMALE], $n: Int) {
 		children(where: {years: {from: $year, to: $years}, sex: $sex}) { size { value } } areas(first: $n) { totalCount } }`
 	for given, want := range map[string]string{
-		`{"yaer": 2016}`:                               "variable $yaer: the operation declares no such variable; did you mean year?",
-		`{"YEAR": 2016}`:                               "variable $YEAR: the operation declares no such variable; did you mean year?",
-		`{"year": 2014, "yers": 2016}`:                 "variable $yers: the operation declares no such variable; did you mean years?",
-		`{"Sex": "MALE"}`:                              "variable $Sex: the operation declares no such variable; did you mean sex?",
+		`{"yaer": 2016}`: "variable $yaer: the operation declares no such variable; did you " +
+			"mean year?",
+		`{"YEAR": 2016}`: "variable $YEAR: the operation declares no such variable; did you " +
+			"mean year?",
+		`{"year": 2014, "yers": 2016}`: "variable $yers: the operation declares no such variable; did you " +
+			"mean years?",
+		`{"Sex": "MALE"}`: "variable $Sex: the operation declares no such variable; did you " +
+			"mean sex?",
 		`{"year": 2014, "six": 1, "first": 2, "m": 1}`: "", // sent for other operations
-		`{"years": 2016}`:                              "",
+		`{"years": 2016}`: "",
 	} {
 		r := ask(t, server, document, json.RawMessage(given))
 		if want == "" && r.Errors != nil || want != "" && (r.code() != "INVALID" || r.message() != want) {

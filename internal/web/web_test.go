@@ -205,7 +205,8 @@ func TestErrorsOfFields(t *testing.T) {
 		{"internal", "INTERNAL", "internal error; the log has it under id test-internal"},
 		{"panic", "INTERNAL", "internal error; the log has it under id test-panic"},
 	} {
-		body := fmt.Sprintf(`{"query": "query Ask($id: ID!) {\n  dataset { title }\n  asked: area(id: $id) { name } }", "variables": {"id": %q}}`, test.id)
+		body := fmt.Sprintf(`{"query": "query Ask($id: ID!) {\n  dataset { title }\n  asked: area(id: $id) { name } }", `+
+			`"variables": {"id": %q}}`, test.id)
 		request, _ := http.NewRequest(http.MethodPost, server.URL+"/graphql", strings.NewReader(body))
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("X-Request-Id", "test-"+test.id)
@@ -264,7 +265,10 @@ func TestWrongQuestions(t *testing.T) {
 		{"only a comment", `{"query": "# nothing"}`, 400, "GRAPHQL_VALIDATION_FAILED", "no operation"},
 		{"missing variable", `{"query": "query($id: ID!) { area(id: $id) { name } }"}`, 400, "INVALID",
 			"variable $id: an ID was expected, and the variable is not given"},
-		{"variable in an object", `{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", "variables": {"w": {"sex": ["MAN"]}}}`, 400, "INVALID", `variable $w.sex[0]: Sex has no code "MAN"; its codes are MALE, FEMALE`},
+		{"variable in an object",
+			`{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }",
+			"variables": {"w": {"sex": ["MAN"]}}}`,
+			400, "INVALID", `variable $w.sex[0]: Sex has no code "MAN"; its codes are MALE, FEMALE`},
 		{"code like none", `{"query": "{ children(where: {sex: [OTHER]}) { size { value } } }"}`, 400,
 			"GRAPHQL_VALIDATION_FAILED", `does not exist in "Sex!" enum; its codes are MALE, FEMALE`},
 		{"no JSON", `not json`, 400, "INVALID", "the request body is not JSON: at byte 2"},
@@ -350,10 +354,12 @@ func TestLimits(t *testing.T) {
 		{"tokens", "{" + strings.Repeat(" __typename", 20_000) + "}", "tokens", 20_002, "20,002 tokens; the limit is 10,000"},
 		{"aliases", "{" + aliases.String() + "}", "complexity", 1100 * 303,
 			"the operation costs 333,300; the limit is 300,000"},
-		{"long lists of long lists", "{ areas(first: 1000) { nodes { keyFigures { year residents children } plans { areas { name plans { name } } } } } }", "complexity", 1 + 1000*(1+10*3+1+10*(1+10*(1+1+10))) + 1, "with `first`"},
+		{"long lists of long lists", "{ areas(first: 1000) { nodes { keyFigures { year residents children } plans { areas " +
+			"{ name plans { name } } } } } }", "complexity", 1 + 1000*(1+10*3+1+10*(1+10*(1+1+10))) + 1, "with `first`"},
 		{"many cells", "{ children {" + cells.String() + "} }", "complexity", 1 + 3*(301+1+10_000*12), "the operation costs"},
 		{"clusters in many areas", `{ areas(first: 200) { nodes { children { compare(to: {}) {
-			adjusted(of: POOR, controls: [SEX], clusterBy: AREA) { observations } } } } } }`, "complexity", 2 + 200*(1+301+11_201+1), "with `first`"},
+			adjusted(of: POOR, controls: [SEX], clusterBy: AREA) { observations } } } } } }`,
+			"complexity", 2 + 200*(1+301+11_201+1), "with `first`"},
 		{"many cubes, which have no fields", "{ children {" + cubes.String() + "} }", "complexity", 1 + 500*(1+300+100*10),
 			"the operation costs"},
 		{"doubling fragments", doubling, "complexity", 1_000_000_000, "the operation costs 1,000,000,000"},
@@ -388,12 +394,17 @@ func TestLimits(t *testing.T) {
 }
 
 // The introspection query of graphql-js 16, which tools send.
-const introspection = `query IntrospectionQuery { __schema { description queryType { name kind } mutationType { name kind } subscriptionType { name kind }
-types { ...FullType } directives { name description isRepeatable locations args(includeDeprecated: true) { ...InputValue } } } }
-fragment FullType on __Type { kind name description specifiedByURL fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason }
-inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef } enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } }
+const introspection = `query IntrospectionQuery { __schema { description queryType { name kind }
+	mutationType { name kind } subscriptionType { name kind }
+types { ...FullType } directives { name description isRepeatable locations
+args(includeDeprecated: true) { ...InputValue } } } }
+fragment FullType on __Type { kind name description specifiedByURL fields(includeDeprecated: true) { name description
+args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason }
+inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef }
+enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } }
 fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue isDeprecated deprecationReason }
-fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }`
+fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }`
 
 func TestIntrospection(t *testing.T) {
 	r := ask(t, serve(t, nil), introspection, nil)
@@ -742,13 +753,20 @@ func TestTablesOfAnAnswer(t *testing.T) {
 	server := world(t)
 	for range 2 {
 		for document, want := range map[string]string{
-			`{ children { size { value } } }`:                                                               "activity area child_year plan",
-			`{ children { size { value } } residents { size { value } } }`:                                  "activity area child_year plan resident_year",
-			`{ areas { nodes { keyFigures { residents } } } }`:                                              "activity area area_year plan",
-			`{ areas { nodes { children { size { value } } } } }`:                                           "activity area area_year child_year plan",
-			`{ targetGroup(type: LEISURE_JOB) { participants { value } } }`:                                 "activity area participant plan",
-			`{ dataset { title } }`:                                                                         "activity area plan",
-			`query($n: Boolean = false) { dataset { title } children @include(if: $n) { size { value } } }`: "activity area plan",
+			`{ children { size { value } } }`: "activity area " +
+				"child_year plan",
+			`{ children { size { value } } residents { size { value } } }`: "activity area " +
+				"child_year plan resident_year",
+			`{ areas { nodes { keyFigures { residents } } } }`: "activity area " +
+				"area_year plan",
+			`{ areas { nodes { children { size { value } } } } }`: "activity area " +
+				"area_year child_year plan",
+			`{ targetGroup(type: LEISURE_JOB) { participants { value } } }`: "activity area " +
+				"participant plan",
+			`{ dataset { title } }`: "activity area " +
+				"plan",
+			`query($n: Boolean = false) { dataset { title } children @include(if: $n) { size { value } } }`: "activity area " +
+				"plan",
 		} {
 			got := get(t, server.URL+"/graphql?query="+url.QueryEscape(document))
 			if got.status != 200 || got.Get("Kvarter-Tables") != want {
@@ -1016,10 +1034,14 @@ func twentyShares() (fields []string) {
 
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
-		`{"query": "{ __typename }"}`, `{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", "variables": {"w": {"years": {"from": 1e9}}}}`,
-		`{"query": "{ area(id: \"internal\") { name } }", "operationName": null}`, `[]`, `{"query": "{ ...a } fragment a on Query { ...a }"}`, `{"query": "{`, `{"variables": 3}`,
+		`{"query": "{ __typename }"}`,
+		`{"query": "query($w: CohortFilter) { children(where: $w) { size { value } } }", ` +
+			`"variables": {"w": {"years": {"from": 1e9}}}}`,
+		`{"query": "{ area(id: \"internal\") { name } }", "operationName": null}`, `[]`,
+		`{"query": "{ ...a } fragment a on Query { ...a }"}`, `{"query": "{`, `{"variables": 3}`,
 		`{"query": "query($y: IntRange = {from: 3}) { children(where: {years: $y, with: [POOR]}) { description } }"}`,
-		`{"query": "query($n: Int!, $s: [Sex!]) { children(where: {sex: $s, years: {from: $n}}) { description } }", "variables": {"n": "2016", "s": ["MALE", 1.5e3, null, {"x": []}]}}`,
+		`{"query": "query($n: Int!, $s: [Sex!]) { children(where: {sex: $s, years: {from: $n}}) { description } }", ` +
+			`"variables": {"n": "2016", "s": ["MALE", 1.5e3, null, {"x": []}]}}`,
 		`{"query": "{ plans(where: {activeIn: \"x\"}) { nodes { start } } }"}`, "\x00\xff", `{"query": "\ud800{a}"}`,
 	} {
 		f.Add([]byte(seed))
@@ -1097,7 +1119,8 @@ func TestStarting(t *testing.T) {
 	for path, want := range map[string]string{
 		"/": "The &lt;small&gt; world is being made. This page", "/readyz": "not ready: The <small> world is being " +
 			"made", "/schema.graphqls": "not ready",
-		"/graphql?query={__typename}": `{"errors":[{"message":"The <small> world is being made; ask again in a moment","extensions":{"code":"UNAVAILABLE"}}]}`,
+		"/graphql?query={__typename}": `{"errors":[{"message":"The <small> world is being made; ask again in a moment",` +
+			`"extensions":{"code":"UNAVAILABLE"}}]}`,
 	} {
 		got := get(t, server.URL+path, "Origin", "https://maps.example.org")
 		if got.status != 503 || got.Get("Retry-After") != "2" || got.Get("Cache-Control") != "no-store" ||

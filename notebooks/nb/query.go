@@ -155,7 +155,8 @@ If it runs somewhere else, say where in a cell of its own:
     %%env %s http://HOST:PORT/graphql`, endpoint, w.start, w.variable)
 	default:
 		return fmt.Errorf(`the server at %s cannot be reached: %w
-Is the address right? It comes from the environment variable %s. The server is started in the folder of the repository with
+Is the address right? It comes from the environment variable %s.
+The server is started in the folder of the repository with
 
 %s`, endpoint, err, w.variable, w.start)
 	}

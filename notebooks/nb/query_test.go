@@ -30,7 +30,8 @@ type shareAnswer struct {
 }
 
 func TestQueryReadsTheAnswer(t *testing.T) {
-	answering(t, 200, `{"data":{"children":{"share":{"value":0.169,"numerator":5860,"denominator":34657,"status":"OBSERVED"}}}}`)
+	answering(t, 200, `{"data":{"children":{"share":{"value":0.169,
+		"numerator":5860,"denominator":34657,"status":"OBSERVED"}}}}`)
 	got, err := QueryE[shareAnswer](`{…}`, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -68,11 +69,14 @@ func TestQueryFailsWithAMessage(t *testing.T) {
 		body   string
 		want   []string
 	}{
-		"an error at a field": {200, `{"errors":[{"message":"year 1992 is before the data starts (2010)","path":["children","share",0],"locations":[{"line":2,"column":5}],"extensions":{"code":"INVALID"}}],"data":null}`,
+		"an error at a field": {200,
+			`{"errors":[{"message":"year 1992 is before the data starts (2010)","path":["children","share",0],
+				"locations":[{"line":2,"column":5}],"extensions":{"code":"INVALID"}}],"data":null}`,
 			[]string{"the server answered with an error:\n  - year 1992 is before the data starts (2010) (at " +
 				"children.share[0]; line 2, column 5 of the query; INVALID)"}},
 		"two errors before execution": {400,
-			`{"errors":[{"message":"no field \"shares\""},{"message":"unknown enum value","locations":[{"line":1,"column":9}]}]}`,
+			`{"errors":[{"message":"no field \"shares\""},
+				{"message":"unknown enum value","locations":[{"line":1,"column":9}]}]}`,
 			[]string{"2 errors", "  - no field \"shares\"\n  - unknown enum value (line 1, column 9 of the query)"}},
 		"errors beside data": {200, `{"errors":[{"message":"too large"}],"data":{"children":{"share":{"value":1}}}}`,
 			[]string{"too large"}},
@@ -178,7 +182,8 @@ func TestQueryOnAsksTheOtherServer(t *testing.T) {
 // A notebook that states that it reads another world asks that one throughout, and is told if something
 // else answers there.
 func TestReadsOfAnotherWorld(t *testing.T) {
-	const dataset = `{"data":{"dataset":{"name":%q,"title":"Lists","synthetic":false,"fingerprint":"3f2a91","years":[2010],"rows":[
+	const dataset = `{"data":{"dataset":{"name":%q,"title":"Lists","synthetic":false,"fingerprint":"3f2a91",
+		"years":[2010],"rows":[
 		{"table":"area_year","fingerprint":"aa"},{"table":"plan","fingerprint":null}]}}}`
 	answering(t, 200, fmt.Sprintf(dataset, "children")) // the default world, which nobody asks
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -264,7 +269,8 @@ func TestAFailureStopsTheCell(t *testing.T) {
 }
 
 func TestHeaderNamesTheDataSet(t *testing.T) {
-	answering(t, 200, `{"data":{"dataset":{"name":"children","title":"Children of <Ærø>","synthetic":true,"fingerprint":"3f2a91","years":[2010,2011,2012],"rows":[]}}}`)
+	answering(t, 200, `{"data":{"dataset":{"name":"children","title":"Children of <Ærø>","synthetic":true,
+		"fingerprint":"3f2a91","years":[2010,2011,2012],"rows":[]}}}`)
 	stdout, stderr, code := cell(t, "header")
 	want := "Data set: Children of <Ærø>, 2010 to 2012\nFingerprint: 3f2a91\n" + syntheticNotice + "\n"
 	if code != 0 || stdout != want {
@@ -274,8 +280,10 @@ func TestHeaderNamesTheDataSet(t *testing.T) {
 
 // A notebook that states what it reads shows the fingerprints of that, of no other table.
 func TestHeaderNamesTheTables(t *testing.T) {
-	answering(t, 200, `{"data":{"dataset":{"name":"children","title":"Children","synthetic":false,"fingerprint":"3f2a91","years":[2010],"rows":[
-		{"table":"plan","fingerprint":"aa"},{"table":"child_year","fingerprint":"bb"},{"table":"resident_year","fingerprint":"cc"},{"table":"old","fingerprint":null}]}}}`)
+	answering(t, 200, `{"data":{"dataset":{"name":"children","title":"Children","synthetic":false,
+		"fingerprint":"3f2a91","years":[2010],"rows":[
+		{"table":"plan","fingerprint":"aa"},{"table":"child_year","fingerprint":"bb"},
+		{"table":"resident_year","fingerprint":"cc"},{"table":"old","fingerprint":null}]}}}`)
 	stdout, stderr, code := cell(t, "reads")
 	want := "Data set: Children, 2010\nFingerprints of the tables it reads:\n  child_year: bb\n  plan: aa\n"
 	if code != 0 || stdout != want {

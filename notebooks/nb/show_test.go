@@ -252,7 +252,9 @@ func TestIntervalsOfSeriesLieBesideEachOther(t *testing.T) {
 			n := 0
 			for x := range picture.Bounds().Dx() {
 				c := color.NRGBAModel.Convert(picture.At(x, y)).(color.NRGBA)
-				if math.Abs(float64(c.R)-float64(want.R))+math.Abs(float64(c.G)-float64(want.G))+math.Abs(float64(c.B)-float64(want.B)) < 60 {
+				off := math.Abs(float64(c.R)-float64(want.R)) + math.Abs(float64(c.G)-float64(want.G)) +
+					math.Abs(float64(c.B)-float64(want.B))
+				if off < 60 {
 					n++
 				}
 			}

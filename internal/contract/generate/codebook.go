@@ -17,10 +17,10 @@ What Kvarter's data hold: every table, column, code, indicator, measure and dime
 and Danish, with where the definition comes from. The same is asked of the API with ` + "`variables`" + `.
 **A** marks what was assumed because nothing published settles it.
 
-The folder ` + "`snapshots`" + ` (made by ` + "`go run .`" + ` and by ` + "`import`" + `, not in git) holds one folder per
-snapshot: a Parquet file per table below, the stored cells, and ` + "`snapshot.json`" + ` with a hash of each and the
-fingerprint of each table; cells built since, of roll-ups that changed, lie in ` + "`cells-…`" + ` beside; the file
-` + "`current`" + ` names the one that is served.
+The folder ` + "`snapshots`" + ` (made by ` + "`go run .`" + ` and by ` + "`import`" + `, not in git) holds one folder
+per snapshot: a Parquet file per table below, the stored cells, and ` + "`snapshot.json`" + ` with a hash of
+each and the fingerprint of each table; cells built since, of roll-ups that changed, lie in ` + "`cells-…`" + `
+beside; the file ` + "`current`" + ` names the one that is served.
 How to bring your own data is told in [example/README.md](example/README.md).
 
 `)
@@ -55,7 +55,9 @@ How to bring your own data is told in [example/README.md](example/README.md).
 		}
 		row(&b, code(d.Name), both(d.Label), both(d.Definition), list, codes(d.Tables()), mark(d.Assumed))
 	}
-	b.WriteString("\n## Effects of activities\n\nThose who took part are compared with the others on the covariates; the activity may change the outcomes. All are columns of `participant`.\n\n| Covariate | Label | Definition | Categories | Column | Source | |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n## Effects of activities\n\nThose who took part are compared with the others on the covariates; " +
+		"the activity may change the outcomes. All are columns of `participant`.\n\n| Covariate | Label | Definition | " +
+		"Categories | Column | Source | |\n|---|---|---|---|---|---|---|\n")
 	for _, v := range c.Covariates {
 		categories := "a number"
 		if v.Column.Type == contract.Bool {

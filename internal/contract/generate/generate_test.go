@@ -40,7 +40,9 @@ func TestANewVariableIsOneEntry(t *testing.T) {
   DAY_CARE_TYPE: {field`)
 	if err := os.WriteFile(name, []byte(strings.Replace(text, "\nindicators:\n", `
 indicators:
-  STUDENT_FAMILY: {tables: [child_year], when: {column: student_main_earner, is: true}, label: {da: Studerende familie, en: Student family}, definition: {da: Hovedforsørger studerer., en: The main earner studies.}, source: statistics}
+  STUDENT_FAMILY: {tables: [child_year], when: {column: student_main_earner, is: true}, 
+    label: {da: Studerende familie, en: Student family}, source: statistics,
+    definition: {da: Hovedforsørger studerer., en: The main earner studies.}}
 `, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +50,8 @@ indicators:
 		[]byte(`A variable added to the contract is answered.
 
 -- query.graphql --
-{ children(where: {wealthSign: [DEBT]}) { breakdown(of: STUDENT_FAMILY, by: [WEALTH_SIGN]) { nodes { key { wealthSign } estimate { numerator denominator } } } } }
+{ children(where: {wealthSign: [DEBT]}) { breakdown(of: STUDENT_FAMILY, by: [WEALTH_SIGN]) { 
+  nodes { key { wealthSign } estimate { numerator denominator } } } } }
 -- want.json --
 {
   "data": {
