@@ -30,7 +30,7 @@ import (
 // Cell is one stratum of a group: a combination of category codes with its sums.
 type Cell struct {
 	Key     []int   // category index per dimension, in the order of the dimensions asked for
-	Cluster int     // e.g. area index; only clustered standard errors read it
+	Cluster int     // what observations may be alike within, e.g. an area's index; read by what says so
 	N       float64 // observations with a known value
 	Sum     float64 // Σx; for an indicator the number of observations with it
 	SumSq   float64 // Σx²; for an indicator equal to Sum

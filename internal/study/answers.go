@@ -15,7 +15,7 @@ type AdjustedGap struct {
 	PValue *float64
 	// Observations that the adjusted gap is the mean over; one that both cohorts contain counts once.
 	Observations int
-	// Clusters; null without `clusterBy`.
+	// Number of clusters that the standard errors allow for; null without `clusterBy`.
 	Clusters *int
 	// Share of the observations in cells of the controls that both cohorts have; for the others the model extrapolates.
 	Support *Estimate
@@ -339,7 +339,7 @@ type EffectEstimate struct {
 	// Sensitivity to what was not recorded. Null where there is no ratio to take it of, and with
 	// DIFFERENCE_IN_DIFFERENCES.
 	EValue *EValue
-	// Areas that standard errors are clustered by. Null where they are not.
+	// Number of clusters, which are areas, that the standard errors allow for. Null where they do not.
 	Clusters *int
 	// How much those who took part differed from the others in the outcome itself before the start, in
 	// standard deviations of the participants as in `balance`. Far from 0 DIFFERENCE_IN_DIFFERENCES is

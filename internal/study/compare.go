@@ -27,9 +27,10 @@ type comparing struct {
 	of        string   // an indicator
 	by        []string // dimensions
 	clusterBy *string  // nil where observations are independent
-	clusters  []*contract.Dimension
-	unknown   UnknownValues
-	level     float64
+	// the dimensions that tell an observation's cluster; nil for those of clusterBy
+	clusterDimensions []*contract.Dimension
+	unknown           UnknownValues
+	level             float64
 }
 
 // needs returns the tables of both cohorts, and of what both contain where they do not exclude each other.
@@ -50,19 +51,15 @@ func (q comparing) needs(s *Study) ([]need, error) {
 			return nil, err
 		}
 	}
-	clusters, err := q.clustered(s)
-	if err != nil {
-		return nil, err
+	cluster := q.clusterDimensions
+	if cluster == nil {
+		cluster, err = s.clusterDimensions(q.This.Table, q.clusterBy)
+		if err != nil {
+			return nil, err
+		}
 	}
-	return q.both(s, cells.Observations{By: slices.Concat(dimensions, clusters),
+	return q.both(s, cells.Observations{By: slices.Concat(dimensions, cluster),
 		Indicators: []*contract.Indicator{indicator}, MaxCells: maxComparisonCells})
-}
-
-func (q comparing) clustered(s *Study) ([]*contract.Dimension, error) {
-	if q.clusters != nil {
-		return q.clusters, nil
-	}
-	return s.clusters(q.This.Table, q.clusterBy)
 }
 
 // both returns the need of a query of either cohort, and of what both contain.
@@ -341,9 +338,9 @@ func (s *sides) notDetermined(of string, by []string) error {
 		", "), of)
 }
 
-// clusters returns the dimensions that tell an observation's cluster. Outside the areas, which
+// clusterDimensions returns the dimensions that tell an observation's cluster. Outside the areas, which
 // have no AREA, the municipality stands in for it.
-func (s *Study) clusters(table *contract.Table, by *string) ([]*contract.Dimension, error) {
+func (s *Study) clusterDimensions(table *contract.Table, by *string) ([]*contract.Dimension, error) {
 	if by == nil {
 		return nil, nil
 	}

@@ -314,7 +314,7 @@ func (c *compared) adjust(ctx context.Context, q EffectOf, clustered bool, out *
 	out.Treated, out.Controls = counted(int(e.Treated)), counted(int(e.Controls))
 	out.Unmatched, out.UnmatchedControls, out.Trimmed = counted(int(e.UnmatchedTreated)),
 		counted(int(e.UnmatchedControls)), counted(int(e.Trimmed))
-	out.Clusters = clusters(e.Clusters)
+	out.Clusters = clusterCount(e.Clusters)
 	out.EffectiveTreated, out.EffectiveControls = number(e.EffectiveTreated), number(e.EffectiveControls)
 	out.LargestWeight, out.OutsideOverlap = number(e.LargestWeight), number(e.OutsideOverlap)
 	out.Balance = c.balances(e.Balance)
@@ -380,7 +380,8 @@ func (c *compared) byStart(q EffectOf, clustered bool, out *EffectEstimate) erro
 	}
 	all := e.Overall
 	out.Effect, out.GapBefore, out.GapAfter = derived(all.Effect), derived(all.GapBefore), derived(all.GapAfter)
-	out.Treated, out.Controls, out.Clusters = counted(int(all.Treated)), counted(int(all.Controls)), clusters(all.Clusters)
+	out.Treated, out.Controls = counted(int(all.Treated)), counted(int(all.Controls))
+	out.Clusters = clusterCount(all.Clusters)
 	out.Unmatched, out.UnmatchedControls = counted(int(e.TreatedLeftOut)), counted(int(e.ControlsLeftOut))
 	for _, s := range e.ByStart {
 		out.Starts = append(out.Starts, &StartEffect{Start: s.Start, Treated: counted(int(s.Treated)),
@@ -517,8 +518,8 @@ func (c *compared) differenceBefore(level float64) stats.Estimate {
 	return stats.StandardisedDifference(stats.Total(sides[1]), stats.Total(sides[0]), level)
 }
 
-// clusters is null where nothing is clustered.
-func clusters(n int) *int {
+// clusterCount is null where nothing is clustered.
+func clusterCount(n int) *int {
 	if n == 0 {
 		return nil
 	}

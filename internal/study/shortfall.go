@@ -28,7 +28,7 @@ func (q ShortfallOf) comparing(s *Study) (comparing, error) {
 	}
 	var err error
 	c.by, c.unknown = q.By, q.Unknown
-	c.clusters, err = s.dimensions("AREA")
+	c.clusterDimensions, err = s.dimensions("AREA")
 	return c, err
 }
 
