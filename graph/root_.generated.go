@@ -33,6 +33,7 @@ type ResolverRoot interface {
 	Figure() FigureResolver
 	Finding() FindingResolver
 	LikertAnswer() LikertAnswerResolver
+	ParameterChoice() ParameterChoiceResolver
 	Plan() PlanResolver
 	Query() QueryResolver
 	Variable() VariableResolver
@@ -1030,6 +1031,28 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_ParameterChoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ParameterChoice_id(ctx, field)
+	case "value":
+		return ec.fieldContext_ParameterChoice_value(ctx, field)
+	case "default":
+		return ec.fieldContext_ParameterChoice_default(ctx, field)
+	case "label":
+		return ec.fieldContext_ParameterChoice_label(ctx, field)
+	case "definition":
+		return ec.fieldContext_ParameterChoice_definition(ctx, field)
+	case "source":
+		return ec.fieldContext_ParameterChoice_source(ctx, field)
+	case "assumed":
+		return ec.fieldContext_ParameterChoice_assumed(ctx, field)
+	case "reason":
+		return ec.fieldContext_ParameterChoice_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ParameterChoice", field.Name)
+}
+
 func (ec *executionContext) childFields_PerceivedDifference(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "difference":
@@ -1296,6 +1319,8 @@ func (ec *executionContext) childFields_Variable(ctx context.Context, field grap
 		return ec.fieldContext_Variable_source(ctx, field)
 	case "assumed":
 		return ec.fieldContext_Variable_assumed(ctx, field)
+	case "parameters":
+		return ec.fieldContext_Variable_parameters(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Variable", field.Name)
 }

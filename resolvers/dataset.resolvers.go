@@ -16,6 +16,18 @@ func (r *codeResolver) Label(ctx context.Context, obj *study.Code, language *stu
 	return study.In(language)(obj.Labels), nil
 }
 
+func (r *parameterChoiceResolver) Label(ctx context.Context, obj *study.ParameterChoice, language *study.Language) (string, error) {
+	return study.In(language)(obj.Labels), nil
+}
+
+func (r *parameterChoiceResolver) Definition(ctx context.Context, obj *study.ParameterChoice, language *study.Language) (string, error) {
+	return study.In(language)(obj.Definition), nil
+}
+
+func (r *parameterChoiceResolver) Reason(ctx context.Context, obj *study.ParameterChoice, language *study.Language) (*string, error) {
+	return study.OptionalText(obj.Reason, language), nil
+}
+
 func (r *variableResolver) Label(ctx context.Context, obj *study.Variable, language *study.Language) (string, error) {
 	return study.In(language)(obj.Labels), nil
 }
@@ -26,9 +38,14 @@ func (r *variableResolver) Definition(ctx context.Context, obj *study.Variable, 
 
 func (r *Resolver) Code() graph.CodeResolver { return &codeResolver{r} }
 
+func (r *Resolver) ParameterChoice() graph.ParameterChoiceResolver {
+	return &parameterChoiceResolver{r}
+}
+
 func (r *Resolver) Variable() graph.VariableResolver { return &variableResolver{r} }
 
 type (
-	codeResolver     struct{ *Resolver }
-	variableResolver struct{ *Resolver }
+	codeResolver            struct{ *Resolver }
+	parameterChoiceResolver struct{ *Resolver }
+	variableResolver        struct{ *Resolver }
 )

@@ -16,6 +16,7 @@ type Contract struct {
 	Codelists  []*Codelist
 	Tables     []*Table
 	Dimensions []*Dimension
+	Parameters []*Parameter
 	Indicators []*Indicator
 	Measures   []*Measure
 	Covariates []*Covariate
@@ -367,8 +368,33 @@ type Indicator struct {
 	Tables     []string
 	Among      *Condition // who is in the denominator; nil: everyone
 	When       *Condition
+	Choices    []Choice // the values of parameters that the definition takes
 	Source     *Source
 	Assumed    bool
+}
+
+// Parameter is a choice that published definitions leave open.
+type Parameter struct {
+	Name       string // its id, e.g. poverty_line
+	Label      Text
+	Definition Text
+	Values     []*ParameterValue
+	Default    *ParameterValue
+	Source     *Source
+	Assumed    bool
+	Reason     Text // why Default was chosen; empty unless Assumed
+}
+
+// ParameterValue is a value that a Parameter may have.
+type ParameterValue struct {
+	Name       string // e.g. INCOME_50
+	Definition Text
+}
+
+// Choice is the value of a parameter that a definition takes.
+type Choice struct {
+	Parameter *Parameter
+	Value     *ParameterValue
 }
 
 // Columns returns the columns the indicator reads.
@@ -511,6 +537,7 @@ func (t *Table) name() string     { return t.Name }
 func (d *Dimension) name() string { return d.Name }
 func (i *Indicator) name() string { return i.Name }
 func (m *Measure) name() string   { return m.Name }
+func (p *Parameter) name() string { return p.Name }
 func (o *Outcome) name() string   { return o.Name }
 func (l *Codelist) name() string  { return l.Name }
 func (s *Source) name() string    { return s.Name }

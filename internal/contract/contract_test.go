@@ -54,6 +54,10 @@ func TestMistakesAreReportedWithLineAndExpectation(t *testing.T) {
 		{"of: [SOCIAL_HOUSING, OTHER,", "of: [SOCIAL_HOUSE, OTHER,", `word REST: no code "SOCIAL_HOUSE"; did you mean ` +
 			`SOCIAL_HOUSING?`},
 		{"of: [SOCIAL_HOUSING, OTHER, OUTSIDE_UNKNOWN]", "of: [OTHER]", "word REST: at least two codes were expected"},
+		{"parameters: {poverty_line: SDG}", "parameters: {poverty_lines: SDG}", `indicator POOR_SDG: no parameter "poverty_lines"; did you mean poverty_line?`},
+		{"parameters: {poverty_line: SDG}", "parameters: {poverty_line: SDGS}", `indicator POOR_SDG: parameter poverty_line has no value "SDGS"; did you mean SDG?`},
+		{"default: INCOME_50", "default: INCOME", "parameter poverty_line: `default` was expected to be one of its values, got \"INCOME\""},
+		{"    source: study\n", "    source: study\n    assumed: true\n", "parameter drug_window: a `reason` in Danish (da) and English (en) goes with `assumed: true`"},
 		{"references: plan.plan_id", "references: plan.id", `references "plan.id"`},
 		{"type: ActivityType\n", "type: activity_type\n", "a name such as ActivityType was expected"},
 		{"type: ActivityType\n", "type: Theme\n", "code list theme is the enum Theme already"},

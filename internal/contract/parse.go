@@ -36,6 +36,7 @@ type rawContract struct {
 	Codelists  section[rawCodelist]  `yaml:"codelists"`
 	Tables     section[rawTable]     `yaml:"tables"`
 	Dimensions section[rawDimension] `yaml:"dimensions"`
+	Parameters section[rawParameter] `yaml:"parameters"`
 	Indicators section[rawIndicator] `yaml:"indicators"`
 	Measures   section[rawMeasure]   `yaml:"measures"`
 	Covariates section[rawCovariate] `yaml:"covariates"`
@@ -117,14 +118,25 @@ type rawDimension struct {
 	Assumed    bool      `yaml:"assumed"`
 }
 
+type rawParameter struct {
+	Label      Text          `yaml:"label"`
+	Definition Text          `yaml:"definition"`
+	Values     section[Text] `yaml:"values"`
+	Default    string        `yaml:"default"`
+	Source     string        `yaml:"source"`
+	Assumed    bool          `yaml:"assumed"`
+	Reason     Text          `yaml:"reason"`
+}
+
 type rawIndicator struct {
-	Tables     []string   `yaml:"tables"`
-	Among      *Condition `yaml:"among"`
-	When       *Condition `yaml:"when"`
-	Label      Text       `yaml:"label"`
-	Definition Text       `yaml:"definition"`
-	Source     string     `yaml:"source"`
-	Assumed    bool       `yaml:"assumed"`
+	Tables     []string        `yaml:"tables"`
+	Among      *Condition      `yaml:"among"`
+	When       *Condition      `yaml:"when"`
+	Parameters section[string] `yaml:"parameters"`
+	Label      Text            `yaml:"label"`
+	Definition Text            `yaml:"definition"`
+	Source     string          `yaml:"source"`
+	Assumed    bool            `yaml:"assumed"`
 }
 
 type rawMeasure struct {
@@ -228,6 +240,9 @@ func (p *parser) build(raw *rawContract) {
 	}
 	for _, e := range raw.Dimensions {
 		p.dimension(e)
+	}
+	for _, e := range raw.Parameters {
+		p.parameter(e)
 	}
 	for _, e := range raw.Indicators {
 		p.indicator(e)
@@ -645,7 +660,57 @@ func (p *parser) indicator(e entry[rawIndicator]) {
 		}
 	}
 	p.out.Indicators = append(p.out.Indicators, &Indicator{Name: e.name, Label: v.Label, Definition: v.Definition,
-		Tables: v.Tables, Among: v.Among, When: v.When, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed})
+		Tables: v.Tables, Among: v.Among, When: v.When, Choices: p.choices(what, v.Parameters),
+		Source: p.source(e.line, what, v.Source), Assumed: v.Assumed})
+}
+
+func (p *parser) parameter(e entry[rawParameter]) {
+	what := "parameter " + e.name
+	v := e.value
+	out := &Parameter{Name: e.name, Label: v.Label, Definition: v.Definition, Source: p.source(e.line, what, v.Source),
+		Assumed: v.Assumed, Reason: v.Reason}
+	p.texts(e.line, what, v.Label, &v.Definition)
+	if !columnName.MatchString(e.name) {
+		p.wrong(e.line, "%s: a name of lower-case letters, digits and _ was expected", what)
+	}
+	for _, value := range v.Values {
+		if !enumName.MatchString(value.name) || value.value.DA == "" || value.value.EN == "" {
+			p.wrong(value.line, "%s, value %s: a name of upper-case letters, digits and _ was expected, and what it means in "+
+				"Danish (da) and English (en)", what, value.name)
+		}
+		out.Values = append(out.Values, &ParameterValue{value.name, value.value})
+		if value.name == v.Default {
+			out.Default = out.Values[len(out.Values)-1]
+		}
+	}
+	if out.Default == nil {
+		p.wrong(e.line, "%s: `default` was expected to be one of its values, got %q", what, v.Default)
+	}
+	if v.Assumed != (v.Reason.DA != "" && v.Reason.EN != "") {
+		p.wrong(e.line, "%s: a `reason` in Danish (da) and English (en) goes with `assumed: true`, and only with it", what)
+	}
+	p.out.Parameters = append(p.out.Parameters, out)
+}
+
+// choices reads the values of parameters that a definition takes.
+func (p *parser) choices(what string, list section[string]) []Choice {
+	var out []Choice
+	for _, e := range list {
+		of := find(p.out.Parameters, e.name, (*Parameter).name)
+		if of == nil {
+			p.wrong(e.line, "%s: no parameter %q%s", what, e.name,
+				fault.Suggest(e.name, names(p.out.Parameters, (*Parameter).name)))
+			continue
+		}
+		value := find(of.Values, e.value, func(v *ParameterValue) string { return v.Name })
+		if value == nil {
+			p.wrong(e.line, "%s: parameter %s has no value %q%s", what, e.name, e.value,
+				fault.Suggest(e.value, names(of.Values, func(v *ParameterValue) string { return v.Name })))
+			continue
+		}
+		out = append(out, Choice{of, value})
+	}
+	return out
 }
 
 func (p *parser) measure(e entry[rawMeasure]) {

@@ -242,6 +242,18 @@ func (k *checker) rowRules(f *facts) error {
 			}
 		}
 	}
+	for _, d := range k.contract.Dimensions {
+		first := d.Columns[f.Name]
+		if d.Apart == "" || first == nil || !f.has(first.Name) || !f.has(d.Apart) {
+			continue
+		}
+		apart := f.Column(d.Apart)
+		checks = append(checks, check{rule{column: apart.Name, name: "combination", severity: Warning,
+			message: func(value, _ string) string {
+				return fmt.Sprintf("the row has %s, and then %s is not read: %s", first.Name, apart.Name,
+					sentence(apart.Definition.EN))
+			}}, fmt.Sprintf("%s IS NOT NULL AND %s IS FALSE", duckdb.QuoteName(first.Name), duckdb.QuoteName(apart.Name))})
+	}
 	const atOnce = 100 // expressions in one scan
 	for part := range slices.Chunk(checks, atOnce) {
 		counts, targets := make([]int64, len(part)), make([]any, len(part))

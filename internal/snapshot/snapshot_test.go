@@ -26,7 +26,7 @@ import (
 )
 
 // pinnedFingerprint is of seed 1 at scale 0.01 in the default world.
-const pinnedFingerprint = "a13eaadc668d98d8aa4d24bde7eb91c165d4833d8fe4b722d2ee9b0a0b037137"
+const pinnedFingerprint = "d4a590aeec6a24d7e5e6a259c9d36809b2d1471a150499b7576446c5d0bd9dbf"
 
 var meta = snapshot.Meta{Name: "test", Title: "A test", Licence: "CC0-1.0", Citation: "none"}
 

@@ -57,6 +57,18 @@ type Variable struct {
 	Available  bool
 	Source     string
 	Assumed    bool
+	Parameters []*ParameterChoice
+}
+
+// ParameterChoice is what a variable takes of a choice that published definitions leave open.
+type ParameterChoice struct {
+	ID, Value  string
+	Default    bool
+	Labels     contract.Text
+	Definition contract.Text
+	Source     string
+	Assumed    bool
+	Reason     *contract.Text
 }
 
 // Code is a code of a dimension, or a category of a covariate.

@@ -10,6 +10,9 @@ import (
 func (s *Study) Variables(role *VariableRole) []*Variable {
 	out := []*Variable{}
 	add := func(v *Variable) {
+		if v.Parameters == nil {
+			v.Parameters = []*ParameterChoice{}
+		}
 		if role == nil || *role == v.Role {
 			out = append(out, v)
 		}
@@ -34,7 +37,7 @@ func (s *Study) Variables(role *VariableRole) []*Variable {
 			Tables: i.Tables, Available: recorded(i.Tables,
 				func(t *contract.Table) bool {
 					return s.Catalogue.HasIndicator(t, i)
-				}), Source: sourceText(i.Source), Assumed: i.Assumed})
+				}), Source: sourceText(i.Source), Assumed: i.Assumed, Parameters: choices(i.Choices)})
 	}
 	for _, m := range s.Contract.Measures {
 		add(&Variable{Name: m.Name, Role: VariableRoleMeasure, Labels: m.Label, Definition: m.Definition, Unit: unit(m.Unit),
@@ -58,6 +61,20 @@ func (s *Study) Variables(role *VariableRole) []*Variable {
 		add(&Variable{Name: o.Name, Role: VariableRoleOutcome, Labels: o.Label, Definition: o.Definition,
 			Unit: unit(o.Column.Unit), Codes: []*Code{},
 			Tables: effects, Available: s.Catalogue.HasOutcome(o), Source: sourceText(o.Source), Assumed: o.Assumed})
+	}
+	return out
+}
+
+func choices(list []contract.Choice) []*ParameterChoice {
+	out := []*ParameterChoice{}
+	for _, c := range list {
+		p := &ParameterChoice{ID: c.Parameter.Name, Value: c.Value.Name, Default: c.Value == c.Parameter.Default,
+			Labels: c.Parameter.Label, Definition: c.Value.Definition, Source: sourceText(c.Parameter.Source),
+			Assumed: c.Parameter.Assumed}
+		if p.Assumed {
+			p.Reason = &c.Parameter.Reason
+		}
+		out = append(out, p)
 	}
 	return out
 }

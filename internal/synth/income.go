@@ -6,9 +6,10 @@ import (
 )
 
 // Poverty comes first, from the family's work, education and kind, in exactly the published
-// numbers of 2016. Income and wealth are then drawn on the right side of the lines, and the
-// upper half of each is stretched so that its median is exactly twice the line: the definition
-// of poverty, applied to the rows, gives the same families back.
+// numbers of 2016. Income is then drawn on the right side of the line, and its upper half is
+// stretched so that the median is exactly twice the line: the definition of poverty, applied to
+// the rows, gives the same families back. Wealth decides who of them is poor by the line of
+// Statistics Denmark too.
 
 const (
 	incomeMargin = 20 // DKK between the line and any income, so that ties in the median do not matter
@@ -37,7 +38,7 @@ func (f *family) povertyEta(y int) int {
 	if f.kind[y] == motherAlone || f.kind[y] == fatherAlone {
 		e += povertyLone
 	}
-	return e + when(f.mobile && f.origin == danish, povertyMobileDanish)
+	return e + when(f.mobile && f.origin == danish, povertyMobileDanish) + when(f.student[y], povertyStudent)
 }
 
 // poorTargets are the poor children of 2016 per cell: the published counts, and a third of
@@ -63,9 +64,7 @@ func (w *world) choosePoor() {
 	for i := range w.families {
 		if f := &w.families[i]; f.children[y] > 0 {
 			children[f.poorCell(y)] += int(f.children[y])
-			if !f.student[y] {
-				cells[f.poorCell(y)] = append(cells[f.poorCell(y)], int32(i))
-			}
+			cells[f.poorCell(y)] = append(cells[f.poorCell(y)], int32(i))
 		}
 	}
 	poorAt := func(i int32, y, c int) bool {
@@ -103,12 +102,18 @@ func (w *world) choosePoor() {
 		for i := from; i < to; i++ {
 			f := &w.families[i]
 			for t := range years {
-				if t != y && f.children[t] > 0 && !f.student[t] {
+				if t != y && f.children[t] > 0 {
 					f.poor[t] = poorAt(int32(i), t, cut[f.poorCell(t)])
 				}
 			}
 		}
 	})
+}
+
+// poorSDG is whether the family is poor by the line of Statistics Denmark: income and wealth are both
+// below half the median income, and its main earner does not study.
+func (f *family) poorSDG(y int) bool {
+	return f.poor[y] && !f.student[y] && int(f.wealth[y]) < povertyLine[y]
 }
 
 func (w *world) incomes() {
@@ -130,36 +135,32 @@ func (w *world) incomes() {
 	parallel(years, w.setMedians)
 }
 
-// setMedians stretches the incomes and wealth of a year to their medians among its children, and
-// puts the children into fifths of income.
+// setMedians stretches the incomes of a year to their median among its children, and puts the
+// children into fifths of income.
 func (w *world) setMedians(y int) {
-	type home struct{ income, wealth, children int32 }
+	type home struct{ income, children int32 }
 	var list []home
 	total := 0
 	for i := range w.families {
 		if f := &w.families[i]; f.children[y] > 0 {
-			list = append(list, home{f.income[y], f.wealth[y], int32(f.children[y])})
+			list = append(list, home{f.income[y], int32(f.children[y])})
 			total += int(f.children[y])
 		}
 	}
-	// quantile returns the value of the k-th child from below in the sorted list.
-	quantile := func(k int, value func(home) int32) int {
+	slices.SortFunc(list, func(a, b home) int { return cmp.Compare(a.income, b.income) })
+	// quantile returns the income of the k-th child from below.
+	quantile := func(k int) int {
 		for _, f := range list {
 			if k -= int(f.children); k < 0 {
-				return int(value(f))
+				return int(f.income)
 			}
 		}
 		panic("synth: no such child")
 	}
-	wealthOf := func(f home) int32 { return f.wealth }
-	slices.SortFunc(list, func(a, b home) int { return cmp.Compare(a.wealth, b.wealth) })
-	wealth := stretch{wealthMedian[y] / 2, quantile((total-1)/2, wealthOf)}
-	incomeOf := func(f home) int32 { return f.income }
-	slices.SortFunc(list, func(a, b home) int { return cmp.Compare(a.income, b.income) })
-	income := stretch{povertyLine[y], quantile((total-1)/2, incomeOf)}
+	income := stretch{povertyLine[y], quantile((total - 1) / 2)}
 	var fifths [4]int32
 	for k := range fifths {
-		fifths[k] = int32(income.apply(quantile((total*(k+1)+4)/5-1, incomeOf)))
+		fifths[k] = int32(income.apply(quantile((total*(k+1)+4)/5 - 1)))
 	}
 	for i := range w.families {
 		f := &w.families[i]
@@ -167,7 +168,6 @@ func (w *world) setMedians(y int) {
 			continue
 		}
 		f.income[y] = int32(income.apply(int(f.income[y])))
-		f.wealth[y] = int32(wealth.apply(int(f.wealth[y])))
 		for _, limit := range fifths {
 			if f.income[y] > limit {
 				f.incomeGroup[y]++
@@ -189,7 +189,7 @@ func (t stretch) apply(v int) int {
 
 // earn draws a family's equivalised income and wealth before the median is set.
 func (w *world) earn(f *family, y, lasting, savings, draw int, s *stream) {
-	line, wealthLine := povertyLine[y], wealthMedian[y]/2
+	line := povertyLine[y]
 	x := lasting + s.normal()*incomeShock/1000 + incomeOfEducation(f, y)
 	spread, drift := s.below(1000), s.normal()/8
 	switch f.parentsStatus[y] {
@@ -213,14 +213,11 @@ func (w *world) earn(f *family, y, lasting, savings, draw int, s *stream) {
 	switch {
 	case f.poor[y]:
 		income = low
-		if wealth >= wealthLine {
-			wealth = wealthLine*spread/1000 - incomeMargin
+		if draw >= million-poorWithWealthPPM[f.origin] {
+			wealth = max(wealth, line+line*spread/200+incomeMargin)
+		} else if wealth >= line {
+			wealth = line*spread/1000 - incomeMargin
 		}
-	case f.student[y] && draw < studentLowIncomePPM:
-		income = low
-	case draw >= million-lowIncomeWealthyPPM:
-		income = low
-		wealth = max(wealth, wealthLine+wealthLine*spread/200+incomeMargin)
 	default:
 		income = high
 	}

@@ -318,7 +318,8 @@ func (w *world) childYearTable(y int) *Batch {
 	codes := func() []uint8 { return make([]uint8, 0, n) }
 	id, one, key, year, age, family, income, wealth := ints(), ints(), ints(), ints(), ints(), ints(), ints(), ints()
 	sex, areaID, municipality, origin, kind := codes(), codes(), codes(), codes(), codes()
-	student, group, poor, status, dayCare, enrolled, social := codes(), codes(), codes(), codes(), codes(), codes(), codes()
+	student, group, poor, poorSDG, status, dayCare := codes(), codes(), codes(), codes(), codes(), codes()
+	enrolled, social := codes(), codes()
 	mother, father := newParentColumns(n), newParentColumns(n)
 	for _, i := range order {
 		f := &w.families[i]
@@ -342,6 +343,7 @@ func (w *world) childYearTable(y int) *Batch {
 			kind = append(kind, f.kind[y])
 			income, wealth = append(income, f.income[y]), append(wealth, f.wealth[y])
 			student, poor = append(student, bit(f.student[y])), append(poor, bit(f.poor[y]))
+			poorSDG = append(poorSDG, bit(f.poorSDG(y)))
 			group = append(group, f.incomeGroup[y])
 			mother.add(f.motherPresent(y), f.motherStatus[y], f.motherEducation, f.mother[y])
 			father.add(f.fatherPresent(y), f.fatherStatus[y], f.fatherEducation, f.father[y])
@@ -367,6 +369,7 @@ func (w *world) childYearTable(y int) *Batch {
 		{Name: "equivalised_income", Int: income}, {Name: "wealth", Int: wealth},
 		{Name: "student_main_earner", Code: student, Codes: Bools},
 		{Name: "income_group", Code: group, Codes: IncomeGroups}, {Name: "poor", Code: poor, Codes: Bools},
+		{Name: "poor_sdg", Code: poorSDG, Codes: Bools},
 	}
 	columns = append(columns, mother.columns("mother")...)
 	columns = append(columns, father.columns("father")...)

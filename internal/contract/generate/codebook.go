@@ -27,7 +27,26 @@ How to bring your own data is told in [example/README.md](example/README.md).
 	b.WriteString("## Indicators\n\nA share is asked of these. Observations where it is unknown leave the denominator " +
 		"and are counted.\n\n| Indicator | Label | Definition | Tables | Source | |\n|---|---|---|---|---|---|\n")
 	for _, i := range c.Indicators {
-		row(&b, code(i.Name), both(i.Label), both(i.Definition), codes(i.Tables), i.Source.Name, mark(i.Assumed))
+		definition := both(i.Definition)
+		for _, c := range i.Choices {
+			definition += fmt.Sprintf(" %s: %s.", code(c.Parameter.Name), code(c.Value.Name))
+		}
+		row(&b, code(i.Name), both(i.Label), definition, codes(i.Tables), i.Source.Name, mark(i.Assumed))
+	}
+	b.WriteString("\n### Parameters\n\nChoices that published definitions leave open. The first value is meant where nothing " +
+		"is said.\n\n| Parameter | Label | Values | Why | Source | |\n|---|---|---|---|---|---|\n")
+	for _, p := range c.Parameters {
+		values := []string{code(p.Default.Name) + " " + both(p.Default.Definition)}
+		for _, v := range p.Values {
+			if v != p.Default {
+				values = append(values, code(v.Name)+" "+both(v.Definition))
+			}
+		}
+		why := ""
+		if p.Assumed {
+			why = both(p.Reason)
+		}
+		row(&b, code(p.Name), both(p.Label), strings.Join(values, "<br>"), why, p.Source.Name, mark(p.Assumed))
 	}
 	b.WriteString("\n## Measures\n\nA mean is asked of these.\n\n| Measure | Label | Definition | Unit | Tables | " +
 		"Source | |\n|---|---|---|---|---|---|---|\n")

@@ -42,6 +42,7 @@ SELECT child_id, 1 AS n, record_key, year, age, CASE sex WHEN 0 THEN 'MALE' ELSE
        draw(row, 'student', 30) = 0 AS student_main_earner,
        'Q' || (draw(row, 'income', 200000) // 40000 + 1) AS income_group,
        CASE WHEN draw(row, 'poor?', 50) > 0 THEN draw(row, 'poor', 10) < CASE WHEN place < 3 THEN 3 ELSE 1 END END AS poor,
+       poor AND wealth < 100000 AND NOT student_main_earner AS poor_sdg,
        draw(row, 'mother', 20) > 0 AS mother_present,
        CASE WHEN mother_present THEN ['EMPLOYED', 'EMPLOYED', 'IN_EDUCATION', 'NEITHER', 'UNKNOWN'][draw(row, 'mw', 5) + 1] END AS mother_status,
        CASE WHEN mother_present THEN ['BASIC', 'UPPER_SECONDARY', 'VOCATIONAL', 'SHORT_OR_MEDIUM', 'LONG', 'UNKNOWN'][draw(row, 'me', 6) + 1] END AS mother_education,
