@@ -319,7 +319,7 @@ func halfLength(bias, se, level float64) float64 {
 	}
 	b := bias / se
 	if b > 6 { // the other tail is below 1e-9
-		return bias + se*normalQuantile(2*level-1)
+		return bias + se*oneSidedQuantile(level)
 	}
 	z := normalQuantile(level)
 	return se * solve(z, b+z, func(x float64) float64 { return 1 - normalTail(x-b) - normalTail(x+b) - level })

@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"gonum.org/v1/gonum/integrate/quad"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/kvarter/kvarter/internal/fault"
 )
@@ -270,6 +271,9 @@ func (m *largest) quantile(level float64) float64 {
 	}
 	return solve(low, high, func(c float64) float64 { return m.within(c) - level })
 }
+
+// oneSidedQuantile is z with P(Z < z) = level.
+func oneSidedQuantile(level float64) float64 { return distuv.UnitNormal.Quantile(level) }
 
 // solve finds the root of an increasing function between bounds, by the Illinois variant of false position.
 func solve(low, high float64, f func(float64) float64) float64 {
