@@ -1,7 +1,10 @@
 package stats
 
 import (
+	"cmp"
+	"fmt"
 	"math"
+	"slices"
 
 	"github.com/kvarter/kvarter/internal/fault"
 )
@@ -29,8 +32,8 @@ type GelbachPart struct {
 // Gelbach decomposes what the controls take from the coefficient of a term of zeros and ones. The covariance
 // is that of all estimating equations stacked: of the effects of the controls, which taking as known would
 // understate it by up to a half, and of the differences in the controls. Where the regression is clustered
-// it adds up within clusters, with G/(G-1) and t at G-1 degrees of freedom; else every observation is a
-// cluster. A logit, and a term that is not zero or one, are errors: what a logit's controls
+// it adds up within clusters, with G/(G-1) and t at Satterthwaite's degrees of freedom over the sides; else every
+// observation is a cluster. A logit, and a term that is not zero or one, are errors: what a logit's controls
 // take from it does not add up.
 func (r *Regression) Gelbach(term int, level float64) (*Gelbach, error) {
 	if err := CheckLevel(level); err != nil {
@@ -62,17 +65,13 @@ func (r *Regression) Gelbach(term int, level float64) (*Gelbach, error) {
 	own[term] = 1
 	s.add(r.bread.times(own), nil)
 	values = append(values, p.coef)
-	covariance, clusters := s.covariance()
+	covariance, moved, side := s.covariance()
 	estimate := func(weights []float64) Estimate {
-		q := normalQuantile(level)
+		q, method := normalQuantile(level), "Gelbach, stacked"
 		if s.clustered {
-			q = studentQuantile(level, clusters-1)
+			q, method = studentQuantile(level, sidesFreedom(moved, side, weights)), method+", cluster-robust"
 		}
-		e := scaledEstimate("Gelbach, stacked, "+r.Covariance.String(), dot(weights, values), covariance.variance(weights), q,
-			level)
-		if !s.clustered {
-			e.Method = "Gelbach, stacked"
-		}
+		e := scaledEstimate(method, dot(weights, values), covariance.variance(weights), q, level)
 		e.Denominator = r.Observations
 		return e
 	}
@@ -98,10 +97,46 @@ func (r *Regression) Gelbach(term int, level float64) (*Gelbach, error) {
 		out.Covariance = append(out.Covariance, covariance.a[i*covariance.k:i*covariance.k+last])
 	}
 	if s.clustered {
-		a, b := r.fitted(term)
-		out.Warnings = append(fewInCohort("first", a), fewInCohort("second", b)...)
+		for arm, name := range [2]string{"second", "first"} {
+			n := 0
+			for _, of := range side {
+				n += oneIf(of == arm || of == 2)
+			}
+			if n < fewTreated {
+				out.Warnings = append(out.Warnings, fmt.Sprintf("%d clusters in the %s cohort are few: intervals by cluster cannot be "+
+					"relied on, however many the other has", n, name))
+			}
+		}
 	}
 	return out, nil
+}
+
+// sidesFreedom is Satterthwaite's number of degrees of freedom of a sum, from what clusters of the group, of
+// the rest and of both add to its variance: the smaller side decides.
+func sidesFreedom(moved [][]float64, side []int, weights []float64) float64 {
+	variance, number := make([]float64, 3), make([]float64, 3)
+	for i, m := range moved {
+		d := dot(weights, m)
+		variance[side[i]] += d * d
+		number[side[i]]++
+	}
+	return satterthwaite(variance, number)
+}
+
+// satterthwaite is the number of degrees of freedom of a variance that is the sum of independent parts, each
+// of so many squares around a mean; +Inf for a variance of 0.
+func satterthwaite(parts, number []float64) float64 {
+	var total, squares float64
+	for k, v := range parts {
+		if v > 0 {
+			total += v
+			squares += v * v / math.Max(1, number[k]-1)
+		}
+	}
+	if squares == 0 {
+		return math.Inf(1)
+	}
+	return total * total / squares
 }
 
 // gelbachSums gathers what observations add to the errors of the parts: γ(y - x'b) + h, with γ for the
@@ -148,51 +183,81 @@ func (s *gelbachSums) add(slopes []float64, columns []int) {
 	s.slopes, s.columns = append(s.slopes, slopes), append(s.columns, columns)
 }
 
-// covariance is that of the parts, and the number of clusters.
-func (s *gelbachSums) covariance() (symmetric, float64) {
-	parts := len(s.slopes)
-	v := newSymmetric(parts)
-	sums, slope, shift := make([]float64, parts), make([]float64, parts), make([]float64, parts)
-	order := s.r.clusterOrder()
-	typical := meanSquare(s.r.rows)
-	var clusters float64
-	for at, i := range order {
-		row := &s.r.rows[i]
-		fitted := dot(row.X, s.r.coef)
+// A clusterPart is what one cluster has of a row.
+type clusterPart struct {
+	row, cluster int
+	n, y         float64
+}
+
+// clusterParts are those of all rows.
+func (r *Regression) clusterParts() []clusterPart {
+	out := make([]clusterPart, len(r.rows))
+	for i, row := range r.rows {
+		out[i] = clusterPart{i, row.Cluster, row.N, row.Sum}
+	}
+	return out
+}
+
+// covariance is that of the parts. Clustered, moved is what each cluster adds to them, and side whom it has:
+// the group (1), the rest (0) or both (2).
+func (s *gelbachSums) covariance() (v symmetric, moved [][]float64, side []int) {
+	parts, r := len(s.slopes), s.r
+	v = newSymmetric(parts)
+	slope, shift := make([][]float64, len(r.rows)), make([][]float64, len(r.rows))
+	fitted := make([]float64, len(r.rows))
+	for i := range r.rows {
+		row := &r.rows[i]
+		fitted[i] = dot(row.X, r.coef)
 		arm, sign := armOf(row.X[s.term] == 1), 1.0
 		if arm == 0 {
 			sign = -1
 		}
-		for p := range sums {
-			slope[p], shift[p] = dot(row.X, s.slopes[p]), 0
+		slope[i], shift[i] = make([]float64, parts), make([]float64, parts)
+		for p := range parts {
+			slope[i][p] = dot(row.X, s.slopes[p])
 			for _, j := range s.columns[p] {
-				shift[p] += sign * (row.X[j] - s.means[arm][j]) * s.r.coef[j] / s.n[arm]
+				shift[i][p] += sign * (row.X[j] - s.means[arm][j]) * r.coef[j] / s.n[arm]
 			}
-		}
-		residual := row.Sum - row.N*fitted
-		if !s.clustered {
-			clusters += row.N
-			v.addOuter(slope, squares(*row, fitted, typical))
-			v.addOuter(shift, row.N)
-			for p := range sums {
-				for q := p; q < parts; q++ {
-					v.a[p*parts+q] += residual * (slope[p]*shift[q] + slope[q]*shift[p])
-				}
-			}
-			continue
-		}
-		for p := range sums {
-			sums[p] += residual*slope[p] + row.N*shift[p]
-		}
-		if at == len(order)-1 || s.r.rows[order[at+1]].Cluster != row.Cluster {
-			v.addOuter(sums, 1)
-			clear(sums)
-			clusters++
 		}
 	}
+	if !s.clustered {
+		typical := meanSquare(r.rows)
+		for i, row := range r.rows {
+			residual := row.Sum - row.N*fitted[i]
+			v.addOuter(slope[i], squares(row, fitted[i], typical))
+			v.addOuter(shift[i], row.N)
+			for p := range parts {
+				for q := p; q < parts; q++ {
+					v.a[p*parts+q] += residual * (slope[i][p]*shift[i][q] + slope[i][q]*shift[i][p])
+				}
+			}
+		}
+		v.fill()
+		v.scale(r.Observations / (r.Observations - 1))
+		return v, nil, nil
+	}
+	list := r.clusterParts()
+	slices.SortStableFunc(list, func(a, b clusterPart) int { return cmp.Compare(a.cluster, b.cluster) })
+	for at, part := range list {
+		arm := armOf(r.rows[part.row].X[s.term] == 1)
+		if at == 0 || part.cluster != list[at-1].cluster {
+			moved, side = append(moved, make([]float64, parts)), append(side, arm)
+		}
+		last := len(moved) - 1
+		if side[last] != arm {
+			side[last] = 2
+		}
+		for p := range parts {
+			moved[last][p] += (part.y-part.n*fitted[part.row])*slope[part.row][p] + part.n*shift[part.row][p]
+		}
+	}
+	for _, m := range moved {
+		v.addOuter(m, 1)
+	}
 	v.fill()
-	v.scale(clusters / (clusters - 1))
-	return v, clusters
+	g := float64(len(moved))
+	v.scale(g / (g - 1))
+	return v, moved, side
 }
 
 // Gelbach is the decomposition of the crude into the adjusted gap, in its unit. See Regression.Gelbach.

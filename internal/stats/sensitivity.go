@@ -88,8 +88,8 @@ type SensitivityBound struct {
 
 // Sensitivity is that of the coefficient of a term, of which a linear regression alone has one. A control
 // with several categories is taken whole. The standard error of a bound is the classical one, times what that
-// of the regression is to it: of clusters, or of a variance that differs, one knows no more. Degrees of freedom
-// are then those of the regression, else those that are left beside one more control.
+// of the regression is to it, with the quantile of its interval: of clusters, or of a variance that differs,
+// one knows no more. The classical one has the degrees of freedom that are left beside one more control.
 //
 // A logit, and a term that could not be estimated, are errors; so is a Part or a strength of 0 or less.
 func (r *Regression) Sensitivity(term int, opts SensitivityOptions) (*Sensitivity, error) {
@@ -111,14 +111,10 @@ func (r *Regression) Sensitivity(term int, opts SensitivityOptions) (*Sensitivit
 		return nil, fault.Invalidf("the regression leaves nothing of the outcome unexplained: nothing unrecorded is left to " +
 			"ask about")
 	}
-	df, inflation := p.df-1, 1.0
-	if r.Covariance != Classical && out.Estimate.SE > 0 {
-		inflation = out.Estimate.SE / p.se
-		if r.Covariance == Clustered {
-			df = r.DF
-		}
+	inflation, quantile := 1.0, studentQuantile(opts.Level, p.df-1)
+	if own := out.Estimate; r.Covariance != Classical && own.SE > 0 {
+		inflation, quantile = own.SE/p.se, (own.Upper-own.Lower)/2/p.se
 	}
-	quantile := inflation * studentQuantile(opts.Level, df)
 	if out.Robustness, err = robustnessOf(p.coef/p.se, p.df, opts.Part, opts.Level, quantile); err != nil {
 		return nil, err
 	}

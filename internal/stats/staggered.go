@@ -405,20 +405,14 @@ func (r *GroupTimeEffects) freedom(moved []float64) (df float64, alone bool) {
 	for k, m := range r.sums(moved) {
 		variance[r.stratum[k]] += m * m
 	}
-	var total, parts, several float64
+	alone = true
 	for g, v := range variance {
-		if v > 0 {
-			total += v
-			parts += v * v / math.Max(1, r.sizes[g]-1)
-		}
-		if g > 0 && r.sizes[g] > 1 {
-			several += v
-		}
+		alone = alone && (g == 0 || r.sizes[g] < 2 || v == 0)
 	}
-	if df = math.Inf(1); parts > 0 && !r.opts.LargeSample {
-		df = total * total / parts
+	if r.opts.LargeSample {
+		return math.Inf(1), alone
 	}
-	return df, several == 0
+	return satterthwaite(variance, r.sizes), alone
 }
 
 func (r *GroupTimeEffects) testPretrends() {
