@@ -74,7 +74,8 @@ func LeeBounds(a, b Partly, opts BoundOptions) (_ Bounds, trimmed float64, err e
 	}
 	fewer := 1 - more
 	if known(fewer) == 0 {
-		return Bounds{}, 0, fault.Invalidf("nobody's outcome is known on one side: bounds by those known on both do not exist")
+		return Bounds{}, 0, fault.Invalidf("nobody's outcome is known on one side: bounds by those known on both do not " +
+			"exist")
 	}
 	// With s the share known of the other side, taking the excess from those of one kind leaves of the mean
 	// the share of the whole side that is of the other kind, over s; not more than 1.
@@ -141,8 +142,8 @@ func BoundEffect(treated, controls []Cell, opts BoundOptions) (*EffectBounds, er
 	out.Selected = g.interval(worstLow, low, p1-p0, gap)
 	out.Both = g.interval(0, 0, p1-p0, gap)
 	if out.Both.Empty {
-		out.Both.Warnings = append(out.Both.Warnings, "the treated have the outcome less often: that treatment takes it from "+
-			"nobody, and that the treated would have it no less often, cannot both be true")
+		out.Both.Warnings = append(out.Both.Warnings, "the treated have the outcome less often: that treatment takes it "+
+			"from nobody, and that the treated would have it no less often, cannot both be true")
 	}
 	return out, nil
 }
@@ -323,8 +324,8 @@ func (g *partlyKnown) interval(lower, ofLower, upper, ofUpper float64) Bounds {
 			fewest = math.Min(fewest, float64(len(list)))
 		}
 		if fewest < 2 {
-			out.Warnings = append(out.Warnings, "a group in one cluster tells nothing about how clusters differ: the bounds have no "+
-				"interval")
+			out.Warnings = append(out.Warnings, "a group in one cluster tells nothing about how clusters differ: the bounds "+
+				"have no interval")
 			return out
 		}
 		if fewest < fewTreated {

@@ -153,7 +153,8 @@ func TestBoundsRefuse(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, _, err := LeeBounds(known, Partly{Unknown: []Cell{{N: 3}}}, BoundOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
+	if _, _, err := LeeBounds(known, Partly{Unknown: []Cell{{N: 3}}},
+		BoundOptions{Level: .95}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("nobody known: %v", err)
 	}
 	one := good(ShareBounds(known, BoundOptions{Level: .95, Clustered: true}))

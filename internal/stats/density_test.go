@@ -8,8 +8,8 @@ import (
 
 // The mode of the folded normal by looking at every θ.
 func TestDensityCorrection(t *testing.T) {
-	for _, d := range []struct{ a, b, A, B float64 }{{.02, .05, 300, 900}, {.1, .04, 80, 120}, {.05, .051, 500, 500}, {0, .2, 40,
-		60}} {
+	for _, d := range []struct{ a, b, A, B float64 }{{.02, .05, 300, 900}, {.1, .04, 80, 120}, {.05, .051, 500, 500},
+		{0, .2, 40, 60}} {
 		sigma := math.Sqrt(d.a*(1-d.a)/d.A + d.b*(1-d.b)/d.B)
 		t0 := math.Abs(d.a-d.b) / sigma
 		best, highest := 0.0, 0.0

@@ -225,7 +225,8 @@ func TestStaggeredCountiesCase(t *testing.T) {
 	near(t, "overall by group", groups.Overall.SE, .0123, .0008)
 
 	// R did 2.5, doubly robust given ~lpop, as printed in its articles; P of the pre-test 0.23267.
-	r, err = StaggeredEffects(periods, units, GroupTimeOptions{Level: .95, LargeSample: true, Method: AIPW, Design: FreeDesign("lpop")})
+	r, err = StaggeredEffects(periods, units, GroupTimeOptions{Level: .95, LargeSample: true, Method: AIPW,
+		Design: FreeDesign("lpop")})
 	if err != nil {
 		t.Fatal(err)
 	}

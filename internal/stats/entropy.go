@@ -72,7 +72,8 @@ func (s *treatmentSample) byEntropy(out *TreatmentEffect) error {
 			onWithout[i] = affine{-s.weights[i] * predicted / n1, s.weights[i] / n1}
 		}
 	}
-	s.finish(out, with, without, s.variance(onWith, onWith), s.variance(onWithout, onWithout), s.variance(onWithout, onWith))
+	s.finish(out, with, without, s.variance(onWith, onWith), s.variance(onWithout, onWithout),
+		s.variance(onWithout, onWith))
 	return nil
 }
 
@@ -246,6 +247,6 @@ func (b *balancing) solve(stop Stop) error {
 		}
 	}
 	slices.Sort(names)
-	return fault.Invalidf("no weights make the controls like the treated in %s together: there are no controls like some of "+
-		"them; leave a term out, or match within coarser groups", strings.Join(names, ", "))
+	return fault.Invalidf("no weights make the controls like the treated in %s together: there are no controls like "+
+		"some of them; leave a term out, or match within coarser groups", strings.Join(names, ", "))
 }

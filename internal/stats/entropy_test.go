@@ -140,7 +140,8 @@ func TestEntropyBalancingCoverage(t *testing.T) {
 			if treated {
 				y += .5
 			}
-			rows = append(rows, TreatmentRow{Pattern: Pattern{X: []float64{1, x, z}, N: 1, Sum: y, SumSq: y * y}, Treated: treated})
+			rows = append(rows, TreatmentRow{Pattern: Pattern{X: []float64{1, x, z}, N: 1, Sum: y, SumSq: y * y},
+				Treated: treated})
 		}
 		holds := func(m EffectMethod) float64 {
 			e := good(EstimateEffect(design, rows, EffectOptions{Level: .95, Method: m})).Effect
@@ -156,7 +157,8 @@ func TestEntropyBalancingCoverage(t *testing.T) {
 
 func TestEntropyBalancingWithoutOverlap(t *testing.T) {
 	cell := func(n, y float64, key ...int) Cell { return Cell{Key: key, N: n, Sum: y, SumSq: y} }
-	dimensions := []Dimension{{Name: "origin", Codes: []string{"A", "B", "C"}}, {Name: "work", Codes: []string{"no", "yes"}}}
+	dimensions := []Dimension{{Name: "origin", Codes: []string{"A", "B", "C"}},
+		{Name: "work", Codes: []string{"no", "yes"}}}
 	of := func(treated, controls []Cell) (*TreatmentEffect, error) {
 		design, rows, err := TreatmentRows(dimensions, treated, controls)
 		if err != nil {
@@ -164,7 +166,8 @@ func TestEntropyBalancingWithoutOverlap(t *testing.T) {
 		}
 		return EstimateEffect(design, rows, EffectOptions{Level: .95, Method: EntropyBalancing})
 	}
-	_, err := of([]Cell{cell(9, 3, 0, 0), cell(9, 3, 1, 1), cell(5, 1, 2, 0)}, []Cell{cell(20, 5, 0, 0), cell(20, 9, 1, 1)})
+	_, err := of([]Cell{cell(9, 3, 0, 0), cell(9, 3, 1, 1), cell(5, 1, 2, 0)},
+		[]Cell{cell(20, 5, 0, 0), cell(20, 9, 1, 1)})
 	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "origin=C") {
 		t.Errorf("no controls of an origin: %v", err)
 	}
@@ -172,11 +175,13 @@ func TestEntropyBalancingWithoutOverlap(t *testing.T) {
 	if _, err = of([]Cell{cell(9, 3, 0, 0), cell(9, 3, 1, 1)}, []Cell{cell(20, 5, 0, 1), cell(20, 9, 1, 0)}); err != nil {
 		t.Errorf("opposite pairs: %v", err)
 	}
-	_, err = of([]Cell{cell(9, 3, 0, 0), cell(1, 1, 1, 0), cell(1, 1, 0, 1)}, []Cell{cell(20, 5, 0, 1), cell(20, 9, 1, 0), cell(4, 1, 1, 1)})
+	_, err = of([]Cell{cell(9, 3, 0, 0), cell(1, 1, 1, 0), cell(1, 1, 0, 1)},
+		[]Cell{cell(20, 5, 0, 1), cell(20, 9, 1, 0), cell(4, 1, 1, 1)})
 	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "origin=B, work=yes together") {
 		t.Errorf("means outside what pairs of the controls can have: %v", err)
 	}
-	e, err := of([]Cell{cell(9, 3, 0, 0), cell(9, 4, 0, 1)}, []Cell{cell(20, 5, 0, 0), cell(20, 9, 0, 1), cell(7, 1, 1, 1)})
+	e, err := of([]Cell{cell(9, 3, 0, 0), cell(9, 4, 0, 1)},
+		[]Cell{cell(20, 5, 0, 0), cell(20, 9, 0, 1), cell(7, 1, 1, 1)})
 	if err != nil || e.UnmatchedControls != 7 || e.Controls != 40 {
 		t.Errorf("controls of an origin that no treated has: %+v, %v", e, err)
 	}
@@ -184,8 +189,8 @@ func TestEntropyBalancingWithoutOverlap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = EstimateEffect(design, rows, EffectOptions{Level: .95, Method: EntropyBalancing, Estimand: OnAll}); fault.KindOf(
-		err) != fault.Invalid {
+	_, err = EstimateEffect(design, rows, EffectOptions{Level: .95, Method: EntropyBalancing, Estimand: OnAll})
+	if fault.KindOf(err) != fault.Invalid {
 		t.Errorf("the effect on all: %v", err)
 	}
 }

@@ -57,7 +57,8 @@ func FunnelOf(areas []Cell, centre float64, levels ...float64) (*Funnel, error) 
 	if !(centre > 0 && centre < 1) {
 		return nil, fault.Invalidf("a funnel around a share of %g has no width; it is between 0 and 1", centre)
 	}
-	out := &Funnel{Centre: centre, Levels: levels, Outside: make([]int, len(levels)), Expected: make([]float64, len(levels))}
+	out := &Funnel{Centre: centre, Levels: levels, Outside: make([]int, len(levels)),
+		Expected: make([]float64, len(levels))}
 	var z []float64
 	var q float64
 	for i, a := range areas {
@@ -97,8 +98,8 @@ func FunnelOf(areas []Cell, centre float64, levels ...float64) (*Funnel, error) 
 		out.Dispersion += v * v / float64(len(z))
 	}
 	if out.Dispersion > 1.5 && out.DispersionP < .05 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("areas vary %.2g times as much as by chance: to be outside is not rare "+
-			"among them, and does not make an area remarkable", out.Dispersion))
+		out.Warnings = append(out.Warnings, fmt.Sprintf("areas vary %.2g times as much as by chance: to be outside is not "+
+			"rare among them, and does not make an area remarkable", out.Dispersion))
 	}
 	return out, nil
 }

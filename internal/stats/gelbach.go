@@ -89,7 +89,8 @@ func (r *Regression) Gelbach(term int, level float64) (*Gelbach, error) {
 	}
 	out.Total, out.Adjusted, out.Crude = estimate(one(all...)), estimate(one(last)), estimate(one(append(all, last)...))
 	for i, c := range controls {
-		part := GelbachPart{Control: c.name, Dimension: c.dimension, Part: estimate(one(i)), Share: values[i] / out.Total.Value}
+		part := GelbachPart{Control: c.name, Dimension: c.dimension, Part: estimate(one(i)),
+			Share: values[i] / out.Total.Value}
 		if out.Total.Value == 0 {
 			part.Share = math.NaN()
 		}
@@ -103,8 +104,8 @@ func (r *Regression) Gelbach(term int, level float64) (*Gelbach, error) {
 				n += oneIf(of == arm || of == 2)
 			}
 			if n < fewTreated {
-				out.Warnings = append(out.Warnings, fmt.Sprintf("%d clusters in the %s cohort are few: intervals by cluster cannot be "+
-					"relied on, however many the other has", n, name))
+				out.Warnings = append(out.Warnings, fmt.Sprintf("%d clusters in the %s cohort are few: intervals by cluster "+
+					"cannot be relied on, however many the other has", n, name))
 			}
 		}
 	}

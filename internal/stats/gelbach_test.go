@@ -41,8 +41,8 @@ func checkGelbach(t *testing.T, c *publishedCase, names, columns, bases []string
 
 func TestGelbachCases(t *testing.T) {
 	t.Run("sim", func(t *testing.T) {
-		checkGelbach(t, openCase(t, "gelbach_sim"), []string{"education", "origin", "family"}, []string{"edu", "origin", "fam"},
-			[]string{"low", "dk", "couple"})
+		checkGelbach(t, openCase(t, "gelbach_sim"), []string{"education", "origin", "family"},
+			[]string{"edu", "origin", "fam"}, []string{"low", "dk", "couple"})
 	})
 	t.Run("nhanes", func(t *testing.T) {
 		checkGelbach(t, openCase(t, "gelbach_nhanes"), []string{"race", "age"}, []string{"race", "age"}, []string{"r1", "a0"})
@@ -96,7 +96,8 @@ func TestGelbachLaws(t *testing.T) {
 	near(t, "its standard error", turned.Parts[1].Part.SE, together.Parts[0].Part.SE, 1e-12)
 
 	whole := slices.Concat(turn(a), turn(b))
-	within := good(good(Adjust(turn(a), whole, AdjustOptions{Level: .95, Dimensions: dimensions, Shared: turn(a)})).Gelbach(.95))
+	within := good(good(Adjust(turn(a), whole, AdjustOptions{Level: .95, Dimensions: dimensions,
+		Shared: turn(a)})).Gelbach(.95))
 	rest := Total(b).N / Total(whole).N
 	near(t, "part beside the whole", within.Parts[1].Part.Value, rest*together.Parts[0].Part.Value, 1e-12)
 	near(t, "its variance", within.Covariance[1][1], rest*rest*together.Covariance[0][0], 1e-12)

@@ -117,8 +117,8 @@ func newHonest(before, after []float64, covariance [][]float64, opts HonestOptio
 	}
 	h.values = append(append(h.values, before...), after...)
 	if len(opts.Weights) != len(after) || len(covariance) != k {
-		return nil, fault.Invalidf("%d weights for %d periods after the start, and %d rows of covariance for %d periods", len(opts.Weights),
-			len(after), len(covariance), k)
+		return nil, fault.Invalidf("%d weights for %d periods after the start, and %d rows of covariance for %d periods",
+			len(opts.Weights), len(after), len(covariance), k)
 	}
 	for i, row := range covariance {
 		if len(row) != k {
@@ -427,8 +427,8 @@ func (l *lasso) settle(penalty float64) bool {
 // start to judge by, as -4: those far from it are of few groups. 0 takes all.
 func (r *GroupTimeEffects) Honest(from int, opts HonestOptions) (*HonestStudy, error) {
 	if !r.opts.Universal || r.opts.Anticipation > 0 {
-		return nil, fault.Invalidf("other trends are judged by differences from one period, the last before the start; ask for " +
-			"the universal base, without anticipation")
+		return nil, fault.Invalidf("other trends are judged by differences from one period, the last before the start; " +
+			"ask for the universal base, without anticipation")
 	}
 	if from > 0 {
 		return nil, fault.Invalidf("the earliest period to judge by is before the start, as -4, not %d", from)

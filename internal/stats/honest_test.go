@@ -90,7 +90,8 @@ func TestStaggeredAreasCase(t *testing.T) {
 		c.check(m.Effect.Upper, "relative_magnitudes", key, "conservative_ci_hi")
 	}
 	before := base.Parts[4:7]
-	for i, d := range []float64{before[1].Effect.Value - before[0].Effect.Value, before[2].Effect.Value - before[1].Effect.Value,
+	for i, d := range []float64{before[1].Effect.Value - before[0].Effect.Value,
+		before[2].Effect.Value - before[1].Effect.Value,
 		-before[2].Effect.Value} {
 		c.check(d, "pre_differences", i)
 	}
@@ -137,8 +138,8 @@ func honestCase(c *publishedCase) (before, after []float64, covariance [][]float
 func TestHonestCase(t *testing.T) {
 	c := openCase(t, "honest_bc_eventstudy")
 	before, after, covariance := honestCase(c)
-	h, err := Honest(before, after, covariance, HonestOptions{Level: .95, Magnitudes: []float64{1}, Curvatures: []float64{0, .1,
-		.2}})
+	h, err := Honest(before, after, covariance, HonestOptions{Level: .95, Magnitudes: []float64{1},
+		Curvatures: []float64{0, .1, .2}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,8 @@ func TestHonestCase(t *testing.T) {
 	}
 	union := h.Magnitudes[0].Effect
 	c.pair(union, "conditional")
-	if lower, upper := c.at("conditional", 0).(float64), c.at("conditional", 1).(float64); union.Lower > lower || union.Upper < upper {
+	if lower, upper := c.at("conditional", 0).(float64), c.at("conditional", 1).(float64); union.Lower > lower ||
+		union.Upper < upper {
 		t.Errorf("the union, %g to %g, is to hold the conditional interval, %g to %g", union.Lower, union.Upper, lower, upper)
 	}
 	t.Logf("0 enters at a magnitude of %.3f and a curvature of %.4f", h.BreakdownMagnitude, h.BreakdownCurvature)
@@ -231,14 +233,16 @@ func TestHonestAgainstLinearProgram(t *testing.T) {
 					slope += d * float64(len(before)-i)
 				}
 				tried[len(before)-1] -= slope
-				if other := halfLength(worstBias(t, tried, len(before), bound), math.Sqrt(h.variance(tried)), .95); other < length-1e-9 {
+				if other := halfLength(worstBias(t, tried, len(before), bound), math.Sqrt(h.variance(tried)),
+					.95); other < length-1e-9 {
 					t.Errorf("bound %g: half of the length is %g, but %g is possible", bound, length, other)
 				}
 			}
 		}
 	}
 	// Identified sets under magnitudes: the program whose changes after the start are bounded.
-	h := good(Honest(before, after, covariance, HonestOptions{Level: .95, Weights: []float64{.5, -1, 0, 2}, Magnitudes: []float64{.7}}))
+	h := good(Honest(before, after, covariance, HonestOptions{Level: .95, Weights: []float64{.5, -1, 0, 2},
+		Magnitudes: []float64{.7}}))
 	k := len(after)
 	a, b, cost := mat.NewDense(2*k, 4*k, nil), make([]float64, 2*k), make([]float64, 4*k)
 	for i := range k {
@@ -358,7 +362,8 @@ func TestTwoWayFixedEffectsMiss(t *testing.T) {
 		missed += float64(oneIf(!holds(twoWay)))
 		bias += (twoWay.Value - truth) / truth / worlds
 	}
-	t.Logf("group-time effects hold in %g of %d, two-way fixed effects miss in %g, %.0f %% off", held, worlds, missed, 100*bias)
+	t.Logf("group-time effects hold in %g of %d, two-way fixed effects miss in %g, %.0f %% off", held, worlds, missed,
+		100*bias)
 	if held < 88 || missed < 90 || bias > -.1 {
 		t.Error("two-way fixed effects should miss, and group-time effects hold")
 	}
@@ -403,8 +408,8 @@ func TestStaggeredFewTreated(t *testing.T) {
 }
 
 func TestAreaPanelKeepsUnknown(t *testing.T) {
-	units := good(AreaPanel([]int{1, 2}, []Cell{{Key: []int{1}, Cluster: 7, N: 4, Sum: 1}, {Key: []int{1}, Cluster: 7, N: 4,
-		Sum: 3}, {Key: []int{2}, Cluster: 9, N: 2, Sum: 1}}, map[int]int{7: 2, 9: 0}))
+	units := good(AreaPanel([]int{1, 2}, []Cell{{Key: []int{1}, Cluster: 7, N: 4, Sum: 1},
+		{Key: []int{1}, Cluster: 7, N: 4, Sum: 3}, {Key: []int{2}, Cluster: 9, N: 2, Sum: 1}}, map[int]int{7: 2, 9: 0}))
 	if len(units) != 2 || units[0].Outcomes[0] != .5 || !math.IsNaN(units[0].Outcomes[1]) || units[0].First != 2 ||
 		units[1].Cluster != 9 || !strings.Contains(fmt.Sprint(units[1].Outcomes), "NaN 0.5") {
 		t.Errorf("%+v", units)

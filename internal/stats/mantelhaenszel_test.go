@@ -83,7 +83,8 @@ func TestMantelHaenszelLaws(t *testing.T) {
 	near(t, "McNemar's odds ratio", pairs.OddsRatio.Value, 3, 1e-12)
 	near(t, "McNemar's statistic", pairs.ChiSquare, 10.*10/20, 1e-12)
 	near(t, "variance of its logarithm", square(pairs.OddsRatio.SE/pairs.OddsRatio.Value), 1./15+1./5, 1e-12)
-	if _, err := CompareWithinStrata([]Cell{cell(0, 1, 2)}, []Cell{cell(1, 1, 2)}, .95); fault.KindOf(err) != fault.Invalid {
+	if _, err := CompareWithinStrata([]Cell{cell(0, 1, 2)}, []Cell{cell(1, 1, 2)},
+		.95); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no stratum of both: %v", err)
 	}
 }

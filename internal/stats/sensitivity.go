@@ -58,11 +58,10 @@ func robustnessOf(t, df, part, level, quantile float64) (Robustness, error) {
 	return r, nil
 }
 
-// SensitivityOptions says against what a coefficient is held. With a Level alone: all of the coefficient, and
-// what is one, two and three times as strong as each control.
+// SensitivityOptions says against what a coefficient is held.
 type SensitivityOptions struct {
 	Level float64   // confidence level, above 0 and below 1
-	Part  float64   // of the coefficient that is to be taken away; 0 is all of it, which is 1
+	Part  float64   // of the coefficient that is to be taken away, above 0; 1 is all of it
 	Times []float64 // strengths in those of a control; nil is 1, 2 and 3
 }
 
@@ -97,9 +96,6 @@ func (r *Regression) Sensitivity(term int, opts SensitivityOptions) (*Sensitivit
 	if err != nil {
 		return nil, err
 	}
-	if opts.Part == 0 {
-		opts.Part = 1
-	}
 	if opts.Times == nil {
 		opts.Times = []float64{1, 2, 3}
 	}
@@ -108,8 +104,8 @@ func (r *Regression) Sensitivity(term int, opts SensitivityOptions) (*Sensitivit
 	}
 	out := &Sensitivity{Estimate: r.Coefficient(term, opts.Level)}
 	if p.df <= 1 || !(p.se > 0) {
-		return nil, fault.Invalidf("the regression leaves nothing of the outcome unexplained: nothing unrecorded is left to " +
-			"ask about")
+		return nil, fault.Invalidf("the regression leaves nothing of the outcome unexplained: nothing unrecorded is left " +
+			"to ask about")
 	}
 	inflation, quantile := 1.0, studentQuantile(opts.Level, p.df-1)
 	if own := out.Estimate; r.Covariance != Classical && own.SE > 0 {
@@ -202,7 +198,8 @@ func (r *Regression) Oster(term int, maxR2 float64) (*Oster, error) {
 	covariance := (product - group*sum/p.n) / (p.n - 1)
 	o.Short, o.ShortR2 = covariance/o.group, covariance*covariance/o.group/o.outcome
 	if !(maxR2 > o.LongR2 && maxR2 <= 1) {
-		return nil, fault.Invalidf("a largest R² of %.4g is not above that of the controls (%.4g) and at most 1", maxR2, o.LongR2)
+		return nil, fault.Invalidf("a largest R² of %.4g is not above that of the controls (%.4g) and at most 1",
+			maxR2, o.LongR2)
 	}
 	o.Delta = o.DeltaFor(0)
 	// With selection as strong as on the controls the cubic terms cancel.
@@ -350,7 +347,8 @@ func (g *AdjustedGap) Sensitivity(opts SensitivityOptions) (*Sensitivity, error)
 // the controls, and 1; see OsterRatio and Regression.Oster.
 func (g *AdjustedGap) Oster(ratio float64) (*Oster, error) {
 	if !(ratio > 1) {
-		return nil, fault.Invalidf("a largest R² of %g times that of the controls is not above it; %g is usual", ratio, OsterRatio)
+		return nil, fault.Invalidf("a largest R² of %g times that of the controls is not above it; %g is usual",
+			ratio, OsterRatio)
 	}
 	p, err := g.Fit.partial(groupTerm)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 func (c *publishedCase) checkSensitivity(r *Regression, term int, controls ...string) {
 	c.t.Helper()
-	s, err := r.Sensitivity(term, SensitivityOptions{Level: .95})
+	s, err := r.Sensitivity(term, SensitivityOptions{Level: .95, Part: 1})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestSensitivityDarfurCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.checkSensitivity(fit, 1, "female")
-	s, err := fit.Sensitivity(1, SensitivityOptions{Level: .95})
+	s, err := fit.Sensitivity(1, SensitivityOptions{Level: .95, Part: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestSensitivityTitanicCase(t *testing.T) {
 	c := openCase(t, "sensitivity_titanic_cells")
 	g := adjustCase(t, c, Classical, []string{"age", "class"}, []string{"Adult", "Crew"})
 	c.checkSensitivity(g.Fit, groupTerm, "age", "class")
-	if bounds := len(good(g.Sensitivity(SensitivityOptions{Level: .95})).Bounds); bounds != 6 {
+	if bounds := len(good(g.Sensitivity(SensitivityOptions{Level: .95, Part: 1})).Bounds); bounds != 6 {
 		t.Errorf("%d bounds, want 3 for each of two controls", bounds)
 	}
 }
@@ -185,7 +185,8 @@ func TestSensitivityOfContainedCohorts(t *testing.T) {
 	apart := good(Adjust(a, b, AdjustOptions{Level: .95, Dimensions: dimensions}))
 	within := good(Adjust(a, whole, AdjustOptions{Level: .95, Dimensions: dimensions, Shared: a}))
 	rest := Total(b).N / Total(whole).N
-	s, w := good(apart.Sensitivity(SensitivityOptions{Level: .95})), good(within.Sensitivity(SensitivityOptions{Level: .95}))
+	opts := SensitivityOptions{Level: .95, Part: 1}
+	s, w := good(apart.Sensitivity(opts)), good(within.Sensitivity(opts))
 	c.check(w.PartialR2, "partial_r2")
 	near(t, "estimate", w.Estimate.Value, rest*s.Estimate.Value, 1e-12)
 	near(t, "bound", w.Bounds[0].Adjusted.Value, rest*s.Bounds[0].Adjusted.Value, 1e-12)
@@ -200,14 +201,14 @@ func TestSensitivityRefuses(t *testing.T) {
 	c := openCase(t, "sensitivity_titanic_cells", "partial_r2")
 	a, b, dimensions := c.groupCells([]string{"age", "class"}, []string{"Adult", "Crew"})
 	linear := good(Adjust(a, b, AdjustOptions{Level: .95, Dimensions: dimensions}))
-	c.check(good(linear.Sensitivity(SensitivityOptions{Level: .95})).PartialR2, "partial_r2")
+	c.check(good(linear.Sensitivity(SensitivityOptions{Level: .95, Part: 1})).PartialR2, "partial_r2")
 	logit := good(Adjust(a, b, AdjustOptions{Level: .95, Dimensions: dimensions, Model: Logit}))
 	for name, err := range map[string]error{
-		"a logit":          second(logit.Sensitivity(SensitivityOptions{Level: .95})),
+		"a logit":          second(logit.Sensitivity(SensitivityOptions{Level: .95, Part: 1})),
 		"a logit, Oster":   second(logit.Oster(OsterRatio)),
-		"a negative part":  second(linear.Sensitivity(SensitivityOptions{Level: .95, Part: -1})),
-		"no strength":      second(linear.Sensitivity(SensitivityOptions{Level: .95, Times: []float64{0}})),
-		"a level":          second(linear.Sensitivity(SensitivityOptions{})),
+		"no part":          second(linear.Sensitivity(SensitivityOptions{Level: .95})),
+		"no strength":      second(linear.Sensitivity(SensitivityOptions{Level: .95, Part: 1, Times: []float64{0}})),
+		"a level":          second(linear.Sensitivity(SensitivityOptions{Part: 1})),
 		"R² of 1":          second(linear.Fit.Oster(groupTerm, 1.5)),
 		"a ratio":          second(linear.Oster(1)),
 		"the constant":     second(linear.Fit.Oster(0, .9)),
@@ -219,8 +220,9 @@ func TestSensitivityRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	far := good(linear.Sensitivity(SensitivityOptions{Level: .95, Times: []float64{100}})).Bounds
-	if last := far[len(far)-1].Adjusted; !math.IsNaN(last.Value) || !strings.Contains(strings.Join(last.Warnings, ""), "class") {
+	far := good(linear.Sensitivity(SensitivityOptions{Level: .95, Part: 1, Times: []float64{100}})).Bounds
+	last := far[len(far)-1].Adjusted
+	if !math.IsNaN(last.Value) || !strings.Contains(strings.Join(last.Warnings, ""), "class") {
 		t.Errorf("a hundred times as strong as class: %+v", last)
 	}
 }
@@ -259,6 +261,7 @@ func TestOsterCases(t *testing.T) {
 		checkOster(t, openCase(t, "oster_sim"), []string{"edu", "origin", "fam"}, []string{"low", "dk", "couple"})
 	})
 	t.Run("hmda", func(t *testing.T) {
-		checkOster(t, openCase(t, "oster_hmda"), []string{"chist", "phist", "single", "insurance"}, []string{"c1", "no", "no", "no"})
+		checkOster(t, openCase(t, "oster_hmda"), []string{"chist", "phist", "single", "insurance"},
+			[]string{"c1", "no", "no", "no"})
 	})
 }

@@ -89,8 +89,8 @@ func ShrinkShares(areas []Cell, level float64) (*Shrunken, error) {
 
 // alike fills in that areas do not differ by more than chance.
 func (s *Shrunken) alike(areas int) {
-	const reason = "areas differ by no more than chance would have them: each has the mean of all, and how far one may be " +
-		"from that is not told"
+	const reason = "areas differ by no more than chance would have them: each has the mean of all, and how far one may " +
+		"be from that is not told"
 	s.Warnings = append(s.Warnings, reason)
 	for range areas {
 		a := ShrunkenArea{Estimate: s.Mean, Rank: float64(areas+1) / 2}
@@ -238,8 +238,8 @@ func ShrinkEstimates(estimates []Estimate, level float64) (*Shrunken, error) {
 	}
 	k := float64(len(used))
 	if k < 3 {
-		return nil, fault.Invalidf("%g of %d estimates have a standard error; how much areas differ is told by three at least", k,
-			len(estimates))
+		return nil, fault.Invalidf("%g of %d estimates have a standard error; how much areas differ is told by three at "+
+			"least", k, len(estimates))
 	}
 	variance := func(i int) float64 { return estimates[i].SE * estimates[i].SE }
 	weighted := func(between float64) (mean, weights, squares, q float64) {
@@ -272,7 +272,8 @@ func ShrinkEstimates(estimates []Estimate, level float64) (*Shrunken, error) {
 			v := e.SE * e.SE
 			drawn := v / (v + between)
 			slope := drawn * drawn / v * (e.Value - mean)
-			e = normalEstimate(out.Method, drawn*mean+(1-drawn)*e.Value, (1-drawn)*v+drawn*drawn/weights+slope*slope*ofBetween, level)
+			e = normalEstimate(out.Method, drawn*mean+(1-drawn)*e.Value,
+				(1-drawn)*v+drawn*drawn/weights+slope*slope*ofBetween, level)
 			out.Areas = append(out.Areas, ShrunkenArea{Estimate: e, Weight: 1 - drawn})
 		}
 	}

@@ -157,7 +157,8 @@ func TestShrinkageCoverage(t *testing.T) {
 func TestShrinkageOfAlikeAreas(t *testing.T) {
 	cells := []Cell{{N: 100, Sum: 30, SumSq: 30}, {N: 50, Sum: 15, SumSq: 15}, {N: 200, Sum: 60, SumSq: 60}, {}}
 	s := good(ShrinkShares(cells, .95))
-	if s.Spread != 0 || s.Areas[3].Estimate.Value != .3 || !math.IsNaN(s.Areas[0].Estimate.Lower) || len(s.Warnings) != 1 ||
+	if s.Spread != 0 || s.Areas[3].Estimate.Value != .3 || !math.IsNaN(s.Areas[0].Estimate.Lower) ||
+		len(s.Warnings) != 1 ||
 		s.Areas[1].Rank != 2.5 {
 		t.Errorf("%+v", s)
 	}

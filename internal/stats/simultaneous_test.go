@@ -159,8 +159,8 @@ func TestHolm(t *testing.T) {
 
 // The exact quantiles agree with simulated ones for a common source, for none, and for one that is nearly all.
 func TestLargestOfNormals(t *testing.T) {
-	for name, loadings := range map[string][]float64{"none": {0, 0, 0}, "equal": {.7, .7, .7, .7}, "both signs": {-.9, .5, .2,
-		.99}, "all": {1, 1, .3}, "two": {.8, .5}} {
+	for name, loadings := range map[string][]float64{"none": {0, 0, 0}, "equal": {.7, .7, .7, .7},
+		"both signs": {-.9, .5, .2, .99}, "all": {1, 1, .3}, "two": {.8, .5}} {
 		k := len(loadings)
 		correlation := newSymmetric(k)
 		for i := range loadings {

@@ -90,7 +90,8 @@ type AggregatePart struct {
 	Effect Estimate
 }
 
-const oneTreated = "one treated unit, or cluster, of a start tells nothing about how those treated differ: there is no standard error"
+const oneTreated = "one treated unit, or cluster, of a start tells nothing about how those treated differ: there is " +
+	"no standard error"
 
 // fewInGroup is the number of units, or of clusters, in a group below which it warns, as R's did does.
 const fewInGroup = 5

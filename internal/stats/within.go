@@ -89,8 +89,8 @@ func EffectWithin(design Design, rows []TreatmentRow, level float64) (*WithinEff
 		}
 	}
 	if out.Areas < 2 {
-		return nil, fault.Invalidf("%d areas have both treated and controls; what differs within areas is told by two at least, "+
-			"and its error by some %d", out.Areas, fewClusters)
+		return nil, fault.Invalidf("%d areas have both treated and controls; what differs within areas is told by two at "+
+			"least, and its error by some %d", out.Areas, fewClusters)
 	}
 	information.fill()
 	inverse, omitted := information.inverse(nil)
@@ -114,14 +114,16 @@ func EffectWithin(design Design, rows []TreatmentRow, level float64) (*WithinEff
 	}
 	g := float64(out.Areas)
 	variance *= g / (g - 1) * (n - 1) / (n - kept)
-	out.Effect = scaledEstimate("linear, area fixed effects, cluster-robust", coef[0], variance, studentQuantile(level, g-1), level)
+	out.Effect = scaledEstimate("linear, area fixed effects, cluster-robust", coef[0], variance,
+		studentQuantile(level, g-1), level)
 	out.Effect.Denominator = target
 	if out.Areas < fewClusters {
-		out.Warnings = append(out.Warnings, formatCount(g)+" areas with both arms are few: the interval tends to be too short")
+		out.Warnings = append(out.Warnings, formatCount(g)+" areas with both arms are few: the interval tends to be too "+
+			"short")
 	}
 	if out.TreatedElsewhere > 0 {
-		out.Warnings = append(out.Warnings, formatCount(out.TreatedElsewhere)+" treated are in areas without controls and say "+
-			"nothing")
+		out.Warnings = append(out.Warnings, formatCount(out.TreatedElsewhere)+" treated are in areas without controls and "+
+			"say nothing")
 	}
 	if math.IsNaN(out.Effect.SE) {
 		out.Effect.warnf("areas differ in nothing that is left")
