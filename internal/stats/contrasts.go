@@ -148,7 +148,8 @@ type jointMean struct {
 func newJointMean(cells []Cell) jointMean { return jointMean{Total(cells), byCluster(cells)} }
 
 // jointCovariance is that of the means. Clustered, it adds up what clusters add to the errors of all of
-// them, times G/(G-1) of the clusters that there are.
+// them, each over √(1 - h), h the share of the mean's observations that it has (CR2; Bell, McCaffrey 2002): with
+// clusters alike in size that is G/(G-1) in the variance, G the clusters of the mean.
 func jointCovariance(means []jointMean, clustered bool) symmetric {
 	v := newSymmetric(len(means))
 	if !clustered {
@@ -165,7 +166,6 @@ func jointCovariance(means []jointMean, clustered bool) symmetric {
 	}
 	at := make([]int, len(means))
 	moved := make([]float64, len(means))
-	var clusters float64
 	for {
 		next, found := 0, false
 		for i, m := range means {
@@ -180,14 +180,14 @@ func jointCovariance(means []jointMean, clustered bool) symmetric {
 		for i, m := range means {
 			if at[i] < len(m.clusters) && m.clusters[at[i]].Cluster == next {
 				c := m.clusters[at[i]]
-				moved[i] = (c.Sum - c.N*m.total.Mean()) / m.total.N
+				if c.N < m.total.N { // one alone leaves nothing to others
+					moved[i] = (c.Sum - c.N*m.total.Mean()) / m.total.N / math.Sqrt(1-c.N/m.total.N)
+				}
 				at[i]++
 			}
 		}
 		v.addOuter(moved, 1)
-		clusters++
 	}
 	v.fill()
-	v.scale(clusters / (clusters - 1))
 	return v
 }

@@ -201,9 +201,9 @@ func TestGapsByHand(t *testing.T) {
 	near(t, "variance", g.Covariance[0][0], .4*.6/20+.2*.8/20, 1e-12)
 	near(t, "covariance by the reference", g.Covariance[0][1], .2*.8/20, 1e-12)
 	g = good(GapsOf(a, rest, ContrastOptions{Level: .95, Clustered: true}))
-	// residual sums over n: a0 ±.1, a1 0 and 0, reference ±.05; five clusters
-	near(t, "clustered variance", g.Covariance[0][0], 1.25*(.02+.005), 1e-12)
-	near(t, "clustered covariance", g.Covariance[0][1], 1.25*.005, 1e-12)
+	// residual sums over n: a0 ±.1, a1 0 and 0, reference ±.05; two clusters of one size in each
+	near(t, "clustered variance", g.Covariance[0][0], 2*(.02+.005), 1e-12)
+	near(t, "clustered covariance", g.Covariance[0][1], 2*.005, 1e-12)
 	near(t, "degrees of freedom", g.DF[0], 1, 0)
 	if len(g.Warnings) != 1 {
 		t.Errorf("no warning of few clusters: %q", g.Warnings)
@@ -231,5 +231,43 @@ func BenchmarkRankIntervals(b *testing.B) {
 		if _, err := RankIntervals(estimates, .95); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A gap of few areas beside many, with areas that differ: intervals of one at a time hold it, and those of all
+// at once hold all, over gaps that share the many.
+func TestGapsCoverage(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 15))
+	const worlds, groups = 600, 4
+	var one, all float64
+	for range worlds {
+		draw := func(first, clusters int, sd float64) (cells []Cell) {
+			for i := range clusters {
+				u := sd * rng.NormFloat64()
+				c := Cell{Cluster: first + i, N: 20 + float64(rng.IntN(40))}
+				for range int(c.N) {
+					y := u + rng.NormFloat64()
+					c.Sum, c.SumSq = c.Sum+y, c.SumSq+y*y
+				}
+				cells = append(cells, c)
+			}
+			return cells
+		}
+		var a [][]Cell
+		for k := range groups {
+			a = append(a, draw(1000+100*k, 6, .3))
+		}
+		g := good(GapsOf(a, [][]Cell{draw(0, 60, .3)}, ContrastOptions{Level: .95, Clustered: true}))
+		held := true
+		for k, e := range g.Estimates {
+			one += float64(oneIf(e.Lower <= 0 && e.Upper >= 0)) / worlds / groups
+			s := g.Simultaneous.Estimates[k]
+			held = held && s.Lower <= 0 && s.Upper >= 0
+		}
+		all += float64(oneIf(held)) / worlds
+	}
+	t.Logf("one at a time %.3f, all at once %.3f", one, all)
+	if one < .93 || all < .93 {
+		t.Errorf("one at a time %.3f, all at once %.3f", one, all)
 	}
 }
