@@ -1,7 +1,7 @@
 package stats
 
 import (
-	"math"
+	"slices"
 
 	"github.com/kvarter/kvarter/internal/fault"
 )
@@ -10,18 +10,18 @@ import (
 // not, is held equal by an indicator for each (area fixed effects).
 type WithinEffect struct {
 	Effect Estimate
-	// Areas have both treated and controls: the others say nothing. TreatedElsewhere are in areas without
-	// controls, or the only ones of theirs.
-	Areas            int
-	TreatedElsewhere float64
-	Warnings         []string
+	// Areas have both treated and controls, the only ones that say anything; LeftOut are the treated elsewhere.
+	Areas    int
+	LeftOut  float64
+	Warnings []string
 }
 
 // EffectWithin estimates the coefficient of treatment in a linear regression of the outcome on treatment, the
-// design's terms and an indicator for each area (Cluster), with standard errors by area, times G/(G-1) and
-// (n-1)/(n-k), and t at G-1 degrees of freedom for G areas with both arms. An area counts as much as
-// treatment varies in it, n·p(1-p): where effects differ by area that is not the effect on the treated, which
-// ExactMatching with the area among the dimensions gives. Fewer than two areas with both arms is an error.
+// design's terms and an indicator for each area (Cluster) that has treated and controls, with standard errors by
+// area. The indicators are not fitted: the means of the area are taken away from everything instead, which
+// is the same (Frisch, Waugh 1933). An area counts as much as treatment varies in it, n·p(1-p): where effects
+// differ by area that is not the effect on the treated, which ExactMatching with the area among the
+// dimensions gives. Fewer than two areas with both is an error.
 func EffectWithin(design Design, rows []TreatmentRow, level float64) (*WithinEffect, error) {
 	if err := CheckLevel(level); err != nil {
 		return nil, err
@@ -33,100 +33,67 @@ func EffectWithin(design Design, rows []TreatmentRow, level float64) (*WithinEff
 	if err := checkPatterns(design, patterns); err != nil {
 		return nil, err
 	}
-	k := len(design.Terms) // the constant's place is the treatment's
 	type area struct {
-		rows  []int
-		means []float64 // of treatment and terms
-		total Cell
-		arms  [2]float64
+		means    []float64 // of treatment, in the constant's place, and the terms
+		total    Cell
+		controls float64
 	}
 	areas := map[int]*area{}
-	var order []*area
-	for i, r := range rows {
-		if r.N == 0 {
-			continue
-		}
-		a := areas[r.Cluster]
+	for i := range patterns {
+		p := &patterns[i]
+		p.X = slices.Clone(p.X)
+		p.X[0] = float64(armOf(rows[i].Treated))
+		a := areas[p.Cluster]
 		if a == nil {
-			a = &area{means: make([]float64, k)}
-			areas[r.Cluster], order = a, append(order, a)
+			a = &area{means: make([]float64, len(p.X))}
+			areas[p.Cluster] = a
 		}
-		a.rows = append(a.rows, i)
-		a.arms[armOf(r.Treated)] += r.N
-		a.total.N, a.total.Sum, a.total.SumSq = a.total.N+r.N, a.total.Sum+r.Sum, a.total.SumSq+r.SumSq
-		for j := 1; j < k; j++ {
-			a.means[j] += r.N * r.X[j]
+		for j, x := range p.X {
+			a.means[j] += p.N * x
 		}
-		if r.Treated {
-			a.means[0] += r.N
-		}
+		a.controls += p.N * (1 - p.X[0])
+		a.total.N, a.total.Sum = a.total.N+p.N, a.total.Sum+p.Sum
 	}
 	out := &WithinEffect{}
-	information, right := newSymmetric(k), make([]float64, k)
-	var n, target float64
-	moved := func(a *area, i int) []float64 {
-		x := make([]float64, k)
-		for j := range x {
-			x[j] = rows[i].X[j] - a.means[j]/a.total.N
-		}
-		x[0] = float64(armOf(rows[i].Treated)) - a.means[0]/a.total.N
-		return x
-	}
-	for _, a := range order {
-		if a.arms[0] > 0 && a.arms[1] > 0 {
+	var treated float64
+	for _, a := range areas {
+		n := a.total.N - a.controls
+		treated += n
+		if n > 0 && a.controls > 0 {
 			out.Areas++
-			target += a.arms[1]
 		} else {
-			out.TreatedElsewhere += a.arms[1]
-		}
-		n += a.total.N
-		for _, i := range a.rows {
-			x := moved(a, i)
-			information.addOuter(x, rows[i].N)
-			for j, v := range x {
-				right[j] += v * (rows[i].Sum - rows[i].N*a.total.Mean())
-			}
+			out.LeftOut += n
 		}
 	}
 	if out.Areas < 2 {
 		return nil, fault.Invalidf("%d areas have both treated and controls; what differs within areas is told by two at "+
 			"least, and its error by some %d", out.Areas, fewClusters)
 	}
-	information.fill()
-	inverse, omitted := information.inverse(nil)
-	if omitted[0] {
-		return nil, fault.Invalidf("treatment does not vary within areas")
-	}
-	coef := inverse.times(right)
-	kept := 0.0
-	for _, o := range omitted {
-		kept += float64(oneIf(!o))
-	}
-	var variance float64
-	for _, a := range order {
-		var sum float64
-		for _, i := range a.rows {
-			x := moved(a, i)
-			residual := rows[i].Sum - rows[i].N*(a.total.Mean()+dot(x, coef))
-			sum += residual * dot(x, inverse.a[:k])
+	patterns = slices.DeleteFunc(patterns, func(p Pattern) bool {
+		a := areas[p.Cluster]
+		return p.N == 0 || a.controls == 0 || a.controls == a.total.N
+	})
+	for i := range patterns {
+		p := &patterns[i]
+		a := areas[p.Cluster]
+		for j := range p.X {
+			p.X[j] -= a.means[j] / a.total.N
 		}
-		variance += sum * sum
+		mean := a.total.Mean()
+		p.Sum, p.SumSq = p.Sum-p.N*mean, leftOf(p.SumSq-2*mean*p.Sum+p.N*mean*mean, p.SumSq)
 	}
-	g := float64(out.Areas)
-	variance *= g / (g - 1) * (n - 1) / (n - kept)
-	out.Effect = scaledEstimate("linear, area fixed effects, cluster-robust", coef[0], variance,
-		studentQuantile(level, g-1), level)
-	out.Effect.Denominator = target
-	if out.Areas < fewClusters {
-		out.Warnings = append(out.Warnings, formatCount(g)+" areas with both arms are few: the interval tends to be too "+
-			"short")
+	design.Terms = slices.Clone(design.Terms)
+	design.Terms[0] = Term{Name: "(treatment)", Dimension: -1, Category: -1}
+	fit, err := Fit(design, patterns, FitOptions{Covariance: Clustered})
+	if err != nil {
+		return nil, err
 	}
-	if out.TreatedElsewhere > 0 {
-		out.Warnings = append(out.Warnings, formatCount(out.TreatedElsewhere)+" treated are in areas without controls and "+
-			"say nothing")
-	}
-	if math.IsNaN(out.Effect.SE) {
-		out.Effect.warnf("areas differ in nothing that is left")
+	out.Effect = fit.Coefficient(0, level)
+	out.Effect.Method += ", area fixed effects"
+	out.Effect.Denominator = treated - out.LeftOut
+	out.Warnings = fit.Warnings
+	if out.LeftOut > 0 {
+		out.Warnings = append(out.Warnings, formatCount(out.LeftOut)+" treated are in areas without controls and say nothing")
 	}
 	return out, nil
 }
