@@ -43,7 +43,12 @@ type AdjustedGap struct {
 	Clusters     int // 0 unless the standard errors are clustered
 	Fit          *Regression
 	Warnings     []string
+
+	factor float64 // what the coefficient is multiplied by, where one cohort holds the other; else 1
 }
+
+// groupTerm is the column of being in the first cohort, after the constant.
+const groupTerm = 1
 
 // Coefficient is a term of a regression with its estimate.
 type Coefficient struct {
@@ -130,7 +135,7 @@ func Adjust(a, b []Cell, opts AdjustOptions) (_ *AdjustedGap, err error) {
 		out.Clusters = fit.Clusters
 	}
 	out.Warnings = append(out.Warnings, fit.Warnings...)
-	const group = 1
+	const group = groupTerm
 	out.Adjusted = fit.MarginalEffect(group, level)
 	if fit.Model == Logit {
 		out.OddsRatio = fit.OddsRatio(group, level)
@@ -157,7 +162,7 @@ func Adjust(a, b []Cell, opts AdjustOptions) (_ *AdjustedGap, err error) {
 		}
 		out.Adjusted, out.PValue = wild.Estimate, wild.PValue
 	}
-	out.Adjusted = out.Adjusted.scale(factor)
+	out.Adjusted, out.factor = out.Adjusted.scale(factor), factor
 	for j, term := range design.Terms {
 		out.Coefficients = append(out.Coefficients, Coefficient{term, fit.Coefficient(j, level)})
 	}

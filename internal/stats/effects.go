@@ -50,13 +50,16 @@ const (
 	PropensityMatching
 	// Subclassification compares within strata of the propensity (Rosenbaum, Rubin 1984, JASA 79:516).
 	Subclassification
+	// EntropyBalancing gives controls the weights nearest to equal ones with which they have the same means as
+	// the treated in every term (Hainmueller 2012, Pol. Analysis 20:25); it is of the treated alone.
+	EntropyBalancing
 )
 
 func (m EffectMethod) String() string {
 	return [...]string{
 		"unadjusted", "regression adjustment", "inverse probability weighting", "doubly robust (AIPW)", "doubly robust " +
 			"(IPWRA)",
-		"exact matching", "propensity matching", "subclassification",
+		"exact matching", "propensity matching", "subclassification", "entropy balancing",
 	}[m]
 }
 
@@ -133,8 +136,8 @@ type EffectOptions struct {
 	Method   EffectMethod
 	Probit   bool  // the propensity is a probit, not a logit
 	Outcome  Model // of the regressions; the logit needs an outcome of 0 and 1
-	// Columns of the design, without the constant, that the propensity and the regressions use; nil
-	// means all.
+	// Columns of the design, without the constant, that the propensity (and entropy balancing) and the
+	// regressions use; nil means all.
 	PropensityTerms, OutcomeTerms []int
 	// Trim leaves out observations with a propensity outside Trim to 1 - Trim and estimates the
 	// propensity anew on the rest (Crump et al. 2009, Biometrika 96:187, recommend 0.1). 0 leaves out
@@ -281,9 +284,12 @@ func EstimateEffect(design Design, rows []TreatmentRow, opts EffectOptions) (_ *
 
 func (o *EffectOptions) check(design Design) error {
 	switch {
-	case o.Method < Unadjusted || o.Method > Subclassification || o.Estimand < OnTreated || o.Estimand > OnAll ||
+	case o.Method < Unadjusted || o.Method > EntropyBalancing || o.Estimand < OnTreated || o.Estimand > OnAll ||
 		o.Outcome < Linear || o.Outcome > Logit:
 		return fault.Invalidf("unknown method %d, estimand %d or outcome model %d", o.Method, o.Estimand, o.Outcome)
+	case o.Method == EntropyBalancing && o.Estimand != OnTreated:
+		return fault.Invalidf("entropy balancing makes the controls like the treated: it gives the effect on the treated, " +
+			"not on all")
 	case !(o.Trim >= 0 && o.Trim < 0.5):
 		return fault.Invalidf("a trim of %g is not a propensity from 0 to below 0.5; 0.1 is usual", o.Trim)
 	case !(o.Caliper >= 0):
@@ -484,6 +490,8 @@ func (s *treatmentSample) estimate(out *TreatmentEffect) error {
 		return s.byStrata(out)
 	case s.opts.Method == PropensityMatching:
 		return s.byNearest(out)
+	case s.opts.Method == EntropyBalancing:
+		return s.byEntropy(out)
 	case s.opts.Method == Unadjusted && !s.opts.Clustered:
 		s.unadjusted(out)
 		return nil

@@ -16,6 +16,10 @@ type Segregation struct {
 	// ExpectedDissimilarity is the mean of D if persons were placed at random in units of the sizes
 	// they have; small units inflate it. Excess is (D - expected)/(1 - expected), 0 for random.
 	ExpectedDissimilarity, ExcessDissimilarity float64
+	// CorrectedDissimilarity is D with each unit's difference brought down by what its own chance adds to its
+	// size: σ times the θ that makes |difference|/σ most likely (Allen, Burgess, Davidson, Windmeijer
+	// 2015, Econometrics J. 18:40). It takes most of the bias of small units away, not all.
+	CorrectedDissimilarity float64
 	// Σ (a/A)(a/t): share of own group in the unit of a typical member of a
 	Isolation   Estimate
 	Interaction Estimate // Σ (a/A)(b/t): share of the other group there; 1 - isolation
@@ -86,6 +90,7 @@ func Segregate(a, b, shared []Cell, level float64) (*Segregation, error) {
 			signB += y / B
 		}
 		s.ExpectedDissimilarity += randomDeviation(A, B, total)
+		s.CorrectedDissimilarity += densityCorrected(x/A, y/B, A, B) / 2
 		isolation += x / A * q
 		onA += x / A * q * (2 - q)
 		onASquare += x / A * q * (2 - q) * q * (2 - q)
@@ -146,6 +151,28 @@ func Segregate(a, b, shared []Cell, level float64) (*Segregation, error) {
 			"know it", s.ExpectedDissimilarity)
 	}
 	return s, nil
+}
+
+// densityCorrected is |a - b| of the shares that a unit has of groups of A and B, less what chance adds to it: θσ
+// with θ the mode of the folded normal, where θ = t·tanh(tθ) for t = |a - b|/σ, which is 0 up to t = 1.
+func densityCorrected(a, b, A, B float64) float64 {
+	sigma := math.Sqrt(a*(1-a)/A + b*(1-b)/B)
+	if sigma == 0 {
+		return math.Abs(a - b)
+	}
+	t := math.Abs(a-b) / sigma
+	if t <= 1 {
+		return 0
+	}
+	theta := t
+	for range 200 {
+		next := t * math.Tanh(t*theta)
+		if theta-next <= 1e-14*t {
+			break
+		}
+		theta = next
+	}
+	return theta * sigma
 }
 
 // subtractCounts is Subtract for N alone.

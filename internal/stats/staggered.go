@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -35,6 +34,9 @@ type GroupTimeOptions struct {
 	// Anticipation is the number of periods before the start in which there may be an effect already.
 	Anticipation int
 	Clustered    bool
+	// LargeSample leaves out the factor n/(n-1) of each group in variances, and takes normal quantiles, as
+	// R's did: with few treated the intervals are then too short.
+	LargeSample bool
 }
 
 // GroupTimeEffects are the effects of a treatment that starts at different times in different
@@ -52,6 +54,9 @@ type GroupTimeEffects struct {
 	share    []float64   // of units, by group
 	group    []int       // by unit: position in groups, -1 for never treated
 	cluster  []int       // by unit
+	sampled  []int       // by unit: its position among what was sampled, units or clusters
+	stratum  []int       // by what was sampled: 0 for never treated, else the position of its group + 1
+	sizes    []float64   // by stratum
 	typical  float64     // mean square of the outcomes
 	moved    [][]float64 // by effect and unit: what the unit adds to the error
 	reliable []bool      // by effect: it has a standard error
@@ -70,8 +75,13 @@ type WaldTest struct{ Statistic, DF, P float64 }
 
 // Aggregation averages group-time effects. Units of larger groups count more.
 type Aggregation struct {
-	Overall Estimate
-	Parts   []AggregatePart
+	Overall    Estimate
+	Parts      []AggregatePart
+	Covariance [][]float64 // of Parts; 0 where a base period is compared with itself
+	// Simultaneous has the Parts with intervals that all hold at once; nil if none has a standard error.
+	Simultaneous *Simultaneous
+
+	freedom []float64 // degrees of freedom of Parts
 }
 
 // AggregatePart is the average at one group, period, or number of periods since the start.
@@ -80,6 +90,9 @@ type AggregatePart struct {
 	Effect Estimate
 }
 
+const oneTreated = "one treated unit, or cluster, of a start tells nothing about how those treated differ: there is " +
+	"no standard error"
+
 // fewInGroup is the number of units, or of clusters, in a group below which it warns, as R's did does.
 const fewInGroup = 5
 
@@ -87,7 +100,9 @@ const fewInGroup = 5
 // 225:200): for each group of units that start treatment in the same period g and each period t, the
 // change of the outcome since the base period beside the change among controls. From the start
 // (less Anticipation) on, the base is the last period before it. Standard errors come from
-// influence functions, so that the same data give the same digits.
+// influence functions, so that the same data give the same digits, with n/(n-1) for the units of each group, or
+// clusters; intervals are t with Satterthwaite's degrees of freedom over the groups. Where each start
+// is of one unit alone, nothing has an interval.
 //
 // periods are in ascending order, above 0, as Outcomes are. Units treated from the first period on,
 // and units with an unknown outcome, are left out with a warning; units that start after the last
@@ -116,32 +131,24 @@ func StaggeredEffects(periods []int, units []PanelUnit, opts GroupTimeOptions) (
 	}
 	r.Units = float64(len(units))
 	r.share = make([]float64, len(r.groups))
-	members := make([]int, len(r.groups))
-	type member struct{ group, cluster int }
-	clusters, memberClusters := map[int]bool{}, map[member]bool{}
 	for _, u := range units {
 		k := slices.Index(r.groups, u.First)
 		r.group, r.cluster = append(r.group, k), append(r.cluster, u.Cluster)
-		clusters[u.Cluster] = true
 		if k >= 0 {
 			r.share[k] += 1 / r.Units
-			if of := (member{k, u.Cluster}); !opts.Clustered || !memberClusters[of] {
-				memberClusters[of] = true
-				members[k]++
-			}
 		}
 	}
-	if opts.Clustered && len(clusters) < 2 {
+	r.settleSampling()
+	if opts.Clustered && len(r.stratum) < 2 {
 		return nil, fault.Invalidf("all units are in one cluster: clustered standard errors need at least two")
 	}
 	for k, g := range r.groups {
-		if members[k] < fewInGroup {
+		if n := r.sizes[k+1]; n < fewInGroup {
 			what := "units"
 			if opts.Clustered {
 				what = "clusters"
 			}
-			r.Warnings = append(r.Warnings, fmt.Sprintf("group %d has %d %s: its standard errors are too small", g, members[k],
-				what))
+			r.Warnings = append(r.Warnings, fmt.Sprintf("group %d has %g %s: its standard errors are uncertain", g, n, what))
 		}
 	}
 	var without []string
@@ -316,9 +323,6 @@ func (r *GroupTimeEffects) add(units []PanelUnit, periods []int, g, at, base int
 		e.Effect.warnf("%s treated and %s controls have covariates that the other never has; they are left out",
 			formatCount(out.UnmatchedTreated), formatCount(out.UnmatchedControls))
 	}
-	if e.Treated < 2 {
-		e.Effect.warnf("one treated unit tells nothing about its own variance: the standard error is too small")
-	}
 	r.Effects, r.moved, r.reliable = append(r.Effects, e), append(r.moved, moved), append(r.reliable, true)
 	return true, nil
 }
@@ -335,41 +339,87 @@ func (r *GroupTimeEffects) method() string {
 }
 
 func (r *GroupTimeEffects) estimate(value float64, moved []float64) Estimate {
-	v, g := r.covariance(moved, moved)
-	q := normalQuantile(r.opts.Level)
-	if r.opts.Clustered {
-		q = studentQuantile(r.opts.Level, g-1)
+	v := leftOf(r.covariance(moved, moved), 1e-6*r.typical/r.Units)
+	df, alone := r.freedom(moved)
+	e := scaledEstimate(r.method(), value, v, studentQuantile(r.opts.Level, df), r.opts.Level)
+	if alone && v > 0 {
+		e.withoutInterval(oneTreated)
 	}
-	return scaledEstimate(r.method(), value, leftOf(v, 1e-6*r.typical/r.Units), q, r.opts.Level)
+	return e
 }
 
-// covariance of two estimates from what units add to their errors, and the number of clusters.
-func (r *GroupTimeEffects) covariance(a, b []float64) (v, clusters float64) {
-	if !r.opts.Clustered {
-		return dot(a, b), 0
-	}
-	order := make([]int, len(a))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(r.cluster[i], r.cluster[j]) })
-	var sumA, sumB float64
-	for at, i := range order {
-		sumA += a[i]
-		sumB += b[i]
-		if at == len(order)-1 || r.cluster[order[at+1]] != r.cluster[i] {
-			v += sumA * sumB
-			sumA, sumB = 0, 0
-			clusters++
+// settleSampling says what was sampled, units or clusters, and of which start each is. A cluster with units
+// of several starts counts with the first.
+func (r *GroupTimeEffects) settleSampling() {
+	r.sampled, r.sizes = make([]int, len(r.group)), make([]float64, len(r.groups)+1)
+	at := map[int]int{}
+	for i, g := range r.group {
+		k, ok := at[r.cluster[i]]
+		if !ok || !r.opts.Clustered {
+			k = len(r.stratum)
+			at[r.cluster[i]] = k
+			r.stratum = append(r.stratum, g+1)
 		}
+		if of := &r.stratum[k]; *of == 0 || g >= 0 && g+1 < *of {
+			*of = g + 1
+		}
+		r.sampled[i] = k
 	}
-	return v * clusters / (clusters - 1), clusters
+	for _, g := range r.stratum {
+		r.sizes[g]++
+	}
+}
+
+// sums adds up what the units of each that was sampled add to an error.
+func (r *GroupTimeEffects) sums(moved []float64) []float64 {
+	out := make([]float64, len(r.stratum))
+	for i, m := range moved {
+		out[r.sampled[i]] += m
+	}
+	return out
+}
+
+// covariance of two estimates from what units add to their errors.
+func (r *GroupTimeEffects) covariance(a, b []float64) (v float64) {
+	sumsA, sumsB, n := r.sums(a), r.sums(b), float64(len(r.stratum))
+	if r.opts.LargeSample {
+		if v = dot(sumsA, sumsB); r.opts.Clustered {
+			v *= n / (n - 1)
+		}
+		return v
+	}
+	for k, g := range r.stratum {
+		factor := 1.0
+		if r.sizes[g] > 1 {
+			factor = r.sizes[g] / (r.sizes[g] - 1)
+		}
+		v += factor * sumsA[k] * sumsB[k]
+	}
+	return v
+}
+
+// freedom is Satterthwaite's number of degrees of freedom of an estimate, from what each start adds to its
+// variance: a few treated count as few, however many controls there are. alone tells that no start
+// of more than one unit, or cluster, is behind the estimate.
+func (r *GroupTimeEffects) freedom(moved []float64) (df float64, alone bool) {
+	variance := make([]float64, len(r.sizes))
+	for k, m := range r.sums(moved) {
+		variance[r.stratum[k]] += m * m
+	}
+	alone = true
+	for g, v := range variance {
+		alone = alone && (g == 0 || r.sizes[g] < 2 || v == 0)
+	}
+	if r.opts.LargeSample {
+		return math.Inf(1), alone
+	}
+	return satterthwaite(variance, r.sizes), alone
 }
 
 func (r *GroupTimeEffects) testPretrends() {
 	var before []int
 	for k, e := range r.Effects {
-		if e.Period < e.Group-r.opts.Anticipation && r.reliable[k] {
+		if e.Period < e.Group-r.opts.Anticipation && e.Effect.SE > 0 {
 			before = append(before, k)
 		}
 	}
@@ -381,7 +431,7 @@ func (r *GroupTimeEffects) testPretrends() {
 	for i, k := range before {
 		value[i] = r.Effects[k].Effect.Value
 		for j := i; j < len(before); j++ {
-			v.a[i*v.k+j], _ = r.covariance(r.moved[k], r.moved[before[j]])
+			v.a[i*v.k+j] = r.covariance(r.moved[k], r.moved[before[j]])
 		}
 	}
 	v.fill()
@@ -465,8 +515,9 @@ func (r *GroupTimeEffects) Simple() Estimate {
 // groups by their share; it is the closest to the effect of a treatment that starts once.
 func (r *GroupTimeEffects) ByGroup() Aggregation {
 	out := Aggregation{}
-	overall := GroupTimeEffects{opts: r.opts, groups: r.groups, share: r.share, group: r.group, cluster: r.cluster,
-		Units: r.Units}
+	var moves [][]float64
+	overall := *r
+	overall.Effects, overall.moved, overall.reliable = nil, nil, nil
 	for _, g := range r.groups {
 		value, moved, ok := r.average(func(e GroupTimeEffect) bool { return e.Group == g && after(e) })
 		if !ok {
@@ -476,9 +527,32 @@ func (r *GroupTimeEffects) ByGroup() Aggregation {
 		out.Parts = append(out.Parts, AggregatePart{g, e})
 		overall.Effects = append(overall.Effects, GroupTimeEffect{Group: g, Period: g, Effect: e})
 		overall.moved = append(overall.moved, moved)
+		moves = append(moves, moved)
 	}
 	out.Overall = overall.Simple()
+	r.join(&out, moves)
 	return out
+}
+
+// join fills in how the parts hang together, from what units add to their errors.
+func (r *GroupTimeEffects) join(out *Aggregation, moves [][]float64) {
+	estimates, df := make([]Estimate, len(moves)), make([]float64, len(moves))
+	sure := false
+	for i, part := range out.Parts {
+		row := make([]float64, len(moves))
+		for j := range moves {
+			row[j] = r.covariance(moves[i], moves[j])
+		}
+		out.Covariance = append(out.Covariance, row)
+		df[i], _ = r.freedom(moves[i])
+		estimates[i] = part.Effect
+		sure = sure || part.Effect.SE > 0
+	}
+	out.freedom = df
+	if sure {
+		// What could be wrong with the input is not: the errors are of one sample.
+		out.Simultaneous, _ = Simultaneously(estimates, out.Covariance, df, r.opts.Level)
+	}
 }
 
 // ByExposure averages by the number of periods since the start (an event study), negative before it.
@@ -512,7 +586,7 @@ func (r *GroupTimeEffects) by(key func(GroupTimeEffect) int, keep func(GroupTime
 	slices.Sort(keys)
 	var out Aggregation
 	var values []float64
-	var moves [][]float64
+	var averaged, moves [][]float64
 	for _, at := range keys {
 		value, moved, _ := r.average(func(e GroupTimeEffect) bool { return keep(e) && key(e) == at })
 		e := r.estimate(value, moved)
@@ -520,10 +594,11 @@ func (r *GroupTimeEffects) by(key func(GroupTimeEffect) int, keep func(GroupTime
 			e = undefined(r.method(), r.opts.Level, "the base period is compared with itself")
 			e.Value = 0
 		} else if inOverall(at) {
-			values, moves = append(values, value), append(moves, moved)
+			values, averaged = append(values, value), append(averaged, moved)
 		}
-		out.Parts = append(out.Parts, AggregatePart{at, e})
+		out.Parts, moves = append(out.Parts, AggregatePart{at, e}), append(moves, moved)
 	}
-	out.Overall = r.mean(values, moves)
+	out.Overall = r.mean(values, averaged)
+	r.join(&out, moves)
 	return out
 }

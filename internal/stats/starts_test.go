@@ -140,13 +140,13 @@ func TestOneStartIsADifferenceOfChanges(t *testing.T) {
 
 // A panel whose units never treated are controls of every start is the same problem: the effects in
 // the period of the start, and their average, are those of StaggeredEffects. A unit is then a cluster,
-// as it is a control more than once; the small-sample factor (N-1)/(N-2G) is ours alone.
+// as it is a control more than once; small-sample factors are left out.
 func TestChangesByStartAgainstStaggeredEffects(t *testing.T) {
 	periods, units := drawPanel(rand.New(rand.NewPCG(83, 84)), 160, false)
 	for i := range units {
 		units[i].Cluster = i
 	}
-	want, err := StaggeredEffects(periods, units, GroupTimeOptions{Level: .95, Clustered: true})
+	want, err := StaggeredEffects(periods, units, GroupTimeOptions{Level: .95, Clustered: true, LargeSample: true})
 	if err != nil {
 		t.Fatal(err)
 	}
