@@ -265,6 +265,12 @@ func (ec *executionContext) childFields_AdjustedGap(ctx context.Context, field g
 		return ec.fieldContext_AdjustedGap_support(ctx, field)
 	case "coefficients":
 		return ec.fieldContext_AdjustedGap_coefficients(ctx, field)
+	case "sensitivity":
+		return ec.fieldContext_AdjustedGap_sensitivity(ctx, field)
+	case "selection":
+		return ec.fieldContext_AdjustedGap_selection(ctx, field)
+	case "attribution":
+		return ec.fieldContext_AdjustedGap_attribution(ctx, field)
 	case "warnings":
 		return ec.fieldContext_AdjustedGap_warnings(ctx, field)
 	}
@@ -393,6 +399,22 @@ func (ec *executionContext) childFields_AreaYear(ctx context.Context, field grap
 		return ec.fieldContext_AreaYear_source(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AreaYear", field.Name)
+}
+
+func (ec *executionContext) childFields_Attribution(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "crude":
+		return ec.fieldContext_Attribution_crude(ctx, field)
+	case "adjusted":
+		return ec.fieldContext_Attribution_adjusted(ctx, field)
+	case "total":
+		return ec.fieldContext_Attribution_total(ctx, field)
+	case "controls":
+		return ec.fieldContext_Attribution_controls(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Attribution_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Attribution", field.Name)
 }
 
 func (ec *executionContext) childFields_Balance(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -599,6 +621,18 @@ func (ec *executionContext) childFields_Contribution(ctx context.Context, field 
 		return ec.fieldContext_Contribution_rate(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Contribution", field.Name)
+}
+
+func (ec *executionContext) childFields_ControlPart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "control":
+		return ec.fieldContext_ControlPart_control(ctx, field)
+	case "part":
+		return ec.fieldContext_ControlPart_part(ctx, field)
+	case "shareOfTotal":
+		return ec.fieldContext_ControlPart_shareOfTotal(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ControlPart", field.Name)
 }
 
 func (ec *executionContext) childFields_Count(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1149,6 +1183,58 @@ func (ec *executionContext) childFields_Segregation(ctx context.Context, field g
 		return ec.fieldContext_Segregation_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Segregation", field.Name)
+}
+
+func (ec *executionContext) childFields_Selection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "crudeR2":
+		return ec.fieldContext_Selection_crudeR2(ctx, field)
+	case "controlsR2":
+		return ec.fieldContext_Selection_controlsR2(ctx, field)
+	case "maxR2":
+		return ec.fieldContext_Selection_maxR2(ctx, field)
+	case "delta":
+		return ec.fieldContext_Selection_delta(ctx, field)
+	case "adjusted":
+		return ec.fieldContext_Selection_adjusted(ctx, field)
+	case "otherRoot":
+		return ec.fieldContext_Selection_otherRoot(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Selection", field.Name)
+}
+
+func (ec *executionContext) childFields_Sensitivity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "partialR2":
+		return ec.fieldContext_Sensitivity_partialR2(ctx, field)
+	case "robustness":
+		return ec.fieldContext_Sensitivity_robustness(ctx, field)
+	case "robustnessOfInterval":
+		return ec.fieldContext_Sensitivity_robustnessOfInterval(ctx, field)
+	case "part":
+		return ec.fieldContext_Sensitivity_part(ctx, field)
+	case "bounds":
+		return ec.fieldContext_Sensitivity_bounds(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Sensitivity_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Sensitivity", field.Name)
+}
+
+func (ec *executionContext) childFields_SensitivityBound(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "control":
+		return ec.fieldContext_SensitivityBound_control(ctx, field)
+	case "times":
+		return ec.fieldContext_SensitivityBound_times(ctx, field)
+	case "withCohort":
+		return ec.fieldContext_SensitivityBound_withCohort(ctx, field)
+	case "withOutcome":
+		return ec.fieldContext_SensitivityBound_withOutcome(ctx, field)
+	case "adjusted":
+		return ec.fieldContext_SensitivityBound_adjusted(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SensitivityBound", field.Name)
 }
 
 func (ec *executionContext) childFields_Shortfall(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

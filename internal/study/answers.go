@@ -1,5 +1,7 @@
 package study
 
+import "github.com/kvarter/kvarter/internal/stats"
+
 // A gap before and after adjustment. An adjusted gap of 0 does not prove that areas have no effect:
 // families choose areas, and controls may carry an area's effect.
 type AdjustedGap struct {
@@ -23,6 +25,8 @@ type AdjustedGap struct {
 	Coefficients []*Coefficient
 	// What a careful reader should know.
 	Warnings []string
+
+	gap *stats.AdjustedGap
 }
 
 // A set of areas in a year.

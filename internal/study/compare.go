@@ -556,7 +556,8 @@ func adjusted(s *sides, of RegressionModel, clustered bool, level float64) (*Adj
 	}
 	out := &AdjustedGap{Model: of, Crude: derived(g.Crude), Adjusted: derived(g.Adjusted), PValue: number(g.PValue),
 		Observations: int(g.Observations),
-		Support:      derived(g.Support), Coefficients: []*Coefficient{}, Warnings: append(notNil(g.Warnings), s.warnings...)}
+		Support:      derived(g.Support), Coefficients: []*Coefficient{}, Warnings: append(notNil(g.Warnings), s.warnings...),
+		gap: g}
 	if of == RegressionModelLogit {
 		out.OddsRatio = derived(g.OddsRatio)
 	}
