@@ -154,7 +154,7 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 					y := binomial(rng, 20, p)
 					cells = append(cells, Cell{Cluster: g, N: 20, Sum: y, SumSq: y})
 				}
-				return estimates{"share": ClusteredProportion(cells, level)}, nil
+				return estimates{"share": ClusteredMean(cells, level)}, nil
 			}},
 		{"Kitagawa", 2000, func() map[string]float64 {
 			out := map[string]float64{}
