@@ -325,7 +325,7 @@ func TestIntervalsCoverTheirLevel(t *testing.T) {
 				}
 				return estimates{"adjusted": g.Adjusted}, nil
 			}},
-		{"few clusters, wild bootstrap", 600, func() map[string]float64 { return map[string]float64{"adjusted": .1} },
+		{"few clusters", 600, func() map[string]float64 { return map[string]float64{"adjusted": .1} },
 			func(rng *rand.Rand) (estimates, error) {
 				g, err := Adjust(drawAreas(rng, 0, 6, .1), drawAreas(rng, 6, 6, 0),
 					AdjustOptions{Level: .95, Covariance: Clustered, Seed: 1, Draws: 399})
