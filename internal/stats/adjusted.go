@@ -23,8 +23,8 @@ type AdjustOptions struct {
 	// contained in the other with the rest of that one, and the gap is scaled to the whole (see Gap).
 	// Of cohorts that merely overlap the shared observations stay in a only.
 	Shared []Cell
-	// Seed and Draws of the wild cluster bootstrap, which is used for the adjusted gap where clusters
-	// are fewer than 40. Draws are from 99 to 100,000; 999 is usual.
+	// Seed and Draws of the wild cluster bootstrap, which gives a second p value of the adjusted gap where
+	// a side has fewer than 40 clusters. Draws are from 99 to 100,000; 999 is usual.
 	Seed  uint64
 	Draws int
 	Stop  Stop
@@ -32,11 +32,15 @@ type AdjustOptions struct {
 
 // AdjustedGap is the gap between two cohorts before and after adjustment for controls.
 type AdjustedGap struct {
-	Model        Model
-	Crude        Estimate
-	Adjusted     Estimate // same unit as Crude: a difference of means or shares
-	OddsRatio    Estimate // of the logit, adjusted; NaN for the linear model
-	PValue       float64  // of no adjusted gap, by the method of Adjusted's interval
+	Model     Model
+	Crude     Estimate
+	Adjusted  Estimate // same unit as Crude: a difference of means or shares
+	OddsRatio Estimate // of the logit, adjusted; NaN for the linear model
+	PValue    float64  // of no adjusted gap, by the method of Adjusted's interval
+	// BootstrapP is the p value of the restricted wild cluster bootstrap (see WildClusterBootstrap), given
+	// where a side has fewer than 40 clusters and both at most 400, else NaN. With a handful on one side it
+	// is rarely small, and errs to the safe side.
+	BootstrapP   float64
 	Support      Estimate // share of observations in cells of the controls that both cohorts have
 	Coefficients []Coefficient
 	Observations float64
@@ -65,8 +69,9 @@ type Coefficient struct {
 // adjusted gap is the crude one. Cells that only one cohort has are kept (the model extrapolates) and
 // Support says how many observations are not in them; none is an error, as are an empty cohort, a
 // logit that the controls or the group decide, one cluster, and controls that leave nothing of the
-// outcome unexplained. A cohort in one cluster has no clustered standard error: its mean fits that
-// cluster exactly, which looks like certainty (the 95 % interval would cover 19 %).
+// outcome unexplained. With clusters the interval is that of CR2, of the logit's effect that of the
+// jackknife (see Covariance), and a cohort in one cluster has none: its mean fits that cluster exactly,
+// which looks like certainty.
 //
 // Nothing here makes the adjusted gap a causal effect: controls that come after the area (income,
 // work) may carry its effect, and families choose areas for reasons not in the data.
@@ -80,7 +85,7 @@ func Adjust(a, b []Cell, opts AdjustOptions) (_ *AdjustedGap, err error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &AdjustedGap{Model: opts.Model, PValue: math.NaN()}
+	out := &AdjustedGap{Model: opts.Model, PValue: math.NaN(), BootstrapP: math.NaN()}
 	totalA, totalB := Total(a), Total(b)
 	a, b, factor, warnings, err := disjoint(a, b, opts.Shared)
 	if err != nil {
@@ -92,10 +97,12 @@ func Adjust(a, b []Cell, opts AdjustOptions) (_ *AdjustedGap, err error) {
 	} else {
 		out.Crude = Gap(Total(a), Total(b), Cell{}, level)
 	}
-	if dims > 0 && opts.Covariance != Clustered {
-		if a, b, err = mergeCells(a, b); err != nil {
+	var t *crossTab
+	if dims > 0 {
+		if t, err = crossTabulate(a, b, nil, opts.Dimensions, opts.Covariance == Clustered); err != nil {
 			return nil, err
 		}
+		a, b = t.merged()
 	}
 	both, all := commonSupport(a, b)
 	out.Support = Wilson(both, all, level)
@@ -121,8 +128,12 @@ func Adjust(a, b []Cell, opts AdjustOptions) (_ *AdjustedGap, err error) {
 	if err != nil {
 		return nil, err
 	}
-	fit, err := Fit(design, append(patterns, rest...), FitOptions{Model: opts.Model, Covariance: opts.Covariance,
-		Stop: opts.Stop})
+	var members []member
+	if t != nil && opts.Covariance == Clustered {
+		members = t.members()
+	}
+	fit, err := fitMembers(design, append(patterns, rest...), members, FitOptions{Model: opts.Model,
+		Covariance: opts.Covariance, Stop: opts.Stop})
 	if err != nil {
 		return nil, err
 	}
@@ -143,50 +154,28 @@ func Adjust(a, b []Cell, opts AdjustOptions) (_ *AdjustedGap, err error) {
 		out.OddsRatio = undefined(fit.Method(), level, "a linear model has no odds ratio")
 	}
 	if out.Adjusted.SE > 0 {
-		out.PValue = twoSided(out.Adjusted.Value/out.Adjusted.SE, fit.DF)
+		df := fit.DF
+		if d := out.Adjusted.Design; d != nil {
+			df = d.DF
+		}
+		out.PValue = twoSided(out.Adjusted.Value/out.Adjusted.SE, df)
 	}
 	if fit.Settled > 0 {
 		out.Warnings = append(out.Warnings, fit.saySettled(group))
 	}
-	// Rows that are settled tell nothing about how clusters differ.
-	inA, inB := fit.fitted(group)
-	alone := opts.Covariance == Clustered && (len(byCluster(inA)) == 1 || len(byCluster(inB)) == 1)
-	if opts.Covariance == Clustered {
-		out.Warnings = append(out.Warnings, fewInCohort("first", inA)...)
-		out.Warnings = append(out.Warnings, fewInCohort("second", inB)...)
-	}
-	if opts.Covariance == Clustered && !alone && fit.Clusters < fewClusters && !math.IsNaN(out.Adjusted.Value) {
+	if d := out.Adjusted.Design; d != nil && min(d.ClustersA, d.ClustersB) < fewClusters && out.Adjusted.SE > 0 &&
+		fit.Clusters <= mostDeleted {
 		wild, err := fit.WildMarginalEffect(group, level, opts.Draws, opts.Seed)
 		if err != nil {
 			return nil, err
 		}
-		out.Adjusted, out.PValue = wild.Estimate, wild.PValue
+		out.BootstrapP = wild.PValue
 	}
 	out.Adjusted, out.factor = out.Adjusted.scale(factor), factor
 	for j, term := range design.Terms {
 		out.Coefficients = append(out.Coefficients, Coefficient{term, fit.Coefficient(j, level)})
 	}
-	if alone {
-		out.PValue = math.NaN()
-		for _, e := range []*Estimate{&out.Adjusted, &out.OddsRatio, &out.Coefficients[group].Estimate} {
-			e.oneCluster("of the first cohort", inA)
-			e.oneCluster("of the second cohort", inB)
-		}
-	}
 	return out, nil
-}
-
-// fitted are the sums of the rows in the fit, with their clusters, by whether a term is 1 there.
-func (r *Regression) fitted(term int) (with, without []Cell) {
-	for _, p := range r.rows {
-		c := Cell{Cluster: p.Cluster, N: p.N, Sum: p.Sum, SumSq: p.SumSq}
-		if p.X[term] == 1 {
-			with = append(with, c)
-		} else {
-			without = append(without, c)
-		}
-	}
-	return with, without
 }
 
 // saySettled says what the rows that a logit predicts perfectly add to the marginal effect of a term.
@@ -205,18 +194,6 @@ func (r *Regression) saySettled(term int) string {
 	return fmt.Sprintf("%s of the %s observations are settled by perfect prediction: they stand in the average with "+
 		"their settled probabilities, to which they add %.3g, and in no odds ratio or coefficient",
 		formatCount(r.Settled), formatCount(n), moved/n)
-}
-
-// fewInCohort warns if a cohort has observations in few clusters, however many the other has (see
-// fewTreatedClusters): of 95 % intervals for cohorts of 2, 3 and 5 clusters beside 60, where clusters
-// differ by a standard deviation of 5 percentage points, 66, 79 and 88 % cover.
-func fewInCohort(name string, cells []Cell) []string {
-	n := len(byCluster(cells))
-	if n < 2 || n >= fewTreated {
-		return nil
-	}
-	return []string{fmt.Sprintf("%d clusters in the %s cohort are few: intervals by cluster cannot be relied on, "+
-		"however many the other has", n, name)}
 }
 
 // leavesNothing tells whether a linear model explains all variation that there is.

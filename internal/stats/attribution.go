@@ -144,6 +144,11 @@ func (d *Decomposition) attribute(e estimator) error {
 	} else {
 		d.Contributions = a.crossClassified()
 	}
+	for i := range d.Contributions {
+		if i == 0 || d.Contributions[i-1].Dimension != d.Contributions[i].Dimension { // a whole dimension
+			d.Contributions[i].Rate = d.Rate // the same, and exact by clusters too
+		}
+	}
 	return nil
 }
 

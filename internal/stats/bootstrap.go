@@ -25,7 +25,7 @@ type WildBootstrap struct {
 // It is the restricted wild bootstrap-t: residuals under the null value are multiplied by one
 // random weight per cluster (Rademacher's ±1; Webb's six points below 12 clusters) and the
 // interval is all null values whose p value is at least 1 - level. It is computed from cluster sums
-// as in Roodman, MacKinnon, Nielsen, Webb (2019, Stata J. 19:4), so a draw costs G². In a logit
+// as in Roodman, MacKinnon, Nielsen, Webb (2019, Stata J. 19:4), so a draw costs G times the terms. In a logit
 // the scores take the place of residuals and move with the null value to first order (Kline,
 // Santos 2012, J. Econometric Methods 1:23). The same seed gives the same answer.
 //
@@ -69,49 +69,45 @@ func (r *Regression) wildBootstrap(e Estimate, functional []float64, level float
 			"least two")
 	}
 	k := len(r.coef)
-	eta := make([]float64, len(r.rows))
-	r.predict(eta, r.coef)
-	scores := r.clusterScores(eta)
-	information := r.clusterInformation(eta)
-	g := len(scores)
+	scores, g := r.scores(), r.Clusters
 
 	a := r.bread.times(functional)
 	variance := dot(functional, a)
 	// For cluster h under a null value δ below the estimate the score is s_h + δ·t_h.
-	moves := make([][]float64, g)
+	moves := r.informationTimes(a)
 	q := make([][]float64, g)
 	u0, u1 := make([]float64, g), make([]float64, g)
 	for h := range g {
-		t := information[h].times(a)
+		t := moves[h]
+		q[h] = r.bread.times(t)
 		for j := range t {
 			t[j] /= variance
 		}
-		moves[h] = t
-		q[h] = r.bread.times(information[h].times(a))
 		u0[h], u1[h] = dot(a, scores[h]), dot(a, t)
-	}
-	m0, m1 := make([]float64, g*g), make([]float64, g*g)
-	for i := range g {
-		for h := range g {
-			m0[i*g+h], m1[i*g+h] = dot(q[i], scores[h]), dot(q[i], moves[h])
-		}
 	}
 
 	rng := rand.New(rand.NewPCG(seed, uint64(k)))
 	v := make([]float64, g)
+	s, t := make([]float64, k), make([]float64, k) // Σ v_h s_h, Σ v_h t_h
 	out := make([]wildDraw, draws)
 	for b := range out {
 		if b%256 == 0 && r.stop.now() {
 			return WildBootstrap{}, r.stop.why()
 		}
+		clear(s)
+		clear(t)
 		for h := range v {
 			v[h] = wildWeight(rng, g)
+			for j := range k {
+				s[j] += v[h] * scores[h][j]
+				t[j] += v[h] * moves[h][j]
+			}
 		}
 		d := &out[b]
 		for i := range g {
 			d.n0 += v[i] * u0[i]
 			d.n1 += v[i] * u1[i]
-			x, y := v[i]*u0[i]-dot(m0[i*g:(i+1)*g], v), v[i]*u1[i]-dot(m1[i*g:(i+1)*g], v)
+			x, y := v[i]*u0[i]-dot(q[i], s), v[i]*u1[i]-dot(q[i], t)
 			d.d0 += x * x
 			d.d1 += x * y
 			d.d2 += y * y
@@ -174,28 +170,6 @@ func (r *Regression) wildBootstrap(e Estimate, functional []float64, level float
 	}
 	w.Estimate = e
 	return w, nil
-}
-
-// clusterInformation is X'WX by cluster, in the order of clusterScores.
-func (r *Regression) clusterInformation(eta []float64) []symmetric {
-	var out []symmetric
-	order := r.clusterOrder()
-	for at, i := range order {
-		p := &r.rows[i]
-		if at == 0 || p.Cluster != r.rows[order[at-1]].Cluster {
-			out = append(out, newSymmetric(len(p.X)))
-		}
-		w := p.N
-		if r.Model == Logit {
-			mu := logistic(eta[i])
-			w *= mu * (1 - mu)
-		}
-		out[len(out)-1].addOuter(p.X, w)
-	}
-	for _, m := range out {
-		m.fill()
-	}
-	return out
 }
 
 // wildWeight draws a weight of mean 0 and variance 1.

@@ -142,6 +142,16 @@ func (c *publishedCase) refuses(got float64, path ...any) {
 	c.compared[placeOf(path)] = true
 }
 
+// differs fails if got is what a source gives that is known to be wrong.
+func (c *publishedCase) differs(got float64, path ...any) {
+	c.t.Helper()
+	wrong, ok := c.at(path...).(float64)
+	if !ok || math.Abs(got-wrong) <= c.tolerance.Abs+c.tolerance.Rel*math.Abs(wrong) {
+		c.t.Errorf("%v = %v, which is not to be reproduced: %v", path, got, wrong)
+	}
+	c.compared[placeOf(path)] = true
+}
+
 func placeOf(path []any) string {
 	steps := make([]string, len(path))
 	for i, step := range path {
@@ -153,7 +163,13 @@ func placeOf(path []any) string {
 // rows reads input.csv into one map per row.
 func (c *publishedCase) rows() []map[string]string {
 	c.t.Helper()
-	f, err := os.Open(filepath.Join(c.dir, "input.csv"))
+	return c.read("input.csv")
+}
+
+// read turns a file of the case into one map per row.
+func (c *publishedCase) read(file string) []map[string]string {
+	c.t.Helper()
+	f, err := os.Open(filepath.Join(c.dir, file))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ type crossTab struct {
 	level      []int32 // strata × dims: index into levels
 	totalA     sums
 	totalB     sums
+	cluster    levelIndex // of Cell.Cluster, if clustered
 }
 
 // A sample holds the sums of two cohorts by stratum.
@@ -60,12 +61,24 @@ func (t *crossTab) key(stratum int) []int {
 // differ in length, sums are not finite, or more is shared than there is. Cells keep their
 // clusters only if clustered.
 func crossTabulate(a, b, shared []Cell, dimensions []Dimension, clustered bool) (*crossTab, error) {
+	t, err := lineUp(a, b, shared, dimensions, clustered)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.dims == 0:
+		return nil, fault.Invalidf("no dimension to compare by; name at least one")
+	case t.nA == 0 || t.nB == 0:
+		return nil, fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)",
+			formatCount(t.nA), formatCount(t.nB))
+	}
+	return t, nil
+}
+
+// lineUp is crossTabulate where a cohort may be empty and there may be no dimension.
+func lineUp(a, b, shared []Cell, dimensions []Dimension, clustered bool) (*crossTab, error) {
 	dims, err := checkCells(a, b, shared)
 	if err != nil {
 		return nil, err
-	}
-	if dims == 0 {
-		return nil, fault.Invalidf("no dimension to compare by; name at least one")
 	}
 	t := &crossTab{dims: dims, dimensions: dimensions}
 	sides := [][]Cell{a, b, shared}
@@ -91,17 +104,17 @@ func crossTabulate(a, b, shared []Cell, dimensions []Dimension, clustered bool) 
 			codes = append(codes, code)
 		}
 	}
-	stratumOf := t.number(codes, int64(product))
-
-	strata := len(t.level) / dims
+	strata, stratumOf := t.number(codes, int64(product))
 	t.a, t.b = make([]sums, strata), make([]sums, strata)
-	var cluster levelIndex
 	if clustered {
-		cluster = indexClusters(sides)
-		t.clusters = len(cluster.levels)
+		t.cluster = indexClusters(sides)
+		t.clusters = len(t.cluster.levels)
 	}
 	next := 0
 	place := func(cells []Cell, into []sums, total *sums) (placed []clusteredCell) {
+		if clustered {
+			placed = make([]clusteredCell, 0, len(cells))
+		}
 		for i := range cells {
 			c := &cells[i]
 			if c.N == 0 {
@@ -113,7 +126,7 @@ func crossTabulate(a, b, shared []Cell, dimensions []Dimension, clustered bool) 
 			into[s].add(v)
 			total.add(v)
 			if clustered {
-				placed = append(placed, clusteredCell{int32(s), int32(cluster.of(c.Cluster)), v})
+				placed = append(placed, clusteredCell{int32(s), int32(t.cluster.of(c.Cluster)), v})
 			}
 		}
 		return placed
@@ -132,16 +145,12 @@ func crossTabulate(a, b, shared []Cell, dimensions []Dimension, clustered bool) 
 		}
 	}
 	t.nA, t.nB = t.totalA.n, t.totalB.n
-	if t.nA == 0 || t.nB == 0 {
-		return nil, fault.Invalidf("a cohort without observations cannot be compared (%s and %s observations)",
-			formatCount(t.nA), formatCount(t.nB))
-	}
 	return t, nil
 }
 
 // number gives the codes that occur consecutive numbers in ascending order, fills t.level, and
-// returns the function from code to number.
-func (t *crossTab) number(codes []int64, product int64) func(code int64) int {
+// returns how many they are and the function from code to number.
+func (t *crossTab) number(codes []int64, product int64) (strata int, of func(code int64) int) {
 	appendLevels := func(code int64) {
 		start := len(t.level)
 		for range t.dims {
@@ -158,15 +167,14 @@ func (t *crossTab) number(codes []int64, product int64) func(code int64) int {
 		for _, code := range codes {
 			number[code] = 1
 		}
-		strata := int32(0)
 		for code := range number {
 			if number[code] == 1 {
-				number[code] = strata
+				number[code] = int32(strata)
 				strata++
 				appendLevels(int64(code))
 			}
 		}
-		return func(code int64) int { return int(number[code]) }
+		return strata, func(code int64) int { return int(number[code]) }
 	}
 	sorted := slices.Clone(codes)
 	slices.Sort(sorted)
@@ -174,7 +182,7 @@ func (t *crossTab) number(codes []int64, product int64) func(code int64) int {
 	for _, code := range sorted {
 		appendLevels(code)
 	}
-	return func(code int64) int {
+	return len(sorted), func(code int64) int {
 		at, _ := slices.BinarySearch(sorted, code)
 		return at
 	}
@@ -292,7 +300,7 @@ func indexClusters(sides [][]Cell) (x levelIndex) {
 
 // An influence says how single observations move an estimate: an observation y in stratum s of a
 // cohort of n moves it by (constant[s] + slope[s]·y)/n. It is what a variance is made of, also
-// where the cohorts share observations or observations are alike within clusters.
+// where the cohorts share observations.
 type influence struct {
 	constantA, slopeA []float64
 	constantB, slopeB []float64
@@ -303,25 +311,9 @@ func newInfluence(strata int) *influence {
 	return &influence{backing[:strata], backing[strata : 2*strata], backing[2*strata : 3*strata], backing[3*strata:]}
 }
 
-// variance of the estimate with this influence. Clustered: the squared sums of clusters, times
-// G/(G-1). Else every observation is independent, and those in both cohorts count once, with
-// their influence through either.
-func (t *sample) variance(f *influence, clustered bool) float64 {
-	if clustered {
-		moved := make([]float64, t.clusters)
-		for _, c := range t.cellsA {
-			moved[c.cluster] += (c.n*f.constantA[c.stratum] + c.y*f.slopeA[c.stratum]) / t.nA
-		}
-		for _, c := range t.cellsB {
-			moved[c.cluster] += (c.n*f.constantB[c.stratum] + c.y*f.slopeB[c.stratum]) / t.nB
-		}
-		var v float64
-		for _, m := range moved {
-			v += m * m
-		}
-		g := float64(t.clusters)
-		return v * g / (g - 1)
-	}
+// variance of the estimate with this influence, observations independent: those in both cohorts count
+// once, with their influence through either.
+func (t *sample) variance(f *influence) float64 {
 	var va, vb, cov float64
 	for s := range t.a {
 		a, b := &t.a[s], &t.b[s]
@@ -343,14 +335,41 @@ func mergeCells(a, b []Cell) (mergedA, mergedB []Cell, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	mergedA, mergedB = t.merged()
+	return mergedA, mergedB, nil
+}
+
+// merged are the cells of each cohort by key, whatever their cluster.
+func (t *crossTab) merged() (a, b []Cell) {
 	for i := range t.a {
 		key := t.key(i)
 		if v := t.a[i]; v.n > 0 {
-			mergedA = append(mergedA, Cell{Key: key, N: v.n, Sum: v.y, SumSq: v.q})
+			a = append(a, Cell{Key: key, N: v.n, Sum: v.y, SumSq: v.q})
 		}
 		if v := t.b[i]; v.n > 0 {
-			mergedB = append(mergedB, Cell{Key: key, N: v.n, Sum: v.y, SumSq: v.q})
+			b = append(b, Cell{Key: key, N: v.n, Sum: v.y, SumSq: v.q})
 		}
 	}
-	return mergedA, mergedB, nil
+	return a, b
+}
+
+// members are what clusters have of the merged cells, those of the second cohort after those of the first.
+func (t *crossTab) members() []member {
+	row := make([]int32, 2*len(t.a))
+	next := int32(0)
+	for side, of := range [][]sums{t.a, t.b} {
+		for i, v := range of {
+			if v.n > 0 {
+				row[side*len(t.a)+i] = next
+				next++
+			}
+		}
+	}
+	out := make([]member, 0, len(t.cellsA)+len(t.cellsB))
+	for side, cells := range [][]clusteredCell{t.cellsA, t.cellsB} {
+		for _, c := range cells {
+			out = append(out, member{row[side*len(t.a)+int(c.stratum)], c.cluster, c.n, c.y})
+		}
+	}
+	return out
 }

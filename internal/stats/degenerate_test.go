@@ -183,7 +183,7 @@ func everyEstimator(t *testing.T, seed uint64, check func(name string, result an
 		check(name+", E-value", EValueOf(e), nil)
 	}
 	for side, cells := range [][]Cell{a, b} {
-		check(fmt.Sprint("clustered proportion ", side), ClusteredProportion(cells, .95), nil)
+		check(fmt.Sprint("clustered proportion ", side), ClusteredMean(cells, .95), nil)
 		v, err := BetweenAreas(cells, nil, .95, nil)
 		check("between areas", v, err)
 		s, err := SlopeIndexOf(cells, .95)
@@ -191,6 +191,8 @@ func everyEstimator(t *testing.T, seed uint64, check func(name string, result an
 	}
 	gap := Gap(totalA, totalB, both, .95)
 	check("gap", gap, nil)
+	check("clustered gap", ClusteredGap(a, b, shared, .95), nil)
+	check("clustered ratio", ClusteredRatio(a, b, shared, .95), nil)
 	for _, margin := range []float64{.001, .02, .5, 1, 3} {
 		q, err := TestEquivalenceOfGap(totalA, totalB, both, margin, .95)
 		check("equivalence", q, err)

@@ -187,28 +187,19 @@ func DifferenceOfChanges(treated, controls []Cell, opts DifferenceOptions) (*Dou
 		[]float64{0, 1}}, {&out.Effect, "difference of changes", []float64{1, -1}}}
 	switch {
 	case opts.Clustered:
-		var patterns []Pattern
-		for i, cells := range [][]Cell{controls, treated} {
-			for _, c := range cells {
-				patterns = append(patterns, Pattern{X: []float64{1, float64(i)}, Cluster: c.Cluster, N: c.N, Sum: c.Sum,
-					SumSq: c.SumSq})
-			}
-		}
-		fit, err := Fit(FreeDesign("treated"), patterns, FitOptions{Covariance: Clustered})
-		if err != nil {
-			return nil, err
+		s := sidesOf(treated, controls)
+		s.names = [2]string{"the treated are", "the controls are"}
+		if len(s.a) < 2 {
+			return nil, oneClusterInAll()
 		}
 		for _, p := range parts {
-			*p.of = fit.combination([]float64{p.signs[0] + p.signs[1], p.signs[0]}, level)
-			p.of.Method = p.method + ", " + Clustered.String()
-			if p.signs[0] != 0 {
-				p.of.oneCluster("treated", treated)
-			}
-			if p.signs[1] != 0 {
-				p.of.oneCluster("controls", controls)
-			}
+			wA, wB := p.signs[0], p.signs[1]
+			*p.of = normalEstimate(p.method+", "+Clustered.String(), wA*a.Mean()+wB*b.Mean(),
+				wA*wA*a.squaredDeviations()/a.N/a.N+wB*wB*b.squaredDeviations()/b.N/b.N, level)
+			p.of.Warnings = nil
+			s.clustered(p.of, s.means(wA, wB))
 		}
-		out.Warnings = append(append(out.Warnings, fit.Warnings...), fewTreatedClusters(treated)...)
+		out.Warnings = append(out.Warnings, fewTreatedClusters(treated)...)
 	case opts.Pooled:
 		for _, p := range parts {
 			*p.of = pooledDifference([]Cell{a, b}, p.signs, a.squaredDeviations()+b.squaredDeviations(), level)

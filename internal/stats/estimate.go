@@ -40,12 +40,13 @@ type Cell struct {
 // undefined; Warnings then says why.
 type Estimate struct {
 	Value        float64
-	Lower, Upper float64 // bounds of the two-sided interval
-	Level        float64 // confidence level of the interval, e.g. 0.95
-	SE           float64 // standard error of Value
-	Numerator    float64 // what was counted; NaN where the estimate is not a quotient of counts
-	Denominator  float64 // observations behind Value
-	Method       string  // the interval or estimator, e.g. "Wilson score"
+	Lower, Upper float64       // bounds of the two-sided interval
+	Level        float64       // confidence level of the interval, e.g. 0.95
+	SE           float64       // standard error of Value
+	Numerator    float64       // what was counted; NaN where the estimate is not a quotient of counts
+	Denominator  float64       // observations behind Value
+	Method       string        // the interval or estimator, e.g. "Wilson score"
+	Design       *SampleDesign // what likeness of observations the interval allows for; nil for none
 	Warnings     []string
 }
 

@@ -44,6 +44,15 @@ type NonlinearTerm struct {
 // Cells are treated as by OaxacaBlinder. Perfect prediction in either cohort is an error that says
 // by what: the linear decomposition, or coarser dimensions, do without.
 func Fairlie(a, b []Cell, opts OaxacaOptions) (*NonlinearDecomposition, error) {
+	if opts.Clustered {
+		out, factor, warnings, err := eachWithoutCluster(a, b, opts, Fairlie, (*NonlinearDecomposition).estimates)
+		if err != nil {
+			return nil, err
+		}
+		out.scale(factor)
+		out.Warnings = append(warnings, out.Warnings...)
+		return out, nil
+	}
 	s, err := prepareCells(a, b, opts)
 	if err != nil {
 		return nil, err
@@ -52,18 +61,28 @@ func Fairlie(a, b []Cell, opts OaxacaOptions) (*NonlinearDecomposition, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Support, out.OutOfSupport = s.support, s.factor*s.outOfSupport
+	out.Support, out.OutOfSupport = s.support, s.outOfSupport
+	out.scale(s.factor)
 	out.Warnings = append(s.warnings, out.Warnings...)
-	for _, e := range []*Estimate{&out.Gap, &out.Explained, &out.Unexplained, &out.UnexplainedA, &out.UnexplainedB} {
-		*e = e.scale(s.factor)
-	}
-	for _, terms := range [][]NonlinearTerm{out.Terms, out.Dimensions} {
+	return out, nil
+}
+
+func (d *NonlinearDecomposition) estimates() map[termPart]*Estimate {
+	all := map[termPart]*Estimate{whole("A"): &d.A, whole("B"): &d.B, whole("gap"): &d.Gap,
+		whole("explained"): &d.Explained, whole("unexplained"): &d.Unexplained, whole("unexplained A"): &d.UnexplainedA,
+		whole("unexplained B"): &d.UnexplainedB}
+	for _, terms := range [][]NonlinearTerm{d.Terms, d.Dimensions} {
 		for i := range terms {
-			terms[i].Explained = terms[i].Explained.scale(s.factor)
-			terms[i].Unexplained = terms[i].Unexplained.scale(s.factor)
+			all[termPart{terms[i].Term, "explained"}] = &terms[i].Explained
+			all[termPart{terms[i].Term, "unexplained"}] = &terms[i].Unexplained
 		}
 	}
-	return out, nil
+	return all
+}
+
+func (d *NonlinearDecomposition) scale(factor float64) {
+	scaleParts(d.estimates(), factor)
+	d.OutOfSupport *= factor
 }
 
 // A nonlinearPart is mean F(x b) of a cohort at some coefficients, with its derivative by these.
@@ -90,6 +109,9 @@ func (f *pairFit) average(rows []Pattern, n float64, b []float64) nonlinearPart 
 // spread is the variance of the mean over a cohort of a function of the row and the linear
 // predictor's coefficients.
 func (f *pairFit) spread(rows []Pattern, n float64, value func(x []float64) float64) float64 {
+	if f.opts.valuesOnly {
+		return 0
+	}
 	if f.opts.FixedX || n <= 1 {
 		return 0
 	}
@@ -111,6 +133,9 @@ func (f *pairFit) spread(rows []Pattern, n float64, value func(x []float64) floa
 // weights if each cohort's add up to its number of rows.
 func FairlieOn(design Design, a, b []Pattern, opts OaxacaOptions) (_ *NonlinearDecomposition, err error) {
 	defer opts.Stop.end(&err)
+	if opts.Clustered {
+		return nil, clustersOfCells()
+	}
 	f, err := fitPair(design, a, b, Logit, opts)
 	if err != nil {
 		return nil, err

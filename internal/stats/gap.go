@@ -163,16 +163,32 @@ type Equivalence struct {
 // one-sided tests (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657) at α = 1 - level:
 // z = (gap ± margin)/SE, normal. The margin must be stated before looking; not to reject is no
 // proof of a difference, as p > 0.05 is no proof of equality. A gap without a standard error is
-// undecided: the p values are NaN with a warning. For cohorts TestEquivalenceOfGap has the interval
-// of their gap.
+// undecided: the p values are NaN with a warning. A gap by clusters has Student's distribution in place of
+// the normal, with its degrees of freedom. For cohorts of independent observations TestEquivalenceOfGap
+// has the interval of their gap.
 func TestEquivalence(gap Estimate, margin, level float64) (Equivalence, error) {
 	if err := checkMargin(margin, level); err != nil {
 		return Equivalence{}, err
 	}
 	q := Equivalence{Margin: margin, Alpha: 1 - level, Warnings: gap.Warnings}
-	q.Gap = normalEstimate("normal, for two one-sided tests", gap.Value, gap.SE*gap.SE, 2*level-1)
-	q.Gap.Numerator, q.Gap.Denominator = gap.Numerator, gap.Denominator
-	q.decide(normalTail((gap.Value+margin)/gap.SE), normalTail((margin-gap.Value)/gap.SE))
+	method, df := "normal, for two one-sided tests", math.Inf(1)
+	quantile := normalQuantile(2*level - 1)
+	if gap.Design != nil && gap.Design.DF > 0 {
+		method, df = "Student t, cluster-robust, for two one-sided tests", gap.Design.DF
+		quantile = studentQuantile(2*level-1, df)
+	}
+	tail := func(t float64) float64 { // P(T > t)
+		switch {
+		case math.IsNaN(t):
+			return t
+		case t < 0:
+			return 1 - twoSided(t, df)/2
+		}
+		return twoSided(t, df) / 2
+	}
+	q.Gap = scaledEstimate(method, gap.Value, gap.SE*gap.SE, quantile, 2*level-1)
+	q.Gap.Numerator, q.Gap.Denominator, q.Gap.Design = gap.Numerator, gap.Denominator, gap.Design
+	q.decide(tail((gap.Value+margin)/gap.SE), tail((margin-gap.Value)/gap.SE))
 	return q, nil
 }
 

@@ -35,8 +35,8 @@ type KitagawaOptions struct {
 	ThreeComponents bool
 	// FixedWeights takes both compositions as known, not sampled: standard errors of rates only.
 	FixedWeights bool
-	// Clustered allows observations of one Cluster to be alike. Clusters should nest in areas; a
-	// cohort that is one single cluster then adds nothing to the standard errors.
+	// Clustered allows observations of one Cluster to be alike: rates and gap are those of ClusteredMean
+	// and ClusteredGap, parts have the interval of Jackknife, contributions its linear approximation.
 	Clustered bool
 	// TotalsOnly leaves Contributions empty.
 	TotalsOnly bool
@@ -55,6 +55,7 @@ type Decomposition struct {
 	Interaction  Estimate // of three components; NaN with two
 	// What the cells of only one cohort add to the gap; 0 where there are none.
 	OutOfSupportA, OutOfSupportB Estimate
+	OutOfSupport                 Estimate // both together
 	// Shares of observations in cells that both cohorts have: of both together, of each.
 	CommonSupport, SupportA, SupportB Estimate
 	// Parts in percent of the gap, NaN for a gap of 0. They can exceed 100 and be negative.
@@ -141,8 +142,7 @@ func Kitagawa(a, b []Cell, opts KitagawaOptions) (_ *Decomposition, err error) {
 		return nil, err
 	}
 	if opts.Clustered && t.clusters < 2 {
-		return nil, fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and "+
-			"some %d to be trusted", fewClusters)
+		return nil, oneClusterInAll()
 	}
 	sup := t.support(opts.Support == BorrowRate)
 	if len(sup.in) == 0 {
@@ -153,15 +153,20 @@ func Kitagawa(a, b []Cell, opts KitagawaOptions) (_ *Decomposition, err error) {
 	if opts.ThreeComponents {
 		d.Method, d.mix = "Kitagawa, three components at the second cohort", 0
 	}
-	q := normalQuantile(level)
-	if opts.Clustered {
-		q = studentQuantile(level, float64(t.clusters-1))
-	}
-	e := estimator{tab: t, sup: sup, opts: opts, level: level, q: q}
+	e := estimator{tab: t, sup: sup, opts: opts, level: level, q: normalQuantile(level)}
 
-	d.crude(e, a, b, shared)
-	d.parts(e)
-	d.outOfSupport(e)
+	if opts.Clustered {
+		clusters := t.sides() // parts are of independent observations first
+		d.crude(e, clusters.cells(clusters.a), clusters.cells(clusters.b), byCluster(shared))
+		d.parts(e)
+		d.outOfSupport(e)
+		e.clusters = clusters
+		d.jackknife(e)
+	} else {
+		d.crude(e, a, b, shared)
+		d.parts(e)
+		d.outOfSupport(e)
+	}
 	d.warn(e, collapsed)
 	if !opts.TotalsOnly && !collapsed {
 		if err := d.attribute(e); err != nil {
@@ -245,6 +250,9 @@ type estimator struct {
 	level float64
 	q     float64
 	work  *influence // of strata in support
+	// Of estimates that clusters have the uncertainty of; nil for independent observations.
+	clusters           *sides
+	withoutA, withoutB []clusteredShare
 }
 
 // A gradient holds the derivatives of a quantity by composition and rate of each supported stratum.
@@ -272,14 +280,18 @@ func (e *estimator) estimate(value float64, g *gradient) Estimate {
 	if s.borrowed {
 		s.passOnBorrowed(g)
 	}
-	return scaledEstimate("delta method", value, e.variance(g), e.q, e.level)
+	out := scaledEstimate("delta method", value, e.variance(g), e.q, e.level)
+	if e.clusters != nil {
+		e.jackknifed(&out, g)
+	}
+	return out
 }
 
 // variance is the delta method's of a quantity with this gradient; 0 if it is rounding beside what one
 // observation adds to a mean.
 func (e *estimator) variance(g *gradient) (variance float64) {
 	s := e.sup
-	if s.shared == nil && !e.opts.Clustered {
+	if s.shared == nil {
 		variance = cohortVariance(s.wA, s.spreadA, g.wA, g.rA, e.opts.FixedWeights)/s.nA +
 			cohortVariance(s.wB, s.spreadB, g.wB, g.rB, e.opts.FixedWeights)/s.nB
 	} else {
@@ -288,7 +300,7 @@ func (e *estimator) variance(g *gradient) (variance float64) {
 		}
 		e.opts.influence(s.wA, s.rA, g.wA, g.rA, e.work.constantA, e.work.slopeA)
 		e.opts.influence(s.wB, s.rB, g.wB, g.rB, e.work.constantB, e.work.slopeB)
-		variance = s.variance(e.work, e.opts.Clustered)
+		variance = s.variance(e.work)
 	}
 	return leftOf(variance, e.rounded())
 }
@@ -346,7 +358,7 @@ func (s *support) passOnBorrowed(g *gradient) {
 
 // ofAll is an estimate from an influence over all strata, in support or not.
 func (e *estimator) ofAll(method string, value float64, f *influence) Estimate {
-	return scaledEstimate(method, value, leftOf(e.tab.variance(f, e.opts.Clustered), e.rounded()), e.q, e.level)
+	return scaledEstimate(method, value, leftOf(e.tab.variance(f), e.rounded()), e.q, e.level)
 }
 
 // crude fills in both rates and the gap.
@@ -355,14 +367,7 @@ func (d *Decomposition) crude(e estimator, a, b, shared []Cell) {
 	d.RateA, d.RateB = meanEstimate(totalA, e.level), meanEstimate(totalB, e.level)
 	d.Gap = Gap(totalA, totalB, both, e.level)
 	if e.opts.Clustered {
-		f := newInfluence(e.tab.strata())
-		for i := range f.constantA {
-			f.constantA[i], f.slopeA[i] = -totalA.Mean(), 1
-			f.constantB[i], f.slopeB[i] = totalB.Mean(), -1
-		}
-		gap := e.ofAll("difference of means, cluster-robust", d.Gap.Value, f)
-		gap.Numerator, gap.Denominator, gap.Warnings = d.Gap.Numerator, d.Gap.Denominator, d.Gap.Warnings
-		d.Gap = gap
+		d.RateA, d.RateB, d.Gap = ClusteredMean(a, e.level), ClusteredMean(b, e.level), ClusteredGap(a, b, shared, e.level)
 	}
 }
 
@@ -432,6 +437,7 @@ func (d *Decomposition) outOfSupport(e estimator) {
 
 	d.OutOfSupportA = allInSupport(e.level)
 	d.OutOfSupportB = d.OutOfSupportA
+	defer func() { d.OutOfSupport = Sum(d.OutOfSupportA, d.OutOfSupportB) }()
 	if s.nA == na && s.nB == nb {
 		return
 	}
@@ -489,9 +495,6 @@ func (d *Decomposition) warn(e estimator, collapsed bool) {
 	}
 	if d.Composition.Value*d.Rate.Value < 0 {
 		warnf("composition and rate have opposite signs: a part can exceed 100 %% of the gap")
-	}
-	if e.opts.Clustered && t.clusters < fewClusters {
-		warnf("%d clusters are few: cluster-robust intervals tend to be too short", t.clusters)
 	}
 }
 

@@ -494,7 +494,10 @@ func FuzzNothingPanics(f *testing.F) {
 		_, _ = SlopeIndexOf(a, .95)
 		_, _ = KitagawaPopulations(sides[:], nil)
 		Gap(Total(a), Total(b), Total(shared), .95)
-		ClusteredProportion(a, .95)
+		ClusteredMean(a, .95)
+		ClusteredGap(a, b, shared, .95)
+		ClusteredRatio(a, b, shared, .95)
+		_, _ = ClusteredTrend(a, []float64{2010, 2011, 2013}, .95)
 	})
 }
 

@@ -14,13 +14,17 @@ func (m symmetric) at(i, j int) float64 { return m.a[i*m.k+j] }
 
 // addOuter adds w·x·x' to the upper triangle.
 func (m symmetric) addOuter(x []float64, w float64) {
-	for i, xi := range x {
-		if xi == 0 {
-			continue
+	var columns [32]int // of x that are not 0, few of many categories' dummies
+	nonzero := columns[:0]
+	for j, v := range x {
+		if v != 0 {
+			nonzero = append(nonzero, j)
 		}
-		wx := w * xi
+	}
+	for at, i := range nonzero {
+		wx := w * x[i]
 		row := m.a[i*m.k : (i+1)*m.k]
-		for j := i; j < len(x); j++ {
+		for _, j := range nonzero[at:] {
 			row[j] += wx * x[j]
 		}
 	}
@@ -131,6 +135,30 @@ const collinear = 1e-12
 // omitted: their rows and columns in the inverse are 0. fixed columns are omitted from the start.
 func (m symmetric) inverse(fixed []bool) (inv symmetric, omitted []bool) {
 	k := m.k
+	li, omitted := m.inverseRoot(fixed)
+	inv = newSymmetric(k)
+	for p := range k {
+		if omitted[p] {
+			continue
+		}
+		for i := 0; i <= p; i++ {
+			v := li[p*k+i]
+			if v == 0 {
+				continue
+			}
+			for j := i; j <= p; j++ {
+				inv.a[i*k+j] += v * li[p*k+j]
+			}
+		}
+	}
+	inv.fill()
+	return inv, omitted
+}
+
+// inverseRoot is the lower triangular R with R'R the inverse of m and RmR' the identity, as far as
+// columns are not omitted (see inverse); k × k, by row.
+func (m symmetric) inverseRoot(fixed []bool) (li []float64, omitted []bool) {
+	k := m.k
 	l := make([]float64, k*k) // lower triangle of the Cholesky factor
 	omitted = make([]bool, k)
 	for j := range k {
@@ -159,8 +187,7 @@ func (m symmetric) inverse(fixed []bool) (inv symmetric, omitted []bool) {
 			l[i*k+j] = v / pivot
 		}
 	}
-	// inverse of the factor, then its cross product
-	li := make([]float64, k*k)
+	li = make([]float64, k*k)
 	for j := range k {
 		if omitted[j] {
 			continue
@@ -177,21 +204,5 @@ func (m symmetric) inverse(fixed []bool) (inv symmetric, omitted []bool) {
 			li[i*k+j] = v / l[i*k+i]
 		}
 	}
-	inv = newSymmetric(k)
-	for p := range k {
-		if omitted[p] {
-			continue
-		}
-		for i := 0; i <= p; i++ {
-			v := li[p*k+i]
-			if v == 0 {
-				continue
-			}
-			for j := i; j <= p; j++ {
-				inv.a[i*k+j] += v * li[p*k+j]
-			}
-		}
-	}
-	inv.fill()
-	return inv, omitted
+	return li, omitted
 }

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -43,8 +42,10 @@ type OaxacaOptions struct {
 	// Robust takes the sandwich for all coefficients. Without it the classical covariance is used for
 	// the references that are weights, if the outcome is a measure; an indicator, and the pooled
 	// references, always get the sandwich, joint over all regressions.
-	Robust     bool
-	Clustered  bool        // cluster-robust, joint over all regressions
+	Robust bool
+	// Clustered allows observations of cells to be alike within Cluster: parts have the interval of
+	// Jackknife.
+	Clustered  bool
 	FixedX     bool        // takes the characteristics as known, not sampled
 	Dimensions []Dimension // names for terms and warnings, used with cells
 	// Shared are observations that both cohorts contain, used with cells. Where one contains the other
@@ -52,6 +53,8 @@ type OaxacaOptions struct {
 	// overlap the shared observations stay in a only.
 	Shared []Cell
 	Stop   Stop
+
+	valuesOnly bool // no standard errors
 }
 
 // Oaxaca is a gap in means, split by regressions of both cohorts.
@@ -97,6 +100,15 @@ type OaxacaTerm struct {
 // observations than coefficients, is an error. "Unexplained" is not discrimination and not the
 // area: it is what these characteristics do not explain.
 func OaxacaBlinder(a, b []Cell, opts OaxacaOptions) (*Oaxaca, error) {
+	if opts.Clustered {
+		out, factor, warnings, err := eachWithoutCluster(a, b, opts, OaxacaBlinder, (*Oaxaca).estimates)
+		if err != nil {
+			return nil, err
+		}
+		out.scale(factor)
+		out.Warnings = append(warnings, out.Warnings...)
+		return out, nil
+	}
 	s, err := prepareCells(a, b, opts)
 	if err != nil {
 		return nil, err
@@ -105,21 +117,86 @@ func OaxacaBlinder(a, b []Cell, opts OaxacaOptions) (*Oaxaca, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Support, out.OutOfSupport = s.support, s.factor*s.outOfSupport
+	out.Support, out.OutOfSupport = s.support, s.outOfSupport
+	out.scale(s.factor)
 	out.Warnings = append(s.warnings, out.Warnings...)
-	for _, e := range []*Estimate{&out.Gap, &out.Endowments, &out.Coefficients, &out.Interaction, &out.Explained,
-		&out.Unexplained, &out.UnexplainedA, &out.UnexplainedB} {
-		*e = e.scale(s.factor)
-	}
-	for _, terms := range [][]OaxacaTerm{out.Terms, out.Dimensions} {
+	return out, nil
+}
+
+// A termPart names an estimate of a decomposition by regressions.
+type termPart struct {
+	term Term
+	part string
+}
+
+// whole are the parts of no single term, and the means of both sides.
+func whole(part string) termPart { return termPart{Term{Dimension: -2, Category: -1}, part} }
+
+func (t termPart) ofOneSide() bool { return t.part == "A" || t.part == "B" }
+
+func (o *Oaxaca) estimates() map[termPart]*Estimate {
+	all := map[termPart]*Estimate{whole("A"): &o.A, whole("B"): &o.B, whole("gap"): &o.Gap,
+		whole("endowments"): &o.Endowments, whole("coefficients"): &o.Coefficients, whole("interaction"): &o.Interaction,
+		whole("explained"): &o.Explained, whole("unexplained"): &o.Unexplained, whole("unexplained A"): &o.UnexplainedA,
+		whole("unexplained B"): &o.UnexplainedB}
+	for _, terms := range [][]OaxacaTerm{o.Terms, o.Dimensions} {
 		for i := range terms {
 			t := &terms[i]
-			for _, e := range []*Estimate{&t.Endowments, &t.Coefficients, &t.Interaction, &t.Explained, &t.Unexplained} {
-				*e = e.scale(s.factor)
+			for part, e := range map[string]*Estimate{"endowments": &t.Endowments, "coefficients": &t.Coefficients,
+				"interaction": &t.Interaction, "explained": &t.Explained, "unexplained": &t.Unexplained} {
+				all[termPart{t.Term, part}] = e
 			}
 		}
 	}
-	return out, nil
+	return all
+}
+
+// scale turns parts of the gap of groups into those of the gap of cohorts (see disjoint).
+func (o *Oaxaca) scale(factor float64) {
+	scaleParts(o.estimates(), factor)
+	o.OutOfSupport *= factor
+}
+
+func scaleParts(parts map[termPart]*Estimate, factor float64) {
+	if factor == 1 {
+		return
+	}
+	for name, e := range parts {
+		if !name.ofOneSide() {
+			*e = e.scale(factor)
+		}
+	}
+}
+
+// eachWithoutCluster decomposes, and again without each cluster (see Jackknife), the groups of disjoint.
+func eachWithoutCluster[D any](a, b []Cell, opts OaxacaOptions, decompose func(a, b []Cell, opts OaxacaOptions) (D, error),
+	estimates func(D) map[termPart]*Estimate) (all D, factor float64, warnings []string, err error) {
+	defer opts.Stop.end(&err)
+	if a, b, factor, warnings, err = disjoint(a, b, opts.Shared); err != nil {
+		return all, 0, nil, err
+	}
+	opts.Clustered, opts.Shared = false, nil
+	parts, err := Jackknife(a, b, func(a, b []Cell) (map[termPart]Estimate, error) {
+		d, err := decompose(a, b, opts)
+		if err != nil {
+			return nil, err
+		}
+		if !opts.valuesOnly {
+			all, opts.valuesOnly = d, true
+		}
+		out := map[termPart]Estimate{}
+		for name, e := range estimates(d) {
+			out[name] = *e
+		}
+		return out, nil
+	})
+	if err != nil {
+		return all, 0, nil, err
+	}
+	for name, e := range estimates(all) {
+		*e = parts[name]
+	}
+	return all, factor, warnings, nil
 }
 
 // preparedCells are the patterns of two cohorts whose every category occurs in both.
@@ -149,10 +226,8 @@ func prepareCells(a, b []Cell, opts OaxacaOptions) (*preparedCells, error) {
 		return nil, err
 	}
 	totalA, totalB := Total(a), Total(b)
-	if !opts.Clustered {
-		if a, b, err = mergeCells(a, b); err != nil {
-			return nil, err
-		}
+	if a, b, err = mergeCells(a, b); err != nil {
+		return nil, err
 	}
 	for {
 		keptA, lackingA := withCategoriesOf(a, b, dims)
@@ -224,6 +299,9 @@ func withCategoriesOf(cells, others []Cell, dims int) (kept []Cell, dropped bool
 // Stata's relax option, and a warning says that the parts then mean little.
 func OaxacaBlinderOn(design Design, a, b []Pattern, opts OaxacaOptions) (_ *Oaxaca, err error) {
 	defer opts.Stop.end(&err)
+	if opts.Clustered {
+		return nil, clustersOfCells()
+	}
 	f, err := fitPair(design, a, b, Linear, opts)
 	if err != nil {
 		return nil, err
@@ -279,6 +357,10 @@ func OaxacaBlinderOn(design Design, a, b []Pattern, opts OaxacaOptions) (_ *Oaxa
 		out.Dimensions = append(out.Dimensions, t)
 	}
 	return out, nil
+}
+
+func clustersOfCells() error {
+	return fault.Invalidf("clusters are those of cells; rows of a design are taken as independent")
 }
 
 // linearParts adds up the parts over some terms.
@@ -402,11 +484,13 @@ func fitPair(design Design, a, b []Pattern, model Model, opts OaxacaOptions) (*p
 		}
 	}
 	indicator := fitA.isIndicator() && fitB.isIndicator() && model == Linear
-	if opts.Clustered || opts.Robust || indicator || starFit != nil {
+	switch {
+	case opts.valuesOnly:
+	case opts.Robust || indicator || starFit != nil:
 		if f.covariance, err = f.jointSandwich(fitA, fitB, starFit, weight); err != nil {
 			return nil, err
 		}
-	} else {
+	default:
 		f.covariance = blockCovariance(fitA.cov, fitB.cov, weight)
 	}
 	f.layOut()
@@ -485,7 +569,7 @@ func blockCovariance(a, b symmetric, w float64) symmetric {
 }
 
 // jointSandwich is the covariance of (bA, bB, b*) from the influence of every observation on all of
-// them, times n/(n-1) as Stata's suest has it, or of every cluster, times G/(G-1).
+// them, times n/(n-1) as Stata's suest has it.
 func (f *pairFit) jointSandwich(fitA, fitB, starFit *Regression, weight float64) (symmetric, error) {
 	k := len(f.design.Terms)
 	type piece struct {
@@ -527,36 +611,6 @@ func (f *pairFit) jointSandwich(fitA, fitB, starFit *Regression, weight float64)
 		}
 	}
 	out := newSymmetric(3 * k)
-	if f.opts.Clustered {
-		slices.SortStableFunc(pieces, func(x, y piece) int { return cmp.Compare(x.row.Cluster, y.row.Cluster) })
-		move := make([]float64, 3*k)
-		clusters := 0.0
-		for i := range pieces {
-			p := &pieces[i]
-			own, common := p.row.Sum-p.row.N*p.muOwn, p.row.Sum-p.row.N*p.muStar
-			for j := range k {
-				move[p.at+j] += own * p.own[j]
-				move[2*k+j] += common * p.common[j]
-			}
-			if i+1 == len(pieces) || pieces[i+1].row.Cluster != p.row.Cluster {
-				out.addOuter(move, 1)
-				clear(move)
-				clusters++
-			}
-		}
-		if clusters < 2 {
-			return out, fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and "+
-				"some %d to be trusted", fewClusters)
-		}
-		out.fill()
-		out.scale(clusters / (clusters - 1))
-		f.q = studentQuantile(f.level, clusters-1)
-		if clusters < fewClusters {
-			f.warnings = append(f.warnings,
-				formatCount(clusters)+" clusters are few: cluster-robust intervals tend to be too short")
-		}
-		return out, nil
-	}
 	typical := meanSquare(f.rowsA, f.rowsB)
 	for i := range pieces {
 		p := &pieces[i]
@@ -682,6 +736,9 @@ func (f *pairFit) means(rows []Pattern, n float64) ([]float64, symmetric) {
 			mean[t] += rows[i].N * x[t] / n
 		}
 	}
+	if f.opts.valuesOnly {
+		return mean, v
+	}
 	for i := range rows {
 		f.covariates(&rows[i], x)
 		for t := range x {
@@ -698,6 +755,9 @@ func (f *pairFit) means(rows []Pattern, n float64) ([]float64, symmetric) {
 
 // delta is value with the variance of its gradient: coefficients and means are uncorrelated.
 func (f *pairFit) delta(value float64, g *deltaGradient) Estimate {
+	if f.opts.valuesOnly {
+		return Estimate{Value: value}
+	}
 	variance := f.coefficientVariance(g)
 	if !f.opts.FixedX {
 		variance += f.vA.variance(g.xA) + f.vB.variance(g.xB)
@@ -712,6 +772,9 @@ func (f *pairFit) estimate(value, variance float64) Estimate {
 }
 
 func (f *pairFit) coefficientVariance(g *deltaGradient) float64 {
+	if f.opts.valuesOnly {
+		return 0
+	}
 	k := len(f.design.Terms)
 	b := make([]float64, 3*k)
 	f.contract(g.bA, b[:k])

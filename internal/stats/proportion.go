@@ -123,45 +123,6 @@ func Wald(x, n, level float64) Estimate {
 	return e
 }
 
-// ClusteredProportion estimates the proportion over cells whose observations are alike within
-// Cluster. The design effect is the ratio of the cluster-robust variance of the mean,
-//
-//	V = G/(G-1) Σ_g (x_g - p n_g)² / N²,
-//
-// to p(1-p)/N, and not below 1; the interval is Wilson's with n/deff observations and, since G
-// clusters tell the variance with G-1 degrees of freedom only, Student's quantile. One cluster,
-// or a proportion of 0 or 1, tells nothing about the design effect: the interval is then that of
-// independent observations, with a warning.
-func ClusteredProportion(cells []Cell, level float64) Estimate {
-	t := Total(cells)
-	e, ok := checkProportion("Wilson score, clustered", t.Sum, t.N, level)
-	if !ok {
-		return e
-	}
-	p := e.Value
-	clusters := byCluster(cells)
-	g := float64(len(clusters))
-	independent := p * (1 - p) / t.N
-	if g < 2 || independent == 0 {
-		e.warnf("no variation between clusters to learn from; the interval takes observations as independent")
-		e.Lower, e.Upper = wilsonBounds(t.Sum, t.N, normalQuantile(level))
-		return e
-	}
-	var v float64
-	for _, c := range clusters {
-		d := c.Sum - p*c.N
-		v += d * d
-	}
-	v *= g / (g - 1) / (t.N * t.N)
-	deff := math.Max(1, v/independent)
-	e.SE = math.Sqrt(deff * independent)
-	e.Lower, e.Upper = wilsonBounds(t.Sum/deff, t.N/deff, studentQuantile(level, g-1))
-	if g < fewClusters {
-		e.warnf("%d clusters are few: the interval is approximate", len(clusters))
-	}
-	return e
-}
-
 // fewClusters is the number of clusters below which cluster-robust standard errors are known to
 // be too small (Cameron, Miller 2015, J. Human Resources 50:317: between 20 and 50).
 const fewClusters = 40

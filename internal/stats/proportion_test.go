@@ -2,7 +2,6 @@ package stats
 
 import (
 	"math"
-	"strings"
 	"testing"
 )
 
@@ -129,22 +128,6 @@ func TestMean(t *testing.T) {
 		if e := Mean(3, 0.3, 0.03+off, .95); !math.IsNaN(e.SE) || !math.IsNaN(e.Lower) || len(e.Warnings) != 2 {
 			t.Errorf("a constant: %+v", e)
 		}
-	}
-}
-
-func TestClusteredProportion(t *testing.T) {
-	// Whole clusters alike: G observations in truth. deff = variance of cluster means over
-	// p(1-p)/N; with four clusters of 25, two all and two none, V = 4/3·4·12.5²/100², deff = 100/3.
-	cells := []Cell{{Cluster: 1, N: 25, Sum: 25}, {Cluster: 2, N: 25}, {Cluster: 3, N: 25, Sum: 25}, {Cluster: 4, N: 25}}
-	e := ClusteredProportion(cells, 0.95)
-	near(t, "value", e.Value, 0.5, 0)
-	near(t, "SE", e.SE, math.Sqrt(4./3*4*12.5*12.5)/100, 1e-12)
-	if w := Wilson(50, 100, .95); !(e.Upper-e.Lower > w.Upper-w.Lower) {
-		t.Error("clustering did not widen the interval")
-	}
-	one := ClusteredProportion(cells[:1], 0.95)
-	if len(one.Warnings) == 0 || !strings.Contains(one.Warnings[0], "between clusters") {
-		t.Errorf("one cluster: %+v", one)
 	}
 }
 

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -36,13 +35,16 @@ const (
 	HC0 // the plain sandwich
 	HC2 // squared residuals divided by 1 - leverage
 	HC3 // squared residuals divided by (1 - leverage)²
-	// Clustered allows observations to be alike within Cluster: the sandwich of cluster sums, times
-	// G/(G-1), and for the linear model times (n-1)/(n-k); intervals use t with G-1 degrees of freedom.
+	// Clustered allows observations to be alike within Cluster, with what few clusters need. In the linear
+	// model it is CR2 (Bell, McCaffrey 2002): residuals are divided by the root of what their cluster leaves
+	// to others, and each coefficient has degrees of freedom of its own (Satterthwaite), or no standard
+	// error where one cluster alone decides it. In the logit clusters are deleted one at a time, see
+	// Jackknife.
 	Clustered
 )
 
 func (c Covariance) String() string {
-	return [...]string{"HC1", "classical", "HC0", "HC2", "HC3", "cluster-robust"}[c]
+	return [...]string{"HC1", "classical", "HC0", "HC2", "HC3", "cluster-robust (CR2)"}[c]
 }
 
 // FitOptions says how to fit. The zero value is a linear model with robust standard errors.
@@ -65,7 +67,7 @@ type Regression struct {
 	Observations float64   // used in the fit
 	Settled      float64   // observations of a logit whose outcome is predicted perfectly; they are not in the fit
 	Patterns     int       // rows used in the fit
-	Clusters     int       // distinct clusters, whether or not the covariance uses them
+	Clusters     int       // distinct clusters, settled ones among them, whether or not the covariance uses them
 	DF           float64   // degrees of freedom of intervals; +Inf for the normal
 	Sigma2       float64   // residual variance of the linear model; NaN for the logit
 	LogLik       float64   // of the rows, without the binomial coefficient; NaN for the linear model
@@ -73,14 +75,21 @@ type Regression struct {
 	Separated    []string // what predicts the outcome perfectly; see Settled
 	Warnings     []string
 
-	rows    []Pattern
-	settled []Pattern   // rows whose outcome is predicted perfectly
-	toward  [][]float64 // the directions in which the coefficients have no end, each larger than those after it
-	coef    []float64   // Coef with 0 for what is NaN there
-	omitted []bool
-	cov     symmetric
-	bread   symmetric // inverse information, (X'WX)⁻¹
-	stop    Stop
+	rows           []Pattern
+	members        []member      // of the rows
+	start          []float64     // where to fit from; nil for 0
+	sides          *sides        // clusters by whether the group's column is 1
+	plain          symmetric     // covariance of independent observations, beside one that is robust to clusters
+	linked         *clusterFit   // of clusters in the linear model
+	deleted        []*Regression // of clusters in the logit: fits without each cluster
+	settledMembers []member      // of the settled rows
+	settled        []Pattern     // rows whose outcome is predicted perfectly
+	toward         [][]float64   // the directions in which the coefficients have no end, each larger than those after it
+	coef           []float64     // Coef with 0 for what is NaN there
+	omitted        []bool
+	cov            symmetric
+	bread          symmetric // inverse information, (X'WX)⁻¹
+	stop           Stop
 }
 
 const (
@@ -102,6 +111,12 @@ const (
 // indicator itself is the perfect predictor, Fit returns an error, as it does for a fit that does
 // not converge within 60 steps.
 func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error) {
+	return fitMembers(design, patterns, nil, opts)
+}
+
+// fitMembers is Fit for rows of which clusters have parts: members, their clusters by number, add up to
+// the rows. Without members each row is of one cluster.
+func fitMembers(design Design, patterns []Pattern, members []member, opts FitOptions) (*Regression, error) {
 	if err := checkPatterns(design, patterns); err != nil {
 		return nil, err
 	}
@@ -111,7 +126,9 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 	r := &Regression{Model: opts.Model, Covariance: opts.Covariance, Design: design, Sigma2: math.NaN(),
 		LogLik: math.NaN(), stop: opts.Stop}
 	var total Cell
-	for _, p := range patterns {
+	rowOf := make([]int32, len(patterns))
+	for i, p := range patterns {
+		rowOf[i] = int32(len(r.rows))
 		if p.N == 0 {
 			continue
 		}
@@ -129,25 +146,24 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 		return nil, fault.Invalidf("the outcome does not vary: %g of %g observations have it; there is nothing to explain",
 			total.Sum, total.N)
 	}
+	f := 1.0
 	if opts.Observations > 0 {
-		f := opts.Observations / total.N
-		r.rows = slices.Clone(r.rows)
+		f = opts.Observations / total.N
 		for i := range r.rows {
 			r.rows[i].N, r.rows[i].Sum, r.rows[i].SumSq = f*r.rows[i].N, f*r.rows[i].Sum, f*r.rows[i].SumSq
 		}
 	}
+	if members == nil {
+		r.membersOfRows()
+	}
+	for _, m := range members {
+		if m.n > 0 {
+			r.members = append(r.members, member{rowOf[m.row], m.cluster, f * m.n, f * m.y})
+		}
+	}
 	k := len(design.Terms)
-	for {
-		direction, err := r.iterate()
-		if err != nil {
-			return nil, err
-		}
-		if direction == nil {
-			break
-		}
-		if err := r.leaveOutSeparated(direction); err != nil {
-			return nil, err
-		}
+	if err := r.converge(); err != nil {
+		return nil, err
 	}
 	r.Coef = slices.Clone(r.coef)
 	for j, omitted := range r.omitted {
@@ -176,11 +192,40 @@ func Fit(design Design, patterns []Pattern, opts FitOptions) (*Regression, error
 	return r, nil
 }
 
-// iterate runs Newton's method from 0. It returns a non-nil direction if the rows are separated.
+// membersOfRows has each row be of its cluster alone.
+func (r *Regression) membersOfRows() {
+	cells := make([]Cell, len(r.rows))
+	for i, p := range r.rows {
+		cells[i] = Cell{Cluster: p.Cluster, N: p.N}
+	}
+	index := indexClusters([][]Cell{cells})
+	r.members = make([]member, len(r.rows))
+	for i, p := range r.rows {
+		r.members[i] = member{int32(i), int32(index.of(p.Cluster)), p.N, p.Sum}
+	}
+}
+
+// converge fits, and leaves out what is predicted perfectly.
+func (r *Regression) converge() error {
+	for {
+		direction, err := r.iterate()
+		if err != nil || direction == nil {
+			return err
+		}
+		if err := r.leaveOutSeparated(direction); err != nil {
+			return err
+		}
+	}
+}
+
+// iterate runs Newton's method from start, or 0. It returns a non-nil direction if the rows are separated.
 func (r *Regression) iterate() (direction []float64, err error) {
 	k := len(r.Design.Terms)
 	b := make([]float64, k)
 	eta := make([]float64, len(r.rows))
+	if copy(b, r.start) > 0 {
+		r.predict(eta, b)
+	}
 	r.omitted = nil
 	tolerance := stepTolerance
 	if r.Model == Linear {
@@ -303,12 +348,15 @@ func (r *Regression) leaveOutSeparated(direction []float64) error {
 	var left, settled []Pattern
 	dropped := make([]bool, len(r.rows))
 	var n float64
+	rowOf := make([]int32, len(r.rows))
 	for i, p := range r.rows {
 		dropped[i] = math.Abs(dot(p.X, direction)) > separationTolerance*largest
 		if dropped[i] {
+			rowOf[i] = int32(len(r.settled) + len(settled))
 			settled = append(settled, p)
 			n += p.N
 		} else {
+			rowOf[i] = int32(len(left))
 			left = append(left, p)
 		}
 	}
@@ -335,6 +383,16 @@ func (r *Regression) leaveOutSeparated(direction []float64) error {
 	}
 	r.toward = append(r.toward, direction)
 	r.rows, r.settled, r.Settled = left, append(r.settled, settled...), r.Settled+n
+	var inFit []member
+	for _, m := range r.members {
+		to := &inFit
+		if dropped[m.row] {
+			to = &r.settledMembers
+		}
+		m.row = rowOf[m.row]
+		*to = append(*to, m)
+	}
+	r.members = inFit
 	return nil
 }
 
@@ -444,8 +502,7 @@ func (r *Regression) covariance(kept float64) error {
 	} else {
 		r.LogLik = loglik
 	}
-	clusters := r.clusterScores(eta)
-	r.Clusters = len(clusters)
+	r.numberClusters()
 	switch r.Covariance {
 	case Classical:
 		r.cov = symmetric{k, slices.Clone(r.bread.a)}
@@ -454,47 +511,11 @@ func (r *Regression) covariance(kept float64) error {
 		}
 		return nil
 	case Clustered:
-		g := float64(len(clusters))
-		if g < 2 {
-			return fault.Invalidf("all observations are in one cluster: clustered standard errors need at least two, and some "+
-				"%d to be trusted", fewClusters)
-		}
-		r.cov = newSymmetric(k)
-		for _, moved := range r.bread.timesEach(clusters) {
-			r.cov.addOuter(moved, 1)
-		}
-		r.cov.fill()
-		r.cov.scale(g / (g - 1))
-		if r.Model == Linear {
-			r.cov.scale((n - 1) / (n - kept))
-		}
-		r.DF = g - 1
-		if g < fewClusters {
-			r.Warnings = append(r.Warnings,
-				formatCount(g)+" clusters are few: cluster-robust intervals tend to be too short; the wild cluster bootstrap is "+
-					"better")
-		}
-		return nil
+		r.plain = r.sandwich(eta, HC0)
+		r.plain.scale(n / math.Max(1, n-kept))
+		return r.clustered(information)
 	}
-	meat := newSymmetric(k)
-	for i, p := range r.rows {
-		mu, slope := eta[i], 1.0
-		if r.Model == Logit {
-			mu = logistic(eta[i])
-			slope = mu * (1 - mu)
-		}
-		w := squares(p, mu, typical)
-		if r.Covariance == HC2 || r.Covariance == HC3 {
-			rest := math.Max(1e-9, 1-slope*r.bread.form(p.X))
-			w /= rest
-			if r.Covariance == HC3 {
-				w /= rest
-			}
-		}
-		meat.addOuter(p.X, w)
-	}
-	meat.fill()
-	r.cov = r.bread.sandwich(meat)
+	r.cov = r.sandwich(eta, r.Covariance)
 	if r.Covariance == Robust {
 		if n <= kept*(1+1e-9) { // weights add up to a whole number only nearly
 			return fault.Invalidf("%g observations cannot tell %g coefficients and their uncertainty", n, kept)
@@ -502,6 +523,154 @@ func (r *Regression) covariance(kept float64) error {
 		r.cov.scale(n / (n - kept))
 	}
 	return nil
+}
+
+// sandwich is the covariance that takes observations as independent, without factor for few of them.
+func (r *Regression) sandwich(eta []float64, covariance Covariance) symmetric {
+	meat := newSymmetric(len(r.coef))
+	typical := meanSquare(r.rows)
+	for i, p := range r.rows {
+		mu, slope := eta[i], 1.0
+		if r.Model == Logit {
+			mu = logistic(eta[i])
+			slope = mu * (1 - mu)
+		}
+		w := squares(p, mu, typical)
+		if covariance == HC2 || covariance == HC3 {
+			rest := math.Max(1e-9, 1-slope*r.bread.form(p.X))
+			w /= rest
+			if covariance == HC3 {
+				w /= rest
+			}
+		}
+		meat.addOuter(p.X, w)
+	}
+	meat.fill()
+	return r.bread.sandwich(meat)
+}
+
+// numberClusters counts the clusters in the fit, and lines them up on the sides of the group's column.
+func (r *Regression) numberClusters() {
+	highest := int32(-1)
+	for _, list := range [][]member{r.members, r.settledMembers} {
+		for _, m := range list {
+			highest = max(highest, m.cluster)
+		}
+	}
+	number := make([]int32, highest+1)
+	lists := [][]member{r.members, r.settledMembers}
+	for _, list := range lists {
+		for _, m := range list {
+			number[m.cluster] = 1
+		}
+	}
+	r.Clusters = 0
+	for g := range number {
+		if number[g] == 1 {
+			number[g] = int32(r.Clusters)
+			r.Clusters++
+		}
+	}
+	r.sides = &sides{a: make([]sums, r.Clusters), b: make([]sums, r.Clusters), names: cohorts}
+	for i, list := range lists {
+		rows := [][]Pattern{r.rows, r.settled}[i]
+		for j := range list {
+			m := &list[j]
+			m.cluster = number[m.cluster]
+			side, total := r.sides.a, &r.sides.totalA
+			if group := r.Design.group; group > 0 && rows[m.row].X[group] == 0 {
+				side, total = r.sides.b, &r.sides.totalB
+			}
+			side[m.cluster].add(sums{n: m.n, y: m.y})
+			total.add(sums{n: m.n, y: m.y})
+		}
+		for _, p := range rows {
+			r.sides.totalA.q += p.SumSq // of both, for what is rounding beside it
+		}
+	}
+}
+
+// clustered is the covariance of clusters (see Covariance).
+func (r *Regression) clustered(information symmetric) error {
+	if r.Clusters < 2 {
+		return oneClusterInAll()
+	}
+	k := len(r.coef)
+	r.DF = float64(r.Clusters - 1)
+	if r.Model == Linear {
+		var err error
+		if r.linked, err = r.newClusterFit(information); err != nil {
+			return err
+		}
+		r.cov = r.linked.covariance(r.scores(), -0.5)
+		return nil
+	}
+	if r.Clusters > mostDeleted { // groups are as good as clusters, see Jackknife
+		r.sides = r.sides.grouped(mostDeleted)
+		for _, list := range [][]member{r.members, r.settledMembers} {
+			for i := range list {
+				list[i].cluster %= mostDeleted
+			}
+		}
+	}
+	r.cov = newSymmetric(k)
+	r.deleted = make([]*Regression, min(r.Clusters, mostDeleted))
+	rest := r.eachWithout()
+	for g := range r.deleted {
+		if err := r.stop.why(); err != nil {
+			return err
+		}
+		d, err := rest(g)
+		if err != nil {
+			continue // nil: there is no fit without this cluster
+		}
+		r.deleted[g] = d
+		moved := make([]float64, k)
+		for j := range moved {
+			moved[j] = d.coef[j] - r.coef[j]
+		}
+		r.cov.addOuter(moved, 1)
+	}
+	r.cov.fill()
+	groups := float64(len(r.deleted))
+	r.cov.scale((groups - 1) / groups)
+	return nil
+}
+
+// eachWithout returns the function that fits again without a cluster, from the coefficients with it.
+func (r *Regression) eachWithout() func(cluster int) (*Regression, error) {
+	group := func(members []member) [][]member {
+		out := make([][]member, len(r.deleted))
+		for _, m := range members {
+			out[m.cluster] = append(out[m.cluster], m)
+		}
+		return out
+	}
+	inFit, settled := group(r.members), group(r.settledMembers)
+	return func(cluster int) (*Regression, error) {
+		d := &Regression{Model: r.Model, Design: r.Design, start: r.coef, toward: slices.Clip(r.toward), stop: r.stop}
+		d.rows, d.Observations = without(r.rows, inFit[cluster])
+		d.settled, d.Settled = without(r.settled, settled[cluster])
+		if err := d.converge(); err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
+}
+
+// without takes members out of rows, which stay as they are, and counts the observations that are left.
+func without(rows []Pattern, members []member) (left []Pattern, n float64) {
+	left = slices.Clone(rows)
+	for _, m := range members {
+		p := &left[m.row]
+		p.N, p.Sum = p.N-m.n, p.Sum-m.y
+		p.SumSq = p.Sum // only a logit is fitted again
+	}
+	left = slices.DeleteFunc(left, func(p Pattern) bool { return p.N <= 0 })
+	for _, p := range left {
+		n += p.N
+	}
+	return left, n
 }
 
 // squares is Σ(y - mu)² over the observations of a pattern, 0 if it is rounding beside those of the
@@ -530,42 +699,13 @@ func (r *Regression) isIndicator() bool {
 	return true
 }
 
-// clusterScores adds up x·(y - mu) by cluster, clusters in ascending order.
-func (r *Regression) clusterScores(eta []float64) [][]float64 {
-	size := make([]float64, len(r.coef))
-	order := r.clusterOrder()
-	var sums [][]float64
-	for at, i := range order {
-		p := &r.rows[i]
-		if at == 0 || p.Cluster != r.rows[order[at-1]].Cluster {
-			sums = append(sums, make([]float64, len(p.X)))
-		}
-		mu := eta[i]
-		if r.Model == Logit {
-			mu = logistic(mu)
-		}
-		residual := p.Sum - p.N*mu
-		s := sums[len(sums)-1]
-		for j, x := range p.X {
-			s[j] += residual * x
-			size[j] = math.Max(size[j], math.Abs(x)*math.Max(math.Abs(p.Sum), p.N*math.Abs(mu)))
-		}
-	}
-	clearRounding(sums, size)
-	return sums
-}
-
-func (r *Regression) clusterOrder() []int {
-	order := make([]int, len(r.rows))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.rows[a].Cluster, r.rows[b].Cluster) })
-	return order
-}
-
 // Method names model and covariance, e.g. "logit, HC1".
-func (r *Regression) Method() string { return r.Model.String() + ", " + r.Covariance.String() }
+func (r *Regression) Method() string {
+	if r.Model == Logit && r.Covariance == Clustered {
+		return r.Model.String() + ", " + jackknifed
+	}
+	return r.Model.String() + ", " + r.Covariance.String()
+}
 
 // Coefficient estimates the coefficient of a term: NaN if it was omitted.
 func (r *Regression) Coefficient(term int, level float64) Estimate {
@@ -579,7 +719,14 @@ func (r *Regression) Coefficient(term int, level float64) Estimate {
 	if r.omitted[term] {
 		return undefined(r.Method(), level, "%s could not be estimated", r.Design.Terms[term].Name)
 	}
-	return r.linear(r.coef[term], r.cov.at(term, term), level)
+	combination := make([]float64, len(r.coef))
+	combination[term] = 1
+	return r.linear(r.coef[term], combination, level, func(d *Regression) float64 {
+		if d.omitted[term] {
+			return math.NaN()
+		}
+		return d.coef[term]
+	})
 }
 
 // OddsRatio is exp of a logit's coefficient, with the interval exp of the coefficient's.
@@ -597,20 +744,41 @@ func (r *Regression) OddsRatio(term int, level float64) Estimate {
 
 // combination estimates a sum of coefficients with these weights.
 func (r *Regression) combination(weights []float64, level float64) Estimate {
-	return r.linear(dot(weights, r.coef), r.cov.variance(weights), level)
+	return r.linear(dot(weights, r.coef), weights, level, func(d *Regression) float64 { return dot(weights, d.coef) })
 }
 
-func (r *Regression) linear(value, variance, level float64) Estimate {
-	q := normalQuantile(level)
-	if !math.IsInf(r.DF, 1) {
-		q = studentQuantile(level, r.DF)
-	}
+// linear estimates what is a combination of coefficients, or in its neighbourhood moves as one does. again
+// is its value in a fit without a cluster.
+func (r *Regression) linear(value float64, combination []float64, level float64,
+	again func(*Regression) float64) Estimate {
+	variance := r.cov.variance(combination)
 	if r.Model == Linear {
 		// An SE under 1e-6 of what one would be if the model explained nothing is what rounding leaves of 0.
 		variance = leftOf(variance, 100*meanSquare(r.rows)/r.Observations)
 	}
-	e := scaledEstimate(r.Method(), value, variance, q, level)
-	e.Denominator = r.Observations
+	if r.Covariance != Clustered {
+		q := normalQuantile(level)
+		if !math.IsInf(r.DF, 1) {
+			q = studentQuantile(level, r.DF)
+		}
+		e := scaledEstimate(r.Method(), value, variance, q, level)
+		e.Denominator = r.Observations
+		return e
+	}
+	e := normalEstimate(r.Method(), value, r.plain.variance(combination), level)
+	e.Denominator, e.Warnings = r.Observations, nil
+	if r.Model == Linear {
+		r.sides.design(&e, variance, r.linked.freedom(combination))
+		return e
+	}
+	changes := make([]float64, len(r.deleted))
+	for g, d := range r.deleted {
+		changes[g] = math.NaN()
+		if d != nil {
+			changes[g] = again(d) - value
+		}
+	}
+	r.sides.jackknife(&e, changes)
 	return e
 }
 
@@ -636,7 +804,13 @@ func (r *Regression) MarginalEffect(term int, level float64) Estimate {
 		return e
 	}
 	value, gradient := r.marginalEffect(term)
-	e = r.linear(value, r.cov.variance(gradient), level)
+	e = r.linear(value, gradient, level, func(d *Regression) float64 {
+		if d.omitted[term] {
+			return math.NaN()
+		}
+		again, _ := d.marginalEffect(term)
+		return again
+	})
 	e.Method = "average marginal effect, " + r.Method()
 	e.Denominator = r.Observations + r.Settled
 	return e

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/kvarter/kvarter/internal/fault"
@@ -24,6 +25,9 @@ type Shortfall struct {
 type ShortfallOptions struct {
 	Level      float64     // confidence level, above 0 and below 1
 	Dimensions []Dimension // names for errors
+	// Clustered allows observations to be alike within Cluster: shares and ToStandard are those of
+	// ClusteredMean and ClusteredGap, the others have the interval of Jackknife.
+	Clustered bool
 }
 
 // ShortfallOf compares the cohort a with the standard b, of which shared is what both contain. With n
@@ -47,9 +51,12 @@ func ShortfallOf(a, b, shared []Cell, opts ShortfallOptions) (*Shortfall, error)
 	if !Total(a).IsIndicator() || !Total(b).IsIndicator() {
 		return nil, fault.Invalidf("a shortfall is of an indicator; the sums are not those of values 0 and 1")
 	}
-	t, err := crossTabulate(a, b, shared, opts.Dimensions, false)
+	t, err := crossTabulate(a, b, shared, opts.Dimensions, opts.Clustered)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Clustered && t.clusters < 2 {
+		return nil, oneClusterInAll()
 	}
 	out := &Shortfall{
 		Observed: Wilson(t.totalA.y, t.totalA.n, level),
@@ -122,7 +129,32 @@ func ShortfallOf(a, b, shared []Cell, opts ShortfallOptions) (*Shortfall, error)
 	out.ToExpected = shortfallEstimate(toExpected, vTo, n, level)
 	out.Composition = shortfallEstimate(composition, vComposition, n, level)
 	out.Expected.Denominator = n
+	if opts.Clustered {
+		out.jackknife(t, a, b, shared, level)
+	}
 	return out, nil
+}
+
+// jackknife gives a shortfall the uncertainty of clusters. Numbers of observations are shares times those of
+// the cohort, which stay as they are.
+func (out *Shortfall) jackknife(t *crossTab, a, b, shared []Cell, level float64) {
+	out.Observed, out.Standard = ClusteredMean(a, level), ClusteredMean(b, level)
+	method := out.ToStandard.Method
+	out.ToStandard = ClusteredGap(a, b, shared, level).scale(-t.nA)
+	out.ToStandard.Method = method + ", cluster-robust"
+	changes := t.crossing(false, nil).changes(func(m crossMeans) []float64 {
+		return []float64{m.aAtB, m.aAtB - m.ownA, m.allB.mean() - m.aAtB}
+	})
+	s := t.sides()
+	out.Expected.mean(s, cv3(changes[0]), true)
+	for i, e := range []*Estimate{&out.ToExpected, &out.Composition} {
+		n := e.Denominator
+		share := e.scale(1 / n)
+		if q := s.jackknife(&share, changes[i+1]); !math.IsNaN(q) {
+			share.Method = jackknifed
+		}
+		*e = share.scale(n)
+	}
 }
 
 func shortfallEstimate(value, variance, n, level float64) Estimate {

@@ -305,11 +305,7 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 		return nil, err
 	}
 	level, q := d.Gap.Level, normalQuantile(d.Gap.Level)
-	if opts.Clustered {
-		q = studentQuantile(level, float64(d.tab.clusters-1))
-	}
-	e := estimator{tab: d.tab, sup: d.sup, level: level, q: q, opts: KitagawaOptions{Clustered: opts.Clustered,
-		FixedWeights: !opts.RandomStandard}}
+	e := estimator{tab: d.tab, sup: d.sup, level: level, q: q, opts: KitagawaOptions{FixedWeights: !opts.RandomStandard}}
 	s := d.sup
 	fromA, fromB := 0.0, 1.0
 	switch opts.Standard {
@@ -343,7 +339,7 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 	rate := func(value float64, g *gradient, n, effective float64) Estimate {
 		variance := e.variance(g)
 		out := scaledEstimate("delta method", value, variance, q, level)
-		if indicator && !opts.Clustered {
+		if indicator {
 			out = scoreEstimate(EffectiveWilson.String(), clip01(value), variance, effective, q, level)
 		}
 		out.Denominator = n
@@ -354,7 +350,7 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 		A: rate(valueA, gA, s.nA, 1/spreadA), B: rate(valueB, gB, s.nB, 1/spreadB),
 		Gap: e.estimate(valueA-valueB, gap),
 	}
-	if math.IsNaN(out.Gap.SE) && indicator && !opts.Clustered && s.shared == nil {
+	if math.IsNaN(out.Gap.SE) && indicator && s.shared == nil {
 		out.Gap.squareAndAdd(out.A, out.B, 0, 0)
 		out.Gap.Method = "square-and-add score interval"
 	}
@@ -371,6 +367,9 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 	default:
 		out.Ratio = undefined(method, level, "the standardised rate of the second cohort is 0: there is no ratio to it")
 	}
+	if opts.Clustered {
+		out.jackknife(d, opts, indicator)
+	}
 	if out.SupportA.Value < 1 || out.SupportB.Value < 1 {
 		out.Warnings = append(out.Warnings,
 			fmt.Sprintf("%s of the first and %s of the second cohort are in cells that the other does not have; they are left "+
@@ -378,6 +377,43 @@ func Standardise(a, b []Cell, opts StandardiseOptions) (*Standardised, error) {
 				formatPercent(1-out.SupportA.Value), formatPercent(1-out.SupportB.Value)))
 	}
 	return out, nil
+}
+
+// jackknife gives standardised values, their gap and ratio the uncertainty of clusters. A standard that is
+// known stays as it is without a cluster, over the strata that both cohorts still have.
+func (out *Standardised) jackknife(d *Decomposition, opts StandardiseOptions, indicator bool) {
+	t := d.tab
+	var known *support
+	if !opts.RandomStandard {
+		known = d.sup
+	}
+	changes := t.crossing(false, known).changes(func(m crossMeans) []float64 {
+		a, b := m.bAtA, m.ownB
+		switch opts.Standard {
+		case StandardA:
+			a, b = m.ownA, m.aAtB
+		case StandardPooled:
+			nA, nB := m.nA, m.nB
+			if known != nil { // sums of shares
+				nA, nB = d.sup.nA, d.sup.nB
+			}
+			a, b = (nA*m.ownA+nB*m.bAtA)/(nA+nB), (nA*m.aAtB+nB*m.ownB)/(nA+nB)
+		}
+		return []float64{a, -b, math.Log(a / b)}
+	})
+	s := t.sides()
+	throughA, throughB, logs := cv3(changes[0]), cv3(changes[1]), cv3(changes[2])
+	out.Gap.difference(s, out.A, out.B, throughA, throughB, indicator, 1)
+	out.A.mean(s, throughA, indicator)
+	out.B.mean(s, throughB, indicator)
+	if out.Ratio.SE > 0 {
+		out.Ratio.ratio(s, logs)
+	}
+	for _, e := range []*Estimate{&out.A, &out.B, &out.Gap, &out.Ratio} {
+		if e.SE > 0 {
+			e.Method += ", " + jackknifed
+		}
+	}
 }
 
 // StandardiseIndirectly compares two cohorts by applying b's rates to a's composition: Ratio is

@@ -295,116 +295,74 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 	// weight is what a mean of an arm and year counts for.
 	weight := func(g, arm int) float64 { return [2]float64{a, b}[arm] * totals[g][0].N / treated }
 
+	if s.opts.Clustered {
+		clusters, moves, independent := s.moves(of, totals, value, overall, weight)
+		e := normalEstimate(method, overall, independent, s.opts.Level)
+		e.Warnings = nil
+		clusters.clustered(&e, moves)
+		e.Denominator = math.Abs(a)*treated + math.Abs(b)*(all-treated)
+		return e
+	}
 	var variance, q float64
 	var warnings []string
-	if s.opts.Clustered {
-		sums := map[int]float64{}
-		var areas [2]map[int]bool
-		for arm := range areas {
-			areas[arm] = map[int]bool{}
+	var within [2]Cell // Σ squares over years, and degrees of freedom in N
+	for g := range totals {
+		for arm, c := range totals[g] {
+			if c.N > 1 {
+				within[arm].Sum += c.squaredDeviations()
+				within[arm].N += c.N - 1
+			}
 		}
-		var order []int
-		var persons float64 // the variance if they were independent, but for degrees of freedom
-		for g := range s.starts {
-			t, c := of(&s.starts[g])
-			persons += totals[g][0].N * (value[g] - overall) * (value[g] - overall) / treated / treated
-			for arm, cells := range [][]Cell{t, c} {
-				persons += weight(g, arm) * weight(g,
-					arm) * totals[g][arm].squaredDeviations() / totals[g][arm].N / totals[g][arm].N
-				for _, cell := range cells {
-					if cell.N == 0 {
-						continue
-					}
-					if _, ok := sums[cell.Cluster]; !ok {
-						order = append(order, cell.Cluster)
-					}
-					areas[arm][cell.Cluster] = true
-					moved := weight(g, arm) * (cell.Sum - cell.N*totals[g][arm].Mean()) / totals[g][arm].N
-					if arm == 0 {
-						moved += cell.N * (value[g] - overall) / treated
-					}
-					sums[cell.Cluster] += moved
+	}
+	type part struct{ v, df float64 }
+	var parts []part
+	var sole float64
+	for g := range totals {
+		for arm, c := range totals[g] {
+			w := weight(g, arm)
+			if w == 0 {
+				continue
+			}
+			s2, df := c.squaredDeviations()/(c.N-1), c.N-1
+			switch {
+			case s.opts.Pooled:
+				s2, df = within[0].Sum+within[1].Sum, all-2*years
+				if !(df > 0) {
+					return unknown("%s observations in %s groups tell nothing about their variance", formatCount(all),
+						formatCount(2*years))
 				}
-			}
-		}
-		for arm, name := range []string{"treated", "controls"} {
-			if len(areas[arm]) < 2 && [2]float64{a, b}[arm] != 0 {
-				return unknown("the %s are of one cluster: how much clusters differ cannot be told", name)
-			}
-		}
-		if !(all > 2*years) {
-			return unknown("%s observations in %s groups tell nothing about their variance", formatCount(all),
-				formatCount(2*years))
-		}
-		for _, cluster := range order {
-			variance += sums[cluster] * sums[cluster]
-		}
-		if variance <= 1e-16*persons && persons > 0 {
-			return unknown("nothing varies between the clusters that are compared: there is no standard error")
-		}
-		clusters := float64(len(order))
-		variance *= clusters / (clusters - 1) * (all - 1) / (all - 2*years)
-		q = studentQuantile(s.opts.Level, clusters-1)
-	} else {
-		var within [2]Cell // Σ squares over years, and degrees of freedom in N
-		for g := range totals {
-			for arm, c := range totals[g] {
-				if c.N > 1 {
-					within[arm].Sum += c.squaredDeviations()
-					within[arm].N += c.N - 1
+				s2 /= df
+			case !(c.N > 1):
+				if within[arm].N == 0 {
+					return unknown("one observation tells nothing about its uncertainty")
 				}
+				s2, df = within[arm].Sum/within[arm].N, within[arm].N
+				sole++
 			}
+			parts = append(parts, part{w * w * s2 / c.N, df})
 		}
-		type part struct{ v, df float64 }
-		var parts []part
-		var sole float64
-		for g := range totals {
-			for arm, c := range totals[g] {
-				w := weight(g, arm)
-				if w == 0 {
-					continue
-				}
-				s2, df := c.squaredDeviations()/(c.N-1), c.N-1
-				switch {
-				case s.opts.Pooled:
-					s2, df = within[0].Sum+within[1].Sum, all-2*years
-					if !(df > 0) {
-						return unknown("%s observations in %s groups tell nothing about their variance", formatCount(all),
-							formatCount(2*years))
-					}
-					s2 /= df
-				case !(c.N > 1):
-					if within[arm].N == 0 {
-						return unknown("one observation tells nothing about its uncertainty")
-					}
-					s2, df = within[arm].Sum/within[arm].N, within[arm].N
-					sole++
-				}
-				parts = append(parts, part{w * w * s2 / c.N, df})
-			}
-			// Years differ as treated do who are drawn with their year.
-			if treated > 1 {
-				parts = append(parts, part{totals[g][0].N * (value[g] - overall) * (value[g] - overall) / treated / treated,
-					treated - 1})
-			}
+		// Years differ as treated do who are drawn with their year.
+		if treated > 1 {
+			parts = append(parts, part{totals[g][0].N * (value[g] - overall) * (value[g] - overall) / treated / treated,
+				treated - 1})
 		}
+	}
+	for _, p := range parts {
+		variance += p.v
+	}
+	if variance > 0 {
+		var inverse float64 // of Satterthwaite's degrees of freedom
 		for _, p := range parts {
-			variance += p.v
+			inverse += p.v / variance * (p.v / variance) / p.df
 		}
-		if variance > 0 {
-			var inverse float64 // of Satterthwaite's degrees of freedom
-			for _, p := range parts {
-				inverse += p.v / variance * (p.v / variance) / p.df
-			}
-			q = studentQuantile(s.opts.Level, 1/inverse)
-			if s.opts.Pooled {
-				q = studentQuantile(s.opts.Level, all-2*years)
-			}
+		q = studentQuantile(s.opts.Level, 1/inverse)
+		if s.opts.Pooled {
+			q = studentQuantile(s.opts.Level, all-2*years)
 		}
-		if sole > 0 {
-			warnings = append(warnings, fmt.Sprintf("%s times an arm has one person in a year: the variance is that of the "+
-				"arm in other years", formatCount(sole)))
-		}
+	}
+	if sole > 0 {
+		warnings = append(warnings, fmt.Sprintf("%s times an arm has one person in a year: the variance is that of the "+
+			"arm in other years", formatCount(sole)))
 	}
 	var squares float64
 	for _, c := range totals {
@@ -417,4 +375,50 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 	e.Warnings = append(e.Warnings, warnings...)
 	e.Denominator = math.Abs(a)*treated + math.Abs(b)*(all-treated)
 	return e
+}
+
+// moves are what clusters move the average by, over all years and both arms (see sides.means), and its
+// variance if observations were independent. With several years the squares add up to the sandwich times
+// G/(G-1) and (n-1)/(n-2·years): a year whose arm is of one cluster fits it exactly, and what that cluster
+// moves is only how the year differs, so that residuals cannot be divided by what it leaves to others.
+func (s *startSample) moves(of func(*StartCells) (treated, controls []Cell), totals [][2]Cell, value []float64,
+	overall float64, weight func(g, arm int) float64) (clusters *sides, moves []float64, independent float64) {
+	var all [2][]Cell
+	for g := range s.starts {
+		t, c := of(&s.starts[g])
+		all[0], all[1] = append(all[0], t...), append(all[1], c...)
+		for arm, c := range totals[g] {
+			independent += weight(g, arm) * weight(g, arm) * c.squaredDeviations() / c.N / c.N
+		}
+	}
+	clusters = sidesOf(all[0], all[1])
+	clusters.names = [2]string{"the treated are", "the controls are"}
+	if len(s.starts) == 1 {
+		return clusters, clusters.means(weight(0, 0), weight(0, 1)), independent
+	}
+	moves = make([]float64, len(clusters.a))
+	g, n, years := float64(len(moves)), clusters.totalA.n+clusters.totalB.n, float64(len(s.starts))
+	scale := math.Sqrt(g / (g - 1) * (n - 1) / (n - 2*years))
+	treatedIn, controlsIn := clusters.counts()
+	if treatedIn == 1 && weight(0, 0) != 0 || controlsIn == 1 && weight(0, 1) != 0 {
+		scale = math.NaN()
+	}
+	for y := range s.starts {
+		t, c := of(&s.starts[y])
+		apart := (value[y] - overall) / clusters.totalA.n
+		independent += totals[y][0].N * apart * apart
+		for arm, cells := range [][]Cell{t, c} {
+			for _, cell := range cells {
+				if cell.N == 0 {
+					continue
+				}
+				moved := weight(y, arm) * (cell.Sum - cell.N*totals[y][arm].Mean()) / totals[y][arm].N
+				if arm == 0 {
+					moved += cell.N * apart
+				}
+				moves[clusters.index.of(cell.Cluster)] += scale * moved
+			}
+		}
+	}
+	return clusters, moves, independent
 }

@@ -69,7 +69,7 @@ func TestChangesByStartByHand(t *testing.T) {
 		t.Errorf("warnings %q", c.Overall.Warnings)
 	}
 	if e := c.ByStart[1].Effect; !math.IsNaN(e.SE) || e.Value != 4 ||
-		!strings.Contains(strings.Join(e.Warnings, " "), "the treated are of one cluster") {
+		!strings.Contains(strings.Join(e.Warnings, " "), "the treated are in a single cluster") {
 		t.Errorf("one treated area: %+v", e)
 	}
 }
