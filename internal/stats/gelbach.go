@@ -190,11 +190,11 @@ type clusterPart struct {
 	n, y         float64
 }
 
-// clusterParts are those of all rows.
+// clusterParts are what each cluster has of each row.
 func (r *Regression) clusterParts() []clusterPart {
-	out := make([]clusterPart, len(r.rows))
-	for i, row := range r.rows {
-		out[i] = clusterPart{i, row.Cluster, row.N, row.Sum}
+	out := make([]clusterPart, len(r.members))
+	for i, m := range r.members {
+		out[i] = clusterPart{int(m.row), int(m.cluster), m.n, m.y}
 	}
 	return out
 }
