@@ -241,18 +241,23 @@ func (c *Catalogue) checkObservations(q Observations) error {
 	if d := q.twice(); d != nil {
 		return fault.Invalidf("%s stands twice among the dimensions asked for; once was expected", d.Name)
 	}
-	for _, d := range q.Reads() {
-		if !c.HasDimension(q.Table, d) {
-			return fault.NotRecordedf("%s are not recorded by %s; %s", q.Table.Cohort, d.Name,
-				listed("they are by", c.Contract.Dimensions,
-					func(d *contract.Dimension) (string, bool) { return d.Name, c.HasDimension(q.Table, d) }))
+	for _, d := range q.By {
+		if err := c.needsDimension(q.Table, d); err != nil {
+			return err
 		}
 	}
-	for _, i := range slices.Concat(q.Indicators, q.Where.Indicators()) {
-		if !c.HasIndicator(q.Table, i) {
-			return fault.NotRecordedf("%s is not recorded for %s; %s", i.Name, q.Table.Cohort,
-				listed("recorded are", c.Contract.Indicators,
-					func(i *contract.Indicator) (string, bool) { return i.Name, c.HasIndicator(q.Table, i) }))
+	for _, condition := range q.Where.Conditions {
+		if err := c.needsDimension(q.Table, condition.Dimension); err != nil {
+			return err
+		}
+	}
+	for _, list := range [][]*contract.Indicator{q.Indicators, q.Where.Indicators()} {
+		for _, i := range list {
+			if !c.HasIndicator(q.Table, i) {
+				return fault.NotRecordedf("%s is not recorded for %s; %s", i.Name, q.Table.Cohort,
+					listed("recorded are", c.Contract.Indicators,
+						func(i *contract.Indicator) (string, bool) { return i.Name, c.HasIndicator(q.Table, i) }))
+			}
 		}
 	}
 	for _, m := range q.Measures {
@@ -330,6 +335,15 @@ func (f Filter) keepsYear(year int) bool {
 	return !slices.ContainsFunc(f.Conditions, func(c Condition) bool {
 		return c.Dimension.Name == "YEAR" && !c.Holds(int32(year), nil)
 	})
+}
+
+func (c *Catalogue) needsDimension(table *contract.Table, d *contract.Dimension) error {
+	if c.HasDimension(table, d) {
+		return nil
+	}
+	return fault.NotRecordedf("%s are not recorded by %s; %s", table.Cohort, d.Name,
+		listed("they are by", c.Contract.Dimensions,
+			func(d *contract.Dimension) (string, bool) { return d.Name, c.HasDimension(table, d) }))
 }
 
 func (c *Catalogue) checkCondition(table *contract.Table, k Condition) error {

@@ -244,14 +244,32 @@ func (q Observations) NewTable(list []Cell) *Table {
 	return out
 }
 
-// Sum is a column that is added up over the observations of a cell.
+// Sum is what is added up over the observations of a cell, and where it stands in a cell of the query.
 type Sum struct {
-	Name      string // in a stored roll-up
+	Summed
+	at int // the place of the indicator or measure in the query
+}
+
+// Summed says what a Sum adds up.
+type Summed struct {
 	Kind      SumKind
 	Indicator *contract.Indicator // of Known, Having and Unknown
 	Measure   *contract.Measure   // of the others but All
-	at        int                 // its place in the query
 }
+
+// Name is the name of the sum's column in a stored roll-up.
+func (s Summed) Name() string {
+	switch {
+	case s.Indicator != nil:
+		return strings.ToLower(s.Indicator.Name) + sumNames[s.Kind]
+	case s.Measure != nil:
+		return strings.ToLower(s.Measure.Name) + sumNames[s.Kind]
+	}
+	return sumNames[s.Kind]
+}
+
+var sumNames = [...]string{All: "n", Known: "_n", Having: "_y", Unknown: "_u", Measured: "_n", Total: "_s",
+	Squares: "_q", Unmeasured: "_u"}
 
 // SumKind is what a Sum adds up.
 type SumKind int
@@ -271,16 +289,14 @@ const (
 
 // Sums returns what is summed within a cell of q.
 func (q Observations) Sums() []Sum {
-	out := []Sum{{Name: "n", Kind: All}}
+	out := make([]Sum, 0, 1+3*len(q.Indicators)+4*len(q.Measures))
+	out = append(out, Sum{Summed{All, nil, nil}, 0})
 	for k, i := range q.Indicators {
-		name := strings.ToLower(i.Name)
-		out = append(out, Sum{name + "_n", Known, i, nil, k}, Sum{name + "_y", Having, i, nil, k},
-			Sum{name + "_u", Unknown, i, nil, k})
+		out = append(out, Sum{Summed{Known, i, nil}, k}, Sum{Summed{Having, i, nil}, k}, Sum{Summed{Unknown, i, nil}, k})
 	}
 	for k, m := range q.Measures {
-		name := strings.ToLower(m.Name)
-		out = append(out, Sum{name + "_n", Measured, nil, m, k}, Sum{name + "_s", Total, nil, m, k},
-			Sum{name + "_q", Squares, nil, m, k}, Sum{name + "_u", Unmeasured, nil, m, k})
+		out = append(out, Sum{Summed{Measured, nil, m}, k}, Sum{Summed{Total, nil, m}, k}, Sum{Summed{Squares, nil, m}, k},
+			Sum{Summed{Unmeasured, nil, m}, k})
 	}
 	return out
 }

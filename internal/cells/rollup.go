@@ -14,8 +14,8 @@ type Rollup struct {
 	Table   *contract.Table
 	Rows    int
 	Keys    map[*contract.Dimension]*Column
-	Sums    map[string]*Numbers    // by Sum.Name; not of squares
-	Squares map[string]*SquareList // by Sum.Name
+	Sums    map[Summed]*Numbers // not of squares
+	Squares map[Summed]*SquareList
 }
 
 // Column is a column of keys: that of a row is Values[ranks[its code]].
@@ -183,13 +183,13 @@ func (r *Rollup) Answer(ctx context.Context, q Observations, areas []*Area) ([]C
 
 // columns returns the columns of the sums: of squares, one for each part.
 func (r *Rollup) columns(sums []Sum) []numbers {
-	var out []numbers
+	out := make([]numbers, 0, len(sums)+2)
 	for _, sum := range sums {
 		if sum.Kind != Squares {
-			out = append(out, r.Sums[sum.Name].list)
+			out = append(out, r.Sums[sum.Summed].list)
 			continue
 		}
-		for _, part := range r.Squares[sum.Name].parts {
+		for _, part := range r.Squares[sum.Summed].parts {
 			out = append(out, part.list)
 		}
 	}
@@ -221,7 +221,7 @@ func (r *Rollup) Coarsen(ctx context.Context, by []*contract.Dimension, sums []S
 	}
 	order := found.order()
 	out := &Rollup{Table: r.Table, Rows: len(order), Keys: map[*contract.Dimension]*Column{},
-		Sums: map[string]*Numbers{}, Squares: map[string]*SquareList{}}
+		Sums: map[Summed]*Numbers{}, Squares: map[Summed]*SquareList{}}
 	for i, d := range by {
 		keys := make([]int32, len(order))
 		for at, g := range order {
@@ -232,11 +232,11 @@ func (r *Rollup) Coarsen(ctx context.Context, by []*contract.Dimension, sums []S
 		out.Keys[d] = k.Column()
 	}
 	found.each(sums, order, func(sum Sum, values []int64) {
-		out.Sums[sum.Name] = new(Numbers)
-		out.Sums[sum.Name].Append(values, len(values))
+		out.Sums[sum.Summed] = new(Numbers)
+		out.Sums[sum.Summed].Append(values, len(values))
 	}, func(sum Sum, values []Square) {
-		out.Squares[sum.Name] = new(SquareList)
-		out.Squares[sum.Name].Append(values, len(values))
+		out.Squares[sum.Summed] = new(SquareList)
+		out.Squares[sum.Summed].Append(values, len(values))
 	})
 	return out, nil
 }

@@ -60,8 +60,8 @@ func TestRollupsOfAnySize(t *testing.T) {
 					row.key[k] = cells.None
 				}
 			}
-			row.sums = [6]int64{1, random.Int64N(250), random.Int64N(60_000), random.Int64N(1 << 31), random.Int64N(9),
-				random.Int64N(1<<50) - 1<<49}
+			row.sums = [7]int64{1, random.Int64N(250), random.Int64N(60_000), random.Int64N(1 << 31), random.Int64N(9),
+				random.Int64N(1<<50) - 1<<49, random.Int64N(2)}
 			row.square = cells.Square{High: random.Uint64() >> 20, Low: random.Uint64()}
 		}
 		if test.sorted {
@@ -105,7 +105,7 @@ func TestRollupsOfAnySize(t *testing.T) {
 
 type wideRow struct {
 	key    [4]int32
-	sums   [6]int64 // n, poor_n, poor_y, poor_u, equivalised_income_n and _s
+	sums   [7]int64 // as Observations.Sums, but that of squares
 	square cells.Square
 }
 
@@ -117,7 +117,7 @@ type wide struct {
 // rollup holds the rows by column, given in parts as they are read from a file.
 func (w *wide) rollup(q cells.Observations, widths []int, t *testing.T) *cells.Rollup {
 	r := &cells.Rollup{Table: q.Table, Rows: len(w.rows), Keys: map[*contract.Dimension]*cells.Column{},
-		Sums: map[string]*cells.Numbers{}, Squares: map[string]*cells.SquareList{}}
+		Sums: map[cells.Summed]*cells.Numbers{}, Squares: map[cells.Summed]*cells.SquareList{}}
 	parts := slices.Collect(slices.Chunk(w.rows, 1500))
 	for k, d := range w.by {
 		var keys cells.Keys
@@ -133,25 +133,28 @@ func (w *wide) rollup(q cells.Observations, widths []int, t *testing.T) *cells.R
 			t.Errorf("%s of %d values has codes of %d bytes, want %d", d.Name, len(r.Keys[d].Values), got, widths[k])
 		}
 	}
-	names := []string{"n", "poor_n", "poor_y", "poor_u", "equivalised_income_n", "equivalised_income_s"}
-	for k, name := range names {
-		r.Sums[name] = new(cells.Numbers)
+	at := 0
+	for _, sum := range q.Sums() {
+		if sum.Kind == cells.Squares {
+			r.Squares[sum.Summed] = new(cells.SquareList)
+		} else {
+			r.Sums[sum.Summed] = new(cells.Numbers)
+		}
 		for _, part := range parts {
-			var list []int64
+			var numbers []int64
+			var squares []cells.Square
 			for _, row := range part {
-				list = append(list, row.sums[k])
+				numbers, squares = append(numbers, row.sums[at]), append(squares, row.square)
 			}
-			r.Sums[name].Append(list, 0)
+			if sum.Kind == cells.Squares {
+				r.Squares[sum.Summed].Append(squares, len(w.rows))
+			} else {
+				r.Sums[sum.Summed].Append(numbers, 0)
+			}
 		}
-	}
-	r.Sums["equivalised_income_u"] = r.Sums["n"]
-	r.Squares["equivalised_income_q"] = new(cells.SquareList)
-	for _, part := range parts {
-		var list []cells.Square
-		for _, row := range part {
-			list = append(list, row.square)
+		if sum.Kind != cells.Squares {
+			at++
 		}
-		r.Squares["equivalised_income_q"].Append(list, len(w.rows))
 	}
 	return r
 }
@@ -181,7 +184,7 @@ next:
 		i, m := &c.Indicators[0], &c.Measures[0]
 		i.N.Value, i.Y.Value, i.Unknown.Value = i.N.Value+row.sums[1], i.Y.Value+row.sums[2], i.Unknown.Value+row.sums[3]
 		m.N.Value, m.Sum, m.SumSq = m.N.Value+row.sums[4], m.Sum+row.sums[5], m.SumSq.Plus(row.square)
-		m.Unknown.Value += row.sums[0]
+		m.Unknown.Value += row.sums[6]
 	}
 	var out []cells.Cell
 	for c := range maps.Values(found) {

@@ -58,11 +58,11 @@ type split struct {
 type sieve struct {
 	column *Column
 	keeps  []uint8 // by code: 1 or 0
-	before []int   // by code: how many codes below it are kept
+	before []int32 // by code: how many codes below it are kept
 }
 
 func (r *Rollup) splitter(by []*contract.Dimension, where Filter, areas []*Area) (*splitter, error) {
-	p := &splitter{rows: r.Rows, by: make([]split, len(by)), ids: 1}
+	p := &splitter{rows: r.Rows, by: make([]split, len(by)), where: make([]sieve, len(where.Conditions)), ids: 1}
 	for i, d := range slices.Backward(by) {
 		column := r.Keys[d]
 		s := split{column, p.ids, make([]uint64, len(column.ranks))}
@@ -76,23 +76,23 @@ func (r *Rollup) splitter(by []*contract.Dimension, where Filter, areas []*Area)
 		}
 		p.ids = ids
 	}
-	for _, c := range where.Conditions {
+	for i, c := range where.Conditions {
 		column := r.Keys[c.Dimension]
-		s := sieve{column, make([]uint8, len(column.ranks)), make([]int, len(column.ranks)+1)}
+		s := sieve{column, make([]uint8, len(column.ranks)), make([]int32, len(column.ranks)+1)}
 		for code, rank := range column.ranks {
 			if c.Holds(column.Values[rank], areas) {
 				s.keeps[code] = 1
 			}
-			s.before[code+1] = s.before[code] + int(s.keeps[code])
+			s.before[code+1] = s.before[code] + int32(s.keeps[code])
 		}
-		p.where = append(p.where, s)
+		p.where[i] = s
 	}
 	return p, nil
 }
 
 // blocks returns the blocks that may have a row that is kept.
 func (p *splitter) blocks() []int {
-	var out []int
+	out := make([]int, 0, (p.rows+blockRows-1)/blockRows)
 next:
 	for block := range (p.rows + blockRows - 1) / blockRows {
 		for _, s := range p.where {
@@ -108,7 +108,7 @@ next:
 // keptOf returns how many codes between the lowest and the highest of the block are kept, of how many.
 func (s *sieve) keptOf(block int) (kept, of int) {
 	at := s.column.spans[block]
-	return s.before[at.high+1] - s.before[at.low], int(at.high-at.low) + 1
+	return int(s.before[at.high+1] - s.before[at.low]), int(at.high-at.low) + 1
 }
 
 // key returns the key that a group has in one of the dimensions.

@@ -302,7 +302,7 @@ func (w *world) rollup() *cells.Rollup {
 	fine := w.count(cells.Filter{}, 0, 1, 2)
 	q := w.query(cells.Filter{})
 	out := &cells.Rollup{Table: q.Table, Rows: len(fine.Cells), Keys: map[*contract.Dimension]*cells.Column{},
-		Sums: map[string]*cells.Numbers{}, Squares: map[string]*cells.SquareList{}}
+		Sums: map[cells.Summed]*cells.Numbers{}, Squares: map[cells.Summed]*cells.SquareList{}}
 	for k, d := range w.dimensions {
 		var keys cells.Keys
 		for _, c := range fine.Cells {
@@ -312,15 +312,15 @@ func (w *world) rollup() *cells.Rollup {
 	}
 	for _, sum := range q.Sums() {
 		if sum.Kind == cells.Squares {
-			out.Squares[sum.Name] = new(cells.SquareList)
+			out.Squares[sum.Summed] = new(cells.SquareList)
 		} else {
-			out.Sums[sum.Name] = new(cells.Numbers)
+			out.Sums[sum.Summed] = new(cells.Numbers)
 		}
 		for i := range fine.Cells {
 			if sum.Kind == cells.Squares {
-				out.Squares[sum.Name].Append([]cells.Square{*sum.SquareOf(&fine.Cells[i])}, 0)
+				out.Squares[sum.Summed].Append([]cells.Square{*sum.SquareOf(&fine.Cells[i])}, 0)
 			} else {
-				out.Sums[sum.Name].Append([]int64{*sum.Of(&fine.Cells[i])}, 0)
+				out.Sums[sum.Summed].Append([]int64{*sum.Of(&fine.Cells[i])}, 0)
 			}
 		}
 	}

@@ -112,7 +112,7 @@ func (s *Store) rollupStatement(r *contract.Rollup, made []*contract.Rollup) (st
 			func(d *contract.Dimension) bool { return !slices.Contains(f.By, d) }) {
 			columns = append(columns, keys...)
 			for _, sum := range sums {
-				columns = append(columns, fmt.Sprintf("sum(%s)::%s AS %[1]s", QuoteName(sum.Name), typeOf(sum)))
+				columns = append(columns, fmt.Sprintf("sum(%s)::%s AS %[1]s", QuoteName(sum.Name()), typeOf(sum)))
 			}
 			return fmt.Sprintf("SELECT %s FROM %s GROUP BY ALL ORDER BY %s", strings.Join(columns, ", "), QuoteName(f.Name),
 				strings.Join(keys, ", ")), nil
@@ -133,7 +133,7 @@ func (s *Store) rollupStatement(r *contract.Rollup, made []*contract.Rollup) (st
 		columns = append(columns, fmt.Sprintf("%s::%s AS %s", byName(d), kind, keys[i]))
 	}
 	for _, sum := range sums {
-		columns = append(columns, QuoteName(sum.Name))
+		columns = append(columns, QuoteName(sum.Name()))
 	}
 	return fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(columns, ", "), text), nil
 }

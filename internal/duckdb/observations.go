@@ -210,15 +210,15 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 	data.Columns = slices.Compact(data.Columns)
 	carried := map[string]bool{}
 	for _, sum := range (cells.Observations{Table: q.Table, Measures: q.Measures}).Sums() {
-		carried[sum.Name] = true
-		data.Carried = append(data.Carried, named{QuoteName(sum.Name), s.expression(q.Table, sum, data.Weight), typeOf(sum)})
+		carried[sum.Name()] = true
+		data.Carried = append(data.Carried, named{QuoteName(sum.Name()), s.expression(q.Table, sum, data.Weight), typeOf(sum)})
 	}
 	for _, sum := range q.Sums() {
-		expression := QuoteName(sum.Name)
-		if !carried[sum.Name] {
+		expression := QuoteName(sum.Name())
+		if !carried[sum.Name()] {
 			expression = s.expression(q.Table, sum, "n")
 		}
-		data.Sums = append(data.Sums, named{QuoteName(sum.Name), expression, typeOf(sum)})
+		data.Sums = append(data.Sums, named{QuoteName(sum.Name()), expression, typeOf(sum)})
 	}
 	if q.Largest {
 		for _, m := range q.Measures {

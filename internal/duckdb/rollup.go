@@ -139,7 +139,7 @@ next:
 func (r *rollup) load(ctx context.Context, s *Store, dimensions []*contract.Dimension, sums []cells.Sum) (
 	_ *cells.Rollup, err error) {
 	out := &cells.Rollup{Table: r.Table, Rows: r.rows, Keys: map[*contract.Dimension]*cells.Column{},
-		Sums: map[string]*cells.Numbers{}, Squares: map[string]*cells.SquareList{}}
+		Sums: map[cells.Summed]*cells.Numbers{}, Squares: map[cells.Summed]*cells.SquareList{}}
 	keys, totals := make([]*column, len(dimensions)), make([]*column, len(sums))
 	for i, d := range dimensions {
 		stored := cells.Stored(r.By, d, r.Table.Name)
@@ -148,7 +148,7 @@ func (r *rollup) load(ctx context.Context, s *Store, dimensions []*contract.Dime
 		})
 	}
 	for i, sum := range sums {
-		totals[i] = r.column(s, sum.Name, func(ctx context.Context, c *column) error {
+		totals[i] = r.column(s, sum.Name(), func(ctx context.Context, c *column) error {
 			return r.readSum(ctx, s, sum, c)
 		})
 	}
@@ -174,7 +174,7 @@ func (r *rollup) load(ctx context.Context, s *Store, dimensions []*contract.Dime
 		out.Keys[d] = r.told[d]
 	}
 	for i, sum := range sums {
-		out.Sums[sum.Name], out.Squares[sum.Name] = &totals[i].numbers, &totals[i].squares
+		out.Sums[sum.Summed], out.Squares[sum.Summed] = &totals[i].numbers, &totals[i].squares
 	}
 	return out, nil
 }
@@ -231,7 +231,7 @@ func (s *Store) areaKey(column string) string {
 
 func (r *rollup) readSum(ctx context.Context, s *Store, sum cells.Sum, c *column) error {
 	const statement = "SELECT %s::%s FROM %s"
-	name, file := QuoteName(sum.Name), Parquet(r.file)
+	name, file := QuoteName(sum.Name()), Parquet(r.file)
 	if sum.Kind != cells.Squares {
 		return vectors(ctx, s, fmt.Sprintf(statement, name, "BIGINT", file),
 			func(values []int64) { c.numbers.Append(values, r.rows) })

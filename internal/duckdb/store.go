@@ -117,8 +117,7 @@ func (s *Store) Catalogue() *cells.Catalogue { return s.catalogue }
 // over the facts.
 func (s *Store) Tables(ctx context.Context, queries []cells.Query) []cells.Answer {
 	out := make([]cells.Answer, len(queries))
-	var observed []cells.Observations
-	var places []int
+	observed, places := make([]cells.Observations, 0, len(queries)), make([]int, 0, len(queries))
 	for i, q := range queries {
 		if err := s.catalogue.Check(q); err != nil {
 			out[i].Err = err

@@ -284,6 +284,10 @@ func readParams(raw map[string]json.RawMessage) (p params, _ *httpError) {
 		if !ok || kind(value) == "null" {
 			continue
 		}
+		if inner := bytes.Trim(value, `"`); len(inner) == len(value)-2 && !bytes.Contains(inner, []byte(`\`)) {
+			*text.value = string(inner) // a long document need not be read once more
+			continue
+		}
 		if err := json.Unmarshal(value, text.value); err != nil {
 			return p, badRequest("`%s` must be a string, got %s", text.name, kind(value))
 		}
