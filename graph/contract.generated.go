@@ -427,6 +427,38 @@ func (ec *executionContext) fieldContext_CellKey_parentsStatus(_ context.Context
 	return graphql.NewScalarFieldContext("CellKey", field, false, false, errors.New("field of type ParentsStatus does not have child fields"))
 }
 
+func (ec *executionContext) _CellKey_parentsSchooling(ctx context.Context, field graphql.CollectedField, obj map[string]any) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CellKey_parentsSchooling(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			switch v := obj["parentsSchooling"].(type) {
+			case *string:
+				return v, nil
+			case string:
+				return &v, nil
+			case nil:
+				return (*string)(nil), nil
+			default:
+				return nil, fmt.Errorf("unexpected type %T for field %s", v, "parentsSchooling")
+			}
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOParentsSchooling2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CellKey_parentsSchooling(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CellKey", field, false, false, errors.New("field of type ParentsSchooling does not have child fields"))
+}
+
 func (ec *executionContext) _CellKey_incomeGroup(ctx context.Context, field graphql.CollectedField, obj map[string]any) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -651,6 +683,38 @@ func (ec *executionContext) fieldContext_CellKey_workStatus(_ context.Context, f
 	return graphql.NewScalarFieldContext("CellKey", field, false, false, errors.New("field of type WorkStatus does not have child fields"))
 }
 
+func (ec *executionContext) _CellKey_education(ctx context.Context, field graphql.CollectedField, obj map[string]any) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CellKey_education(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			switch v := obj["education"].(type) {
+			case *string:
+				return v, nil
+			case string:
+				return &v, nil
+			case nil:
+				return (*string)(nil), nil
+			default:
+				return nil, fmt.Errorf("unexpected type %T for field %s", v, "education")
+			}
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOEducation2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CellKey_education(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CellKey", field, false, false, errors.New("field of type Education does not have child fields"))
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -666,7 +730,7 @@ func (ec *executionContext) unmarshalInputCohortFilter(ctx context.Context, obj 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"years", "ages", "ageGroup", "sex", "origin", "registeredOrigin", "setting", "area", "municipality", "region", "familyType", "parentsStatus", "incomeGroup", "motherStatus", "fatherStatus", "motherEducation", "fatherEducation", "dayCareType", "workStatus", "with", "without", "withAny"}
+	fieldsInOrder := [...]string{"years", "ages", "ageGroup", "sex", "origin", "registeredOrigin", "setting", "area", "municipality", "region", "familyType", "parentsStatus", "parentsSchooling", "incomeGroup", "motherStatus", "fatherStatus", "motherEducation", "fatherEducation", "dayCareType", "workStatus", "education", "with", "without", "withAny"}
 	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
@@ -758,6 +822,13 @@ func (ec *executionContext) unmarshalInputCohortFilter(ctx context.Context, obj 
 				return it, err
 			}
 			it["parentsStatus"] = data
+		case "parentsSchooling":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("parentsSchooling"))
+			data, err := ec.unmarshalOParentsSchooling2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["parentsSchooling"] = data
 		case "incomeGroup":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("incomeGroup"))
 			data, err := ec.unmarshalOIncomeGroup2ᚕstringᚄ(ctx, v)
@@ -807,6 +878,13 @@ func (ec *executionContext) unmarshalInputCohortFilter(ctx context.Context, obj 
 				return it, err
 			}
 			it["workStatus"] = data
+		case "education":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("education"))
+			data, err := ec.unmarshalOEducation2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["education"] = data
 		case "with":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("with"))
 			data, err := ec.unmarshalOIndicator2ᚕstringᚄ(ctx, v)
@@ -913,6 +991,11 @@ func (ec *executionContext) _CellKey(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "parentsSchooling":
+			out.Values[i] = ec._CellKey_parentsSchooling(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "incomeGroup":
 			out.Values[i] = ec._CellKey_incomeGroup(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -945,6 +1028,11 @@ func (ec *executionContext) _CellKey(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "workStatus":
 			out.Values[i] = ec._CellKey_workStatus(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "education":
+			out.Values[i] = ec._CellKey_education(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -1216,6 +1304,22 @@ func (ec *executionContext) unmarshalNOutcome2string(ctx context.Context, v any)
 }
 
 func (ec *executionContext) marshalNOutcome2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNParentsSchooling2string(ctx context.Context, v any) (string, error) {
+	res, err := graphql.UnmarshalString(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNParentsSchooling2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(v)
 	if res == graphql.Null {
@@ -1859,6 +1963,60 @@ func (ec *executionContext) unmarshalOOrigin2ᚖstring(ctx context.Context, v an
 }
 
 func (ec *executionContext) marshalOOrigin2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOParentsSchooling2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNParentsSchooling2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOParentsSchooling2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNParentsSchooling2string(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalOParentsSchooling2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalString(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOParentsSchooling2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -305,6 +305,10 @@ func (ec *executionContext) childFields_Area(ctx context.Context, field graphql.
 		return ec.fieldContext_Area_children(ctx, field)
 	case "residents":
 		return ec.fieldContext_Area_residents(ctx, field)
+	case "youth":
+		return ec.fieldContext_Area_youth(ctx, field)
+	case "adults":
+		return ec.fieldContext_Area_adults(ctx, field)
 	case "designation":
 		return ec.fieldContext_Area_designation(ctx, field)
 	}
@@ -515,6 +519,8 @@ func (ec *executionContext) childFields_CellKey(ctx context.Context, field graph
 		return ec.fieldContext_CellKey_familyType(ctx, field)
 	case "parentsStatus":
 		return ec.fieldContext_CellKey_parentsStatus(ctx, field)
+	case "parentsSchooling":
+		return ec.fieldContext_CellKey_parentsSchooling(ctx, field)
 	case "incomeGroup":
 		return ec.fieldContext_CellKey_incomeGroup(ctx, field)
 	case "motherStatus":
@@ -529,6 +535,8 @@ func (ec *executionContext) childFields_CellKey(ctx context.Context, field graph
 		return ec.fieldContext_CellKey_dayCareType(ctx, field)
 	case "workStatus":
 		return ec.fieldContext_CellKey_workStatus(ctx, field)
+	case "education":
+		return ec.fieldContext_CellKey_education(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CellKey", field.Name)
 }

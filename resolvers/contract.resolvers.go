@@ -19,10 +19,26 @@ func (r *areaResolver) Residents(ctx context.Context, obj *study.Area, where map
 	return r.cohortOf(obj, "residents", where)
 }
 
+func (r *areaResolver) Youth(ctx context.Context, obj *study.Area, where map[string]any) (*study.Cohort, error) {
+	return r.cohortOf(obj, "youth", where)
+}
+
+func (r *areaResolver) Adults(ctx context.Context, obj *study.Area, where map[string]any) (*study.Cohort, error) {
+	return r.cohortOf(obj, "adults", where)
+}
+
 func (r *queryResolver) Children(ctx context.Context, where map[string]any) (*study.Cohort, error) {
 	return r.cohort("children", where)
 }
 
 func (r *queryResolver) Residents(ctx context.Context, where map[string]any) (*study.Cohort, error) {
 	return r.cohort("residents", where)
+}
+
+func (r *queryResolver) Youth(ctx context.Context, where map[string]any) (*study.Cohort, error) {
+	return r.cohort("youth", where)
+}
+
+func (r *queryResolver) Adults(ctx context.Context, where map[string]any) (*study.Cohort, error) {
+	return r.cohort("adults", where)
 }

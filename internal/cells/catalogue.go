@@ -155,9 +155,9 @@ func (c *Catalogue) records(table string, k *contract.Condition) bool {
 		!slices.ContainsFunc(k.Any, missing)
 }
 
-// HasMeasure reports whether the data set records the measure for the table.
+// HasMeasure reports whether the data set records every column the measure needs for the table.
 func (c *Catalogue) HasMeasure(table *contract.Table, m *contract.Measure) bool {
-	return slices.Contains(m.Tables, table.Name) && c.Columns[table.Name][m.Column]
+	return slices.Contains(m.Tables, table.Name) && c.Columns[table.Name][m.Column] && c.records(table.Name, m.Among)
 }
 
 // HasOutcome reports whether the data set records the outcome.

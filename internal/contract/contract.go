@@ -96,7 +96,7 @@ type Table struct {
 	Name       string
 	Label      Text
 	Definition Text
-	Cohort     string // "children" or "residents": the root field that asks of it; or ""
+	Cohort     string // the root field that asks of it, e.g. "children"; or ""
 	Counts     Text   // what an observation of the cohort is
 	Person     string // the column that follows a person over the years; or ""
 	Key        []string
@@ -297,7 +297,7 @@ func (d *Dimension) selection(column *Column, position int) (Selection, bool) {
 		}
 	case c.missing:
 		s.Missing = true
-	case column.Type == Int && c.ranges != nil && c.list == nil:
+	case column.Type == Int && c.ranges != nil && d.spans(column, position):
 		s.Range = c.ranges
 	case column.Codes != nil && len(c.from) > 0 && (c.list == nil || c.list == column.Codes):
 		s.In = c.from
@@ -305,6 +305,18 @@ func (d *Dimension) selection(column *Column, position int) (Selection, bool) {
 		return s, false
 	}
 	return s, true
+}
+
+// spans reports whether the code at that place is one that a column of integers is cut into: its range
+// lies within the column's bounds and is apart from those of the codes before it.
+func (d *Dimension) spans(column *Column, position int) bool {
+	within := func(r *[2]int) bool {
+		return r != nil && float64(r[0]) >= column.Min && float64(r[1]) <= column.Max
+	}
+	r := d.Codes[position].ranges
+	return within(r) && !slices.ContainsFunc(d.Codes[:position], func(c Code) bool {
+		return within(c.ranges) && c.ranges[0] <= r[1] && r[0] <= c.ranges[1]
+	})
 }
 
 // Refines reports whether d tells at least as much as e where both are made from the same column
@@ -415,11 +427,17 @@ type Measure struct {
 	Definition Text
 	Unit       string
 	Tables     []string
+	Among      *Condition // whose mean it is; nil: everyone
 	Column     string
 	Deviation  string // the column with the standard deviation within a row of many; or ""
+	Per        int    // a mean of the column is multiplied by this, as a rate per 1,000 is; at least 1
+	Divisor    int    // and divided by this: the column holds so many times the measure; at least 1
 	Source     *Source
 	Assumed    bool
 }
+
+// Of returns the measure, in its unit, of a mean of its column.
+func (m *Measure) Of(mean float64) float64 { return mean * float64(m.Per) / float64(m.Divisor) }
 
 // Covariate is what those who took part in an activity are compared on: a category, yes or no, or a
 // number, which may have bands too.

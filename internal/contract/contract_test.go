@@ -99,6 +99,10 @@ func TestMistakesAreReportedWithLineAndExpectation(t *testing.T) {
 			`outcome ABSENCE: code list activity_type has no code "CREATIVE"`},
 		{"activities: [POCKET_MONEY_JOB, LEISURE_JOB, MENTOR, FIRE_CADET, PROJECT_OR_EVENT, CREATIVE_LEARNING]",
 			"activities: []", "outcome ABSENCE: `activities`, the types that it makes sense for, were expected"},
+		{"per: 1000", "per: 0", "measure SUSPICIONS: `per` was expected to be at least 1, got 0"},
+		{"divisor: 10", "divisor: -10", "measure ABSENCE: `divisor` was expected to be at least 1, got -10"},
+		{"among: {column: age, from: 7, to: 16}, deviation", "among: {column: agee, from: 7, to: 16}, deviation",
+			`measure ABSENCE: table youth_year has no column "agee"; did you mean age?`},
 		{"range: [0, 0]", "range: [1, 0]", "with from at most to was expected"},
 		{"label: {da: Fattig, en: Poor}\n    definition", "label: {da: Fattig}\n    definition",
 			"a label in Danish (da) and English (en) was expected"},
@@ -142,6 +146,7 @@ func TestRefines(t *testing.T) {
 	}{
 		{"AGE", "AGE_GROUP", "child_year", true},
 		{"AGE_GROUP", "AGE", "child_year", false},
+		{"AGE", "AGE_GROUP", "youth_year", true},
 		{"AREA", "SETTING", "child_year", false}, // those in no area are in social housing or not
 		{"SETTING", "SETTING", "child_year", true},
 		{"SETTING", "AREA", "child_year", false},
@@ -167,6 +172,10 @@ func TestSelectionsFollowTheColumn(t *testing.T) {
 	}
 	if got := d.Selections("child_year"); len(got) != 4 || *got[1].Range != [2]int{1, 2} {
 		t.Errorf("children's age groups = %+v, want 0, 1-2, 3-5, 6", got)
+	}
+	youth := d.Selections("youth_year")
+	if len(youth) != 5 || *youth[0].Range != [2]int{7, 9} || *youth[4].Range != [2]int{18, 24} {
+		t.Errorf("age groups of youth = %+v, want 7-9, 10-12, 13-14, 15-17, 18-24", youth)
 	}
 	residents := d.Selections("resident_year")
 	if len(residents) != 10 || residents[0].In[0] != "AGE_0_6" || residents[0].Position != 4 {

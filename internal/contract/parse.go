@@ -140,13 +140,16 @@ type rawIndicator struct {
 }
 
 type rawMeasure struct {
-	Columns    []string `yaml:"columns"`
-	Deviation  string   `yaml:"deviation"`
-	Unit       string   `yaml:"unit"`
-	Label      Text     `yaml:"label"`
-	Definition Text     `yaml:"definition"`
-	Source     string   `yaml:"source"`
-	Assumed    bool     `yaml:"assumed"`
+	Columns    []string   `yaml:"columns"`
+	Among      *Condition `yaml:"among"`
+	Deviation  string     `yaml:"deviation"`
+	Per        *int       `yaml:"per"`
+	Divisor    *int       `yaml:"divisor"`
+	Unit       string     `yaml:"unit"`
+	Label      Text       `yaml:"label"`
+	Definition Text       `yaml:"definition"`
+	Source     string     `yaml:"source"`
+	Assumed    bool       `yaml:"assumed"`
 }
 
 type rawCovariate struct {
@@ -716,9 +719,23 @@ func (p *parser) choices(what string, list section[string]) []Choice {
 func (p *parser) measure(e entry[rawMeasure]) {
 	what := "measure " + e.name
 	v := e.value
-	m := &Measure{Name: e.name, Label: v.Label, Definition: v.Definition, Unit: v.Unit, Deviation: v.Deviation,
-		Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
+	m := &Measure{Name: e.name, Label: v.Label, Definition: v.Definition, Unit: v.Unit, Among: v.Among,
+		Deviation: v.Deviation, Per: 1, Divisor: 1, Source: p.source(e.line, what, v.Source), Assumed: v.Assumed}
 	p.variable(e.line, what, e.name, v.Label, v.Definition)
+	for _, f := range []struct {
+		name  string
+		given *int
+		to    *int
+	}{{"per", v.Per, &m.Per}, {"divisor", v.Divisor, &m.Divisor}} {
+		if f.given == nil {
+			continue
+		}
+		if *f.given < 1 {
+			p.wrong(e.line, "%s: `%s` was expected to be at least 1, got %d", what, f.name, *f.given)
+			continue
+		}
+		*f.to = *f.given
+	}
 	for _, name := range v.Columns {
 		t, c := p.column(e.line, what, name)
 		if c == nil {
@@ -733,6 +750,9 @@ func (p *parser) measure(e entry[rawMeasure]) {
 		}
 		if v.Deviation != "" && t.Column(v.Deviation) == nil {
 			p.wrong(e.line, "%s: %s", what, p.noColumn(t, v.Deviation))
+		}
+		if v.Among != nil {
+			p.condition(e.line, what, t, v.Among)
 		}
 		m.Column = c.Name
 		m.Tables = append(m.Tables, t.Name)

@@ -19,7 +19,7 @@ func (s *Store) flows(ctx context.Context, q cells.Flows) (*cells.Table, error) 
 	}
 	data := struct {
 		Person, Place, Here, Counted, Has, Age, From, Weight string
-		Earlier, Later, Years, Oldest                        int
+		Earlier, Later, Years, Youngest, Oldest              int
 	}{
 		Person: QuoteName(q.Table.Person), Place: place, Here: here, Age: "NULL::INTEGER", From: QuoteName(q.Table.Name), Weight: s.weight(q.Table),
 		Counted: here + " AND " + others + " AND " + known(q.Table, q.Indicator),
@@ -30,7 +30,7 @@ func (s *Store) flows(ctx context.Context, q cells.Flows) (*cells.Table, error) 
 		data.Counted += " AND " + place + " IS NOT NULL"
 	}
 	if c := q.Table.Column("age"); c != nil && s.catalogue.Columns[q.Table.Name][c.Name] {
-		data.Age, data.Oldest = QuoteName(c.Name)+"::INTEGER", int(c.Max)
+		data.Age, data.Youngest, data.Oldest = QuoteName(c.Name)+"::INTEGER", int(c.Min), int(c.Max)
 	}
 	sum := newFlowSum()
 	text, err := write("flows", data)

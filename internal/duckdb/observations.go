@@ -222,7 +222,7 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 	}
 	if q.Largest {
 		for _, m := range q.Measures {
-			data.Largest = append(data.Largest, QuoteName(m.Column))
+			data.Largest = append(data.Largest, s.measured(q.Table, m))
 		}
 	}
 	return write("cells", data)
@@ -347,12 +347,16 @@ func (s *Store) expression(t *contract.Table, sum cells.Sum, weight string) stri
 		}
 		return counted(perhaps + " AND NOT " + known(t, sum.Indicator))
 	case cells.Measured, cells.Total, cells.Squares, cells.Unmeasured:
-		x := QuoteName(sum.Measure.Column)
+		x := s.measured(t, sum.Measure)
 		switch sum.Kind {
 		case cells.Measured:
 			return counted(x + " IS NOT NULL")
 		case cells.Unmeasured:
-			return counted(x + " IS NULL")
+			perhaps := "true"
+			if sum.Measure.Among != nil {
+				perhaps = "(" + Predicate(t, sum.Measure.Among) + ") IS NOT FALSE"
+			}
+			return counted(perhaps + " AND " + x + " IS NULL")
 		case cells.Total:
 			return weight + " * " + x
 		}
@@ -363,6 +367,14 @@ func (s *Store) expression(t *contract.Table, sum cells.Sum, weight string) stri
 		return square
 	}
 	return counted("true")
+}
+
+// measured writes the value of a measure's column where the observation is one whose mean it is; else null.
+func (s *Store) measured(t *contract.Table, m *contract.Measure) string {
+	if m.Among == nil {
+		return QuoteName(m.Column)
+	}
+	return "CASE WHEN " + Predicate(t, m.Among) + " THEN " + QuoteName(m.Column) + " END"
 }
 
 // known writes the condition that an observation is in the indicator's denominator with a known

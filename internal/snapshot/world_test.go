@@ -130,6 +130,7 @@ func TestSmallWorldsAreCoherent(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d,scale=%g,%s", o.Seed, o.Scale, o.World), func(t *testing.T) {
 			g := generate(t, t.TempDir(), o)
 			obey(t, g, coherence)
+			obey(t, g, people)
 			poor := g.number(t, "SELECT count(*) FROM child_year WHERE year = 2016 AND poor")
 			if want := math.Round(34_657 * o.Scale); poor != want {
 				t.Errorf("%g poor children in 2016, want %g", poor, want)
@@ -269,7 +270,7 @@ func TestWorldsDifferInDayCareOnly(t *testing.T) {
 	const scale = 0.03
 	without := generate(t, t.TempDir(), synth.Options{Seed: 9, Scale: scale, World: synth.NoAreaEffect})
 	with := generate(t, t.TempDir(), synth.Options{Seed: 9, Scale: scale, World: synth.WithAreaEffect})
-	for _, table := range []string{"area", "area_year", "plan", "resident_year", "child_year", "activity", "participant",
+	for _, table := range []string{"area", "area_year", "plan", "resident_year", "youth_year", "adult_year", "child_year", "activity", "participant",
 		"actor_survey"} {
 		columns := "*"
 		if table == "child_year" {

@@ -178,7 +178,7 @@ func (q MeanOf) needs(s *Study) ([]need, error) {
 }
 
 func (q MeanOf) answer(_ context.Context, _ *Request, tables []*cells.Table) (*Estimate, error) {
-	return mean(tables[0].Total().Measures[0], q.Level), nil
+	return mean(tables[0].Measures[0], tables[0].Total().Measures[0], q.Level), nil
 }
 
 // BreakdownOf asks for the share of a cohort with an indicator, by dimensions.

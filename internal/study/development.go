@@ -88,7 +88,7 @@ func (q DevelopmentOf) answer(_ context.Context, r *Request, tables []*cells.Tab
 	figure := func(year int, in func(*cells.Area) bool) *Estimate {
 		total := table.TotalOf(func(cell cells.Cell) bool { return int(cell.Key[0]) == year && in(r.areaAt(cell.Key[1])) })
 		if q.Measure != "" {
-			return mean(total.Measures[0], level)
+			return mean(table.Measures[0], total.Measures[0], level)
 		}
 		return share(total.Indicators[0], level)
 	}
@@ -250,7 +250,7 @@ func (q TurnoverOf) answer(_ context.Context, _ *Request, tables []*cells.Table)
 				m.n, q.From, q.To, t.Cohort, t.Person)
 		}
 	}
-	return turnover(tables[0], q.From, q.To, q.Level)
+	return turnover(tables[0], q.Cohort.Table, q.From, q.To, q.Level)
 }
 
 // move is what some persons did between two years.
@@ -265,8 +265,8 @@ func moveOf(c cells.Cell) move {
 	return move{c.Key[0], c.Key[1], c.Key[2], c.Key[3], c.Key[4] == 1, c.Key[5] == 1, c.N.Value}
 }
 
-// flowOf names what some persons did; "" if they count in neither year.
-func flowOf(m move) Flow {
+// flowOf names what some persons of the table did; "" if they count in neither year.
+func flowOf(m move, t *contract.Table) Flow {
 	switch {
 	case m.before != cells.NotCounted && m.after != cells.NotCounted:
 		return FlowStayed
@@ -276,6 +276,8 @@ func flowOf(m move) Flow {
 			return FlowNewlyCounted
 		case m.was == cells.Elsewhere:
 			return FlowMovedIn
+		case m.unborn && t.Column("age").Min > 0:
+			return FlowAgedIn
 		case m.unborn:
 			return FlowBorn
 		}
@@ -299,7 +301,7 @@ func leaves(f Flow) bool {
 	return slices.Contains([]Flow{FlowMovedOut, FlowAgedOut, FlowGone, FlowNoLongerCounted}, f)
 }
 
-func turnover(table *cells.Table, from, to int, level float64) (*Turnover, error) {
+func turnover(table *cells.Table, of *contract.Table, from, to int, level float64) (*Turnover, error) {
 	elsewhere := false // do rows outside the place stand for groups?
 	var stayers [2][2]float64
 	groups := map[Flow]stats.Cell{}
@@ -309,7 +311,7 @@ func turnover(table *cells.Table, from, to int, level float64) (*Turnover, error
 			elsewhere = true
 			continue
 		}
-		flow, n := flowOf(m), float64(m.n)
+		flow, n := flowOf(m, of), float64(m.n)
 		if flow == "" {
 			continue
 		}
@@ -355,7 +357,7 @@ func turnover(table *cells.Table, from, to int, level float64) (*Turnover, error
 	}
 	answered := &Turnover{From: from, To: to, Before: estimate(t.Before, nil), After: estimate(t.After, nil),
 		Change: derived(t.Change), Stayers: derived(t.Stayers),
-		Arrivals:  part(FlowMovedIn, FlowBorn, FlowNew),
+		Arrivals:  part(FlowMovedIn, FlowBorn, FlowAgedIn, FlowNew),
 		Leavers:   part(FlowMovedOut, FlowAgedOut, FlowGone),
 		Recounted: part(FlowNewlyCounted, FlowNoLongerCounted),
 		Gained:    int(stayers[0][1]), Lost: int(stayers[1][0]), Groups: []*TurnoverGroup{}, Warnings: []string{}}

@@ -79,8 +79,11 @@ func share(t cells.Tally, level float64) *Estimate {
 }
 
 // mean is the mean of a measure.
-func mean(m cells.Moments, level float64) *Estimate {
+func mean(of *contract.Measure, m cells.Moments, level float64) *Estimate {
 	e := stats.Mean(m.N.Float(), float64(m.Sum), m.SumSq.Float(), level)
+	for _, x := range []*float64{&e.Value, &e.Lower, &e.Upper, &e.SE} {
+		*x = of.Of(*x)
+	}
 	e.Numerator, e.Denominator = math.NaN(), m.N.Float()
 	return estimate(e, &m.Unknown.Value)
 }

@@ -149,7 +149,9 @@ const (
 	FlowMovedIn Flow = "MOVED_IN"
 	// Was not born in the earlier year. Told where the table records age in years.
 	FlowBorn Flow = "BORN"
-	// In no row of the earlier year and not known to be unborn: from abroad, or from where the table follows no persons.
+	// Was in the earlier year younger than the table goes, of a table that starts above age 0. Told as BORN is.
+	FlowAgedIn Flow = "AGED_IN"
+	// In no row of the earlier year and not known to be too young: from abroad, or from where the table follows no persons.
 	FlowNew Flow = "NEW"
 	// Lives elsewhere in the later year, as the table records.
 	FlowMovedOut Flow = "MOVED_OUT"
@@ -168,6 +170,7 @@ var AllFlow = []Flow{
 	FlowStayed,
 	FlowMovedIn,
 	FlowBorn,
+	FlowAgedIn,
 	FlowNew,
 	FlowMovedOut,
 	FlowAgedOut,

@@ -54,7 +54,7 @@ var (
 	// socialHousingAdults of the residents outside the areas live in social housing, per million by age
 	// group from 18-24 on, scaled to the total; socialHousingOfOrigin multiplies it, per mille by
 	// registered origin.
-	socialHousingAdults   = [5]int{190_000, 175_000, 105_000, 105_000, 120_000}
+	socialHousingAdults   = [5]int{134_000, 122_000, 79_000, 88_000, 232_000}
 	socialHousingOfOrigin = [5]int{900, 1_000, 1_000, 3_000, 3_000}
 	// socialHousingHardship shifts work, schooling and convictions of those in social housing outside the
 	// areas, and of those outside it, in thousandths of a logit; socialHousingIncome is the income of like
@@ -425,3 +425,146 @@ var (
 	// surveyMean is the mean answer in thousandths, by theme and aspect.
 	surveyMean = [4][3]int{{3_900, 3_500, 3_800}, {3_700, 3_300, 3_600}, {3_800, 3_600, 3_500}, {3_500, 3_700, 3_400}}
 )
+
+// Households of persons aged 7 and over in social housing.
+var (
+	// leaveHomePPM of the children at home a year, at 18 to 24; leaveNearPPM of them to a home in the same place.
+	leaveHomePPM = [7]int{150_000, 230_000, 280_000, 320_000, 340_000, 350_000, 350_000}
+	leaveNearPPM = 350_000
+
+	// couplePPM of those who move in at 18-24, 25-29, 30-59, 60-64 and 65 and over come with a partner.
+	couplePPM = [5]int{120_000, 260_000, 280_000, 360_000, 320_000}
+
+	// newcomerParents weighs both parents, a mother and a father, of children who move in at 7-17.
+	newcomerParents    = []int{440, 510, 50}
+	newcomerSiblingPPM = 550_000
+
+	// sentencedAgain adds to the logit of a conviction in the year, of a parent with a sentence.
+	sentencedAgain = 1_400
+
+	// supportPPM of those employed, in education, neither and unknown have a public benefit as their main income.
+	supportPPM = [4]int{55_000, 40_000, 860_000, 250_000}
+
+	jobRenewalPPM = 350_000
+)
+
+// backgrounds are the parents' status and schooling of those whose parents are not in the register, weighed in
+// the areas and in other social housing, and outside social housing for others and for non-Western origin.
+var (
+	backgrounds = [...]struct{ status, schooling uint8 }{
+		{bothActive, moreSchooling}, {oneActive, moreSchooling}, {noneActive, moreSchooling}, {bothActive, basicOnly},
+		{oneActive, basicOnly}, {noneActive, basicOnly}, {unknownParents, unknownSchooling},
+	}
+	formerHomes    = [2][]int{{330, 130, 130, 90, 60, 220, 40}, {460, 110, 110, 90, 40, 150, 40}}
+	elsewhereHomes = [2][]int{{795, 90, 25, 40, 12, 13, 25}, {480, 150, 110, 70, 50, 90, 50}}
+)
+
+// Upper secondary: what adds to the logit of basic schooling only at 25 and over.
+const (
+	lateBasic        = 400 // parents with basic schooling only
+	lateNoneActive   = 250
+	completedTrend   = 40 // a year, at 18-24
+	idleOnLate       = 900
+	youngBasicOnIdle = 350
+)
+
+var (
+	notCompleted = [7]int{3_900, 1_900, 1_150, 850, 650, 500, 420} // at 18 to 24
+	notBegun     = [5]int{950, -300, -700, -900, -1_050}           // at 16 to 20 and over
+)
+
+// Talent, in thousandths of its standard deviation, from which one takes a general upper secondary, a higher
+// and a long higher education.
+const (
+	generalTalent = 550
+	higherTalent  = 850
+	longTalent    = 1_500
+)
+
+// School. Where two columns stand side by side, the first is for supported areas, the second for elsewhere.
+var (
+	absenceOfPlace = [2]int{230, 60}
+	examsOfPlace   = [2]int{2_050, 2_250}
+	markOfPlace    = [2]int{58, 62}
+)
+
+const (
+	absenceMedian        = 38 // tenths of a percent
+	absenceTeen          = 95 // per year of age above 12
+	absenceNoneActive    = 200
+	absenceBasic         = 120
+	absenceTalent        = 250
+	absenceDeviation     = 620
+	absenceElsewhere     = -60
+	absenceMeanPercent   = 125 // the mean of those alike over their median
+	absenceSpreadPercent = 75
+
+	examsTalent     = 700
+	examsBasic      = 650
+	examsNoneActive = 450
+
+	markDeviation  = 23
+	markGirl       = 7
+	markNonWestern = -4
+	markBasic      = 8
+	markNoneActive = 5
+	markNoise      = 6
+	markPassed     = 36
+	passedTalent   = 2_500
+)
+
+// Work of the young.
+var (
+	leisureJobAge     = [5]int{-2_000, -1_400, -720, -290, 330} // at 13 to 17
+	leisureJobTrend   = [years]int{200, 140, 80, 35, 0, 10, 28, 46}
+	leisureJobOfPlace = [2]int{-350, -150}
+)
+
+const (
+	leisureJobGirl        = 120
+	leisureJobNonWestern  = -500
+	leisureJobNoneActive  = -350
+	youngIdle             = -3_000 // at 16-17
+	youngIdleNoneActive   = 500
+	youngIdleTalent       = 500
+	youngEmployedPPM      = 35_000
+	youngIdleElsewherePPM = 28_000
+)
+
+// Crime of the young. chargeRate is charges per 10,000 aged 15-20 in the areas: a smaller fall than at 10-14
+// is published in words.
+var chargeRate = [years]int{990, 990, 985, 975, 960, 945, 930, 915}
+
+const (
+	chargesNationally    = 330 // per 10,000 aged 15-20
+	againInYearPPM       = 290_000
+	offencesPerTen       = 14
+	offendingDeviation   = 900
+	offendingTalent      = 250
+	offendingGirl        = -1_250
+	offendingNonWestern  = 250
+	offendingNoneActive  = 350
+	offendingBasic       = 200
+	offendedRecently     = 1_700
+	offendedTrend        = 130 // a year less: relapse falls in the areas, which is published in words
+	socialOffence        = -550
+	offenceElsewhere     = -4_000
+	offenceElsewhereAge  = 60
+	steepest             = 600
+	relapseElsewherePPM  = 330_000
+	firstOffenceFallsPPM = 60_000
+)
+
+// offendedBeforePPM per year of age above 10 have offended before they move in, boys and girls.
+var offendedBeforePPM = [2]int{28_000, 8_000}
+
+// Outside social housing.
+const (
+	youthPerRow  = 60  // persons that a row of youth_year stands for, at most
+	adultsPerRow = 250 // the same of adult_year, before it is split by education and support
+)
+
+// elsewhereEducation weighs the codes of education by age group from 18-24 to 60-64.
+var elsewhereEducation = [4][6]int{
+	{0, 330, 150, 30, 2, 12}, {145, 215, 290, 220, 110, 20}, {150, 60, 390, 260, 125, 15}, {210, 40, 420, 230, 80, 20},
+}

@@ -1,14 +1,19 @@
 package synth
 
-import "slices"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
-// Residents. Those of the supported areas are persons, who stay, age, leave and arrive; their
-// children aged 0-6 are the children of the register, under the same number and record key. The
-// rest of the country is cross-tabs, one row for like persons, as an office of statistics
-// publishes them.
+// Residents. Those of the supported areas are persons (households.go); children aged 0-6 among them are
+// the children of the register, under the same number and record key. The rest of the country is
+// cross-tabs, one row for like persons, as an office of statistics publishes them: those of other social
+// housing under 65 counted from persons that youth_year and adult_year hold singly, the others made here.
 
 const (
 	groupChild = 0
+	group7     = 1
 	group15    = 4
 	group18    = 5
 	group30    = 7
@@ -22,16 +27,20 @@ const (
 	unknownSchooling
 )
 
-// person is a row of resident_year that stands for one.
+// person is what the tables have of one person in a year.
 type person struct {
-	id     int32 // child_id where the person was a child of the register
-	key    uint16
-	birth  int16
-	sex    uint8
-	origin uint8
-	area   uint8
-	group  uint8
+	id, family   int32 // child_id where the person was a child of the register; negative until numbered
+	key          uint16
+	birth        int16
+	sex          uint8
+	origin       uint8
+	area         uint8 // NullCode outside the areas
+	municipality uint8
+	group        uint8
+	education    uint8 // from 18 on
+	support      uint8 // at 18-64
 	traits
+	young
 	income int32 // NullInt under 15
 }
 
@@ -46,14 +55,6 @@ type crosstab struct {
 	income, deviation int32
 }
 
-// latent is what a person keeps between years.
-type latent struct {
-	person
-	work, conviction int32 // draws that last
-	schooling        int32
-	earning          int
-}
-
 func groupOf(age int) uint8 {
 	for g := len(ageFrom) - 1; g > 0; g-- {
 		if age >= ageFrom[g] {
@@ -63,210 +64,34 @@ func groupOf(age int) uint8 {
 	return groupChild
 }
 
-// populate fills w.persons and w.crosstabs, and the areas' key figures.
-func (w *world) populate() {
-	homes := w.childrenByArea()
-	var lives [areas][years][]person
-	newcomers := make([]int, areas)
-	parallel(areas, func(a int) { lives[a], newcomers[a] = w.live(a, homes[a]) })
-	// Persons who never were children of the register are numbered area by area after them.
-	offset := int32(len(w.children))
-	for a := range lives {
-		for y := range years {
-			for i := range lives[a][y] {
-				if p := &lives[a][y][i]; p.id < 0 {
-					p.id = offset - p.id
-				}
-			}
-			w.areas[a].residents[y] = len(lives[a][y])
-		}
-		offset += int32(newcomers[a])
-	}
-	w.sum.persons += int(offset)
-	parallel(years, func(y int) {
-		for a := range lives {
-			w.persons[y] = append(w.persons[y], lives[a][y]...)
-		}
-		w.tabulateRest(y)
-		w.measureAreas(y)
-	})
-}
-
-// childrenByArea lists, for each area and year, the children of the register who live there, in
-// order of their numbers.
-func (w *world) childrenByArea() (homes [areas][years][]int32) {
-	for i := range w.children {
-		c := &w.children[i]
-		for y := c.first; y <= c.last; y++ {
-			if a := w.families[c.family].area[y]; a >= 0 {
-				homes[a][y] = append(homes[a][y], int32(i))
-			}
-		}
-	}
-	return homes
-}
-
-// live takes the residents of an area through the years. Newcomers are numbered -1, -2, ….
-func (w *world) live(a int, homes [years][]int32) (rows [years][]person, newcomers int) {
-	s := w.stream("residents", a)
-	area := &w.areas[a]
-	var here []latent
-	for y := range years {
-		stay := here[:0]
-		for _, p := range here {
-			if !s.chance(moveOutPPM[p.group]) {
-				stay = append(stay, p)
-			}
-		}
-		here = stay
-		if y > 0 {
-			for _, i := range homes[y-1] {
-				c := &w.children[i]
-				if First+y-int(c.birth) == 7 && !s.chance(turnSevenLeavesPPM) {
-					here = append(here, w.newLatent(s, person{id: i + 1, key: c.key, birth: c.birth, sex: c.sex,
-						origin: uint8(w.families[c.family].registeredOrigin(c.birth))}))
-				}
-			}
-		}
-		adults := max(0, area.residents[y]-len(homes[y]))
-		for len(here) > adults {
-			i := s.below(len(here))
-			here[i] = here[len(here)-1]
-			here = here[:len(here)-1]
-		}
-		var have [len(ageFrom)]int
-		for i := range here {
-			here[i].group = groupOf(First + y - int(here[i].birth))
-			have[here[i].group]++
-		}
-		lack := make([]int, len(areaAgeShares))
-		for g, n := range apportion(adults, areaAgeShares) {
-			lack[g] = max(0, n-have[g+1])*100 + 1
-		}
-		for len(here) < adults {
-			newcomers++
-			here = append(here, w.newLatent(s, w.newcomer(s, area, 1+s.pick(lack), y, -newcomers)))
-		}
-		for _, i := range homes[y] {
-			c := &w.children[i]
-			rows[y] = append(rows[y], person{id: i + 1, key: c.key, birth: c.birth, sex: c.sex, area: uint8(a), income: NullInt,
-				origin: uint8(w.families[c.family].registeredOrigin(c.birth)), traits: traits{NullCode, NullCode, NullCode}})
-		}
-		for i := range here {
-			rows[y] = append(rows[y], w.thisYear(s, &here[i], a, y))
-		}
-	}
-	return rows, newcomers
-}
-
-// newcomer is a person who moves into an area in a year.
-func (w *world) newcomer(s *stream, a *area, group, y, number int) person {
-	age := ageFrom[group] + s.below(ageTo[group]-ageFrom[group]+1)
-	if group == group65 {
-		age = min(age, ageFrom[group]+s.below(ageTo[group]-ageFrom[group]+1))
-	}
-	p := person{id: int32(number), key: uint16(s.below(4096)), birth: int16(First + y - age), group: uint8(group)}
-	p.sex = 0
-	if s.below(1000) < womenPerMille[group] {
-		p.sex = 1
-	}
-	family := danish
-	switch {
-	case s.below(1000) < a.nonWestern*nonWesternByAge[group]/100:
-		family = nonWestern
-	case s.below(1000) < westernPerMille:
-		family = western
-	}
-	if family != danish {
-		p.origin = uint8(2*family - 1)
-		if s.below(100) < descendantPercent[nonWestern-family][group] {
-			p.origin++
-		}
-	}
-	return p
-}
-
-func (w *world) newLatent(s *stream, p person) latent {
-	return latent{person: p, work: int32(s.below(million)), conviction: int32(s.below(million)),
-		schooling: int32(s.below(million)), earning: s.normal()}
-}
-
-// thisYear is a person's row in a year; it renews what does not last.
-func (w *world) thisYear(s *stream, l *latent, a, y int) person {
-	if s.chance(residentRenewalPPM) {
-		l.work = int32(s.below(million))
-	}
-	if !s.chance(convictionStaysPPM) {
-		l.conviction = int32(s.below(million))
-	}
-	shock := s.normal()
-	p := l.person
-	p.area = uint8(a)
-	p.group = groupOf(First + y - int(p.birth))
-	p.traits = traits{NullCode, NullCode, NullCode}
-	hardship := w.areas[a].hardship
-	m := residentModel{place: 0, group: int(p.group), sex: int(p.sex), origin: int(p.origin), hardship: hardship}
-	basic := false
-	if p.group == group30 {
-		unknown := schoolingUnknownPPM[p.origin]
-		switch u := int(l.schooling); {
-		case u >= million-unknown:
-			p.schooling = unknownSchooling
-		case u < m.basicPPM():
-			p.schooling, basic = basicOnly, true
-		default:
-			p.schooling = moreSchooling
-		}
-	}
-	if p.group >= group18 && p.group <= group60 {
-		unknown, idlePPM, studies := m.workPPM(basic)
-		switch u := int(l.work); {
-		case u >= million-unknown:
-			p.work = unknownStatus
-		case u < idlePPM:
-			p.work = idle
-		case u < idlePPM+studies:
-			p.work = inEducation
-		default:
-			p.work = employed
-		}
-	}
-	if p.group >= group18 {
-		p.convicted = 0
-		if int(l.conviction) < m.convictedPPM(p.work == idle) {
-			p.convicted = 1
-		}
-	}
-	p.income = NullInt
-	if p.group >= group15 {
-		mean := m.meanIncome(p.work, y, municipalities[w.areas[a].municipality].region)
-		p.income = int32(mean * exponential((l.earning*3+shock)*grossIncome.deviation/4000-grossIncome.deviation*grossIncome.deviation*5/16000) / million)
-	}
-	return p
-}
-
 // A residentModel gives the probabilities of a group of like residents.
 type residentModel struct {
 	place                        int // 0 in a supported area, 1 in the rest of the country
 	group, sex, origin, hardship int
 	social                       int // 1 in social housing outside the areas
+	idleShift                    int
 }
 
-func (m residentModel) basicPPM() int {
-	return logistic(residentBasic[m.place] + basicOfOrigin[m.origin] + m.hardship)
+func (m residentModel) basicPPM() int { return logistic(m.basicEta()) }
+
+func (m residentModel) basicEta() int {
+	return residentBasic[m.place] + basicOfOrigin[m.origin] + m.hardship
 }
 
 // workPPM returns unknown, neither and in education; the rest is employed.
 func (m residentModel) workPPM(basic bool) (unknown, idlePPM, studies int) {
 	g := m.group - group18
-	idlePPM = logistic(residentIdle[m.place][g] + idleOfOrigin[m.origin] + m.hardship + when(basic, basicOnIdle))
+	idlePPM = logistic(residentIdle[m.place][g] + idleOfOrigin[m.origin] + m.hardship + m.idleShift +
+		when(basic, basicOnIdle))
 	studies = residentStudies[m.place][g]
 	return statusUnknownPPM, idlePPM, min(studies, million-idlePPM-statusUnknownPPM)
 }
 
-func (m residentModel) convictedPPM(isIdle bool) int {
-	return logistic(residentConvicted[m.place][m.group-group18] + convictedOfOrigin[m.origin] + m.hardship +
-		when(m.sex == 1, convictedWoman) + when(isIdle, convictedIdle))
+func (m residentModel) convictedPPM(isIdle bool) int { return logistic(m.convictedEta(isIdle)) }
+
+func (m residentModel) convictedEta(isIdle bool) int {
+	return residentConvicted[m.place][m.group-group18] + convictedOfOrigin[m.origin] + m.hardship +
+		when(m.sex == 1, convictedWoman) + when(isIdle, convictedIdle)
 }
 
 func (m residentModel) meanIncome(work uint8, y, region int) int {
@@ -315,12 +140,16 @@ func spread(total int, weights []int, s *stream) []int {
 	return parts
 }
 
-// tabulateRest makes the rows of the country outside the areas in a year, so that all residents
-// and the children of each municipality are as many as they should be.
-func (w *world) tabulateRest(y int) {
-	s := w.stream("rest of the country", y)
+// outside is who lives outside the areas in a year: its children aged 0-6 as cross-tabs, and how many of
+// the others there should be, in social housing and out of it, so that all residents and the children of
+// each municipality are as many as they should be.
+func (w *world) outside(y int) (groups []alike, s *stream) {
+	s = w.stream("rest of the country", y)
 	var children [len(municipalities)][2][5][2]int // by sex, origin, and whether in social housing
-	inAreas, childrenOutside, inSocialHousing := len(w.persons[y]), 0, 0
+	inAreas, childrenOutside, inSocialHousing := 0, 0, 0
+	for a := range w.areas {
+		inAreas += w.areas[a].residents[y]
+	}
 	for i := range w.children {
 		c := &w.children[i]
 		f := &w.families[c.family]
@@ -340,7 +169,6 @@ func (w *world) tabulateRest(y int) {
 		weights[m] = max(0, weights[m]-w.areas[a].residents[y]*9/10)
 	}
 	older := apportion(max(0, w.scaled(residents[y])-inAreas-childrenOutside), weights)
-	var groups []alike
 	for m := range municipalities {
 		for sex := range children[m] {
 			for origin := range children[m][sex] {
@@ -364,22 +192,104 @@ func (w *world) tabulateRest(y int) {
 			women := n * womenPerMille[g+1] / 1000
 			for sex, k := range [2]int{n - women, women} {
 				for origin, k := range spread(k, restOrigin[g], s) {
-					if k > 0 {
-						groups = append(groups, alike{n: k, municipality: m, group: g + 1, sex: sex, origin: origin})
-					}
+					groups = append(groups, alike{n: k, municipality: m, group: g + 1, sex: sex, origin: origin})
 				}
 			}
 		}
 	}
 	w.houseResidents(groups, w.scaled(socialHousing[y])-inAreas-inSocialHousing, s)
-	for _, g := range groups {
-		for social, n := range [2]int{g.n - g.social, g.social} {
-			if n > 0 {
-				w.tabulateAlike(s, y, n, g.municipality, residentModel{place: 1, group: g.group, sex: g.sex, origin: g.origin,
-					hardship: socialHousingHardship[social], social: social})
-			}
+	return groups, s
+}
+
+// tabulateRest makes the rows of the country outside the areas in a year, but those of children aged 0-6.
+// Those of other social housing under 65 are counted from the persons of the places.
+func (w *world) tabulateRest(y int, groups []alike, s *stream) {
+	type cell struct {
+		municipality, group, sex, origin uint8
+		traits
+	}
+	type sums struct{ n, income, squares int64 }
+	counted := map[cell]*sums{}
+	social := map[[4]int]int{}
+	for i := range w.social[y] {
+		r := &w.social[y][i]
+		social[[4]int{int(r.municipality), int(r.group), int(r.sex), int(r.origin)}]++
+		c := cell{r.municipality, r.group, r.sex, r.origin, r.traits}
+		t := counted[c]
+		if t == nil {
+			t = new(sums)
+			counted[c] = t
+		}
+		t.n++
+		if r.income != NullInt {
+			t.income += int64(r.income)
+			t.squares += int64(r.income) * int64(r.income)
 		}
 	}
+	rows := w.crosstabs[y]
+	for c, t := range counted {
+		row := crosstab{n: int32(t.n), municipality: c.municipality, group: c.group, sex: c.sex, origin: c.origin, socialHousing: 1,
+			traits: c.traits, income: NullInt, deviation: NullInt}
+		if c.group >= group15 {
+			row.income, row.deviation = int32(t.income/t.n), 0
+			if t.n > 1 {
+				row.deviation = int32(math.Sqrt(float64((t.squares - t.income*t.income/t.n) / (t.n - 1))))
+			}
+		}
+		rows = append(rows, row)
+	}
+	slices.SortFunc(rows, compareCrosstabs)
+	w.crosstabs[y] = rows
+	// Where more of a group live in social housing than were aimed at, fewer of the group do elsewhere, and
+	// where that is none, fewer of the others of the municipality.
+	others := make([]int, len(groups))
+	var over [len(municipalities)]int
+	for i, g := range groups {
+		in := g.social
+		if g.group < group65 {
+			in = social[[4]int{g.municipality, g.group, g.sex, g.origin}]
+		}
+		others[i] = g.n - in
+		if others[i] < 0 {
+			over[g.municipality] -= others[i]
+			others[i] = 0
+		}
+	}
+	for i := 0; i < len(groups); {
+		from, m := i, groups[i].municipality
+		for i < len(groups) && groups[i].municipality == m {
+			i++
+		}
+		for k, n := range spread(over[m], others[from:i], s) {
+			others[from+k] = max(0, others[from+k]-n)
+		}
+	}
+	shift := w.youngIdleShift(y, groups, others)
+	for i, g := range groups {
+		if g.group == group65 && g.social > 0 {
+			w.tabulateAlike(s, y, g.social, g.municipality, residentModel{place: 1, group: g.group, sex: g.sex, origin: g.origin,
+				hardship: socialHousingHardship[1], social: 1})
+		}
+		if others[i] > 0 {
+			model := residentModel{place: 1, group: g.group, sex: g.sex, origin: g.origin, hardship: socialHousingHardship[0]}
+			if g.group == group18 {
+				model.idleShift = shift
+			}
+			w.tabulateAlike(s, y, others[i], g.municipality, model)
+		}
+	}
+}
+
+// compareCrosstabs is the order of rows: by municipality, and then by all that they tell.
+func compareCrosstabs(a, b crosstab) int {
+	key := func(c crosstab) uint64 {
+		k := uint64(0)
+		for _, x := range [...]uint8{c.municipality, c.group, c.sex, c.origin, c.socialHousing, c.work, c.schooling, c.convicted} {
+			k = k<<8 | uint64(x)
+		}
+		return k
+	}
+	return cmp.Compare(key(a), key(b))
 }
 
 // alike are n persons of a municipality of the same age group, sex and origin, of whom some are in social

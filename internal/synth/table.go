@@ -39,7 +39,8 @@ type Batch struct {
 
 // TableNames are the tables that a world has, in the order in which Batches is cheapest to call.
 func (w *World) TableNames() []string {
-	return []string{"plan", "area", "area_year", "child_year", "resident_year", "activity", "participant", "actor_survey"}
+	return []string{"plan", "area", "area_year", "child_year", "resident_year", "youth_year", "adult_year",
+		"activity", "participant", "actor_survey"}
 }
 
 // Columns returns the columns that a table of any world has.
@@ -54,7 +55,7 @@ func Columns(table string) (names []string) {
 }
 
 // perPart are the tables that every part has rows of; those of the others come with the last part.
-var perPart = []string{"child_year", "resident_year", "participant"}
+var perPart = []string{"child_year", "resident_year", "youth_year", "adult_year", "participant"}
 
 // Rows is the number of rows of a table in this part; it is 0 for a table that it has none of.
 func (w *World) Rows(table string) int {
@@ -78,6 +79,20 @@ func (w *World) Rows(table string) int {
 		n := 0
 		for y := range years {
 			n += len(w.w.persons[y]) + len(w.w.crosstabs[y])
+		}
+		return n
+	case "youth_year":
+		n := 0
+		for y := range years {
+			w.w.singly(y, 7, 24, func(*person) { n++ })
+			n += len(w.w.youths[y])
+		}
+		return n
+	case "adult_year":
+		n := 0
+		for y := range years {
+			w.w.singly(y, 18, 64, func(*person) { n++ })
+			n += len(w.w.adults[y])
 		}
 		return n
 	case "activity":
@@ -119,6 +134,18 @@ func (w *World) Batches(table string) iter.Seq[*Batch] {
 		case "resident_year":
 			for y := range years {
 				if !yield(w.w.residentYearTable(y)) {
+					return
+				}
+			}
+		case "youth_year":
+			for y := range years {
+				if !yield(w.w.youthYearTable(y)) {
+					return
+				}
+			}
+		case "adult_year":
+			for y := range years {
+				if !yield(w.w.adultYearTable(y)) {
 					return
 				}
 			}

@@ -58,7 +58,10 @@ type world struct {
 	dayCare  DayCare
 
 	persons   [years][]person   // residents of supported areas, by area
+	social    [years][]person   // of 7-64 in other social housing, by municipality
 	crosstabs [years][]crosstab // the rest of the country, by municipality
+	youths    [years][]youthGroup
+	adults    [years][]adultGroup
 
 	activities   []activity
 	participants []participant
@@ -139,7 +142,6 @@ func drawPart(o Options, part int, sum sums, care DayCare) *World {
 
 // addUp adds what the tables about areas hold of the part to the sums, but what measureAreas added.
 func (w *world) addUp() {
-	w.sum.families += len(w.families)
 	for a, years := range w.childrenInAreas() {
 		w.sum.dwellings[a] += w.areas[a].dwellings
 		for y, n := range years {

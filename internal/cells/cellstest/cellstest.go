@@ -111,7 +111,8 @@ func recorded[T any](list []T, has func(*contract.Table, T) bool, table *contrac
 }
 
 func anyObservations(random *rand.Rand, c *cells.Catalogue) cells.Observations {
-	table := c.Contract.CohortTable([]string{"children", "residents"}[random.IntN(2)])
+	cohorts := slices.DeleteFunc(slices.Clone(c.Contract.Tables), func(t *contract.Table) bool { return t.Cohort == "" })
+	table := cohorts[random.IntN(len(cohorts))]
 	dimensions := recorded(c.Contract.Dimensions, c.HasDimension, table)
 	indicators := recorded(c.Contract.Indicators, c.HasIndicator, table)
 	q := cells.Observations{Table: table, Measures: recorded(c.Contract.Measures, c.HasMeasure, table)}
@@ -365,7 +366,8 @@ func anyCondition(random *rand.Rand, catalogue *cells.Catalogue, table *contract
 	case d.IsInteger():
 		from, to := 2014, 2014+random.IntN(3)
 		if d.Name == "AGE" {
-			from, to = random.IntN(3), 3+random.IntN(3)
+			youngest := int(d.Columns[table.Name].Min)
+			from, to = youngest+random.IntN(3), youngest+3+random.IntN(3)
 		}
 		if random.IntN(3) > 0 {
 			c.From = &from

@@ -81,6 +81,7 @@ func plainSQL(t *testing.T, s cells.Source) {
 	db := duckdbtest.Facts(t, duckdbtest.World)
 	c := s.Catalogue()
 	children, residents := c.Contract.CohortTable("children"), c.Contract.CohortTable("residents")
+	youth := c.Contract.CohortTable("youth")
 	by := func(names ...string) []*contract.Dimension {
 		var out []*contract.Dimension
 		for _, name := range names {
@@ -167,6 +168,19 @@ func plainSQL(t *testing.T, s cells.Source) {
 		{"children outside the areas", cells.Observations{Table: children, Where: cells.Filter{}.And(cells.Condition{
 			Dimension: setting, Positions: setting.Positions("REST")}), By: by("YEAR", "AREA")}, `
 			SELECT year, area_id, count(*) FROM child_year WHERE area_id IS NULL GROUP BY ALL`},
+		{"measures of some ages", cells.Observations{Table: youth, By: by("YEAR", "AGE_GROUP"),
+			Measures: slices.Concat(measures("ABSENCE"), measures("SUSPICIONS"), measures("AGE_AT_FIRST_OFFENCE"))}, `
+			SELECT year, CASE WHEN age < 10 THEN 'AGE_7_9' WHEN age < 13 THEN 'AGE_10_12' WHEN age < 15 THEN 'AGE_13_14'
+			       WHEN age < 18 THEN 'AGE_15_17' ELSE 'AGE_18_24' END, sum(n),
+			       coalesce(sum(n) FILTER (absence IS NOT NULL AND age <= 16), 0),
+			       coalesce(sum(n * absence) FILTER (age <= 16), 0),
+			       coalesce(sum(n::HUGEINT * absence * absence + (n - 1) * coalesce(absence_sd::HUGEINT * absence_sd, 0))
+			           FILTER (age <= 16), 0), coalesce(sum(n) FILTER (age <= 16 AND absence IS NULL), 0),
+			       coalesce(sum(n) FILTER (age BETWEEN 10 AND 14), 0), coalesce(sum(n * suspicions), 0),
+			       coalesce(sum(n::HUGEINT * suspicions * suspicions), 0), 0,
+			       coalesce(sum(n) FILTER (first_offence), 0), coalesce(sum(n * age) FILTER (first_offence), 0),
+			       coalesce(sum(n::HUGEINT * age * age) FILTER (first_offence), 0), 0
+			FROM youth_year GROUP BY ALL`},
 		{"largest of residents", cells.Observations{Table: residents, By: by("SEX"), Measures: measures("GROSS_INCOME"),
 			Largest: true}, `
 			SELECT sex, count(*), count(gross_income), sum(gross_income),

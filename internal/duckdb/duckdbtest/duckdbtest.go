@@ -18,14 +18,17 @@ import (
 
 var (
 	//go:embed world.sql
+	residents string
+	//go:embed people.sql
 	people string
 	//go:embed activities.sql
 	activities string
 )
 
 // World is the SQL that makes a small world with every table: three areas under two plans, some
-// thousand children and residents, years 2014 to 2016, six activities, and a survey of 40 actors.
-var World = people + activities
+// thousand children, residents, young people and adults, years 2014 to 2016, six activities, and a survey of
+// 40 actors.
+var World = residents + people + activities
 
 // Contract returns the contract in force.
 func Contract(t testing.TB) *contract.Contract {

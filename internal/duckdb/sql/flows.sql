@@ -17,7 +17,7 @@ WITH seen AS (
     GROUP BY person
 )
 SELECT place_before, place_after, is_before, is_after, before, after,
-       NOT is_before AND coalesce(age_after < {{.Years}}, false) AS unborn,
+       NOT is_before AND coalesce(age_after - {{.Years}} < {{.Youngest}}, false) AS unborn,
        NOT is_after AND coalesce(age_before + {{.Years}} > {{.Oldest}}, false) AS grown,
        count(*) AS n
 FROM followed
