@@ -2,6 +2,7 @@ package cells
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/kvarter/kvarter/internal/contract"
@@ -239,4 +240,19 @@ func (r *Rollup) Coarsen(ctx context.Context, by []*contract.Dimension, sums []S
 		out.Squares[sum.Summed].Append(values, len(values))
 	})
 	return out, nil
+}
+
+// Has reports whether the roll-up holds the sum.
+func (r *Rollup) Has(sum Sum) bool {
+	return r.Sums[sum.Summed] != nil || r.Squares[sum.Summed] != nil
+}
+
+// With returns the roll-up with the sums of another as well, which is split by the same dimensions in the
+// same order.
+func (r *Rollup) With(o *Rollup) *Rollup {
+	out := *r
+	out.Sums, out.Squares = maps.Clone(r.Sums), maps.Clone(r.Squares)
+	maps.Copy(out.Sums, o.Sums)
+	maps.Copy(out.Squares, o.Squares)
+	return &out
 }

@@ -22,6 +22,13 @@ type rollup struct {
 	mu      sync.Mutex
 	columns map[string]*column // by name in the file
 	told    map[*contract.Dimension]*cells.Column
+	coarser []coarser // that were made of it, the last first
+}
+
+// coarser is a roll-up that was made of another. It does not change.
+type coarser struct {
+	by []*contract.Dimension
+	*cells.Rollup
 }
 
 // column is a column of a roll-up that was asked for. It is read whether or not those who asked still
@@ -85,7 +92,8 @@ func (r *rollup) answer(ctx context.Context, s *Store, queries []cells.Observati
 		dimensions = cells.Union(dimensions, q.Reads())
 		all.Indicators, all.Measures = cells.Union(all.Indicators, q.Indicators), cells.Union(all.Measures, q.Measures)
 	}
-	held, err := r.load(ctx, s, dimensions, all.Sums())
+	sums := all.Sums()
+	held, err := r.load(ctx, s, dimensions, sums)
 	if err != nil {
 		for _, i := range places {
 			give(i, nil, err)
@@ -93,14 +101,12 @@ func (r *rollup) answer(ctx context.Context, s *Store, queries []cells.Observati
 		return
 	}
 	for _, g := range groups(held, queries, places) {
-		from := held
-		if len(g.places) > 1 {
-			if from, err = held.Coarsen(ctx, g.dimensions, all.Sums()); err != nil {
-				for _, i := range g.places {
-					give(i, nil, err)
-				}
-				continue
+		from, err := r.coarsen(ctx, held, g, sums)
+		if err != nil {
+			for _, i := range g.places {
+				give(i, nil, err)
 			}
+			continue
 		}
 		for _, i := range g.places {
 			list, err := from.Answer(ctx, queries[i], s.catalogue.Areas)
@@ -112,6 +118,50 @@ func (r *rollup) answer(ctx context.Context, s *Store, queries []cells.Observati
 		}
 	}
 }
+
+// coarsen returns a roll-up that answers the group: a coarser one, if it was made before or is worth making,
+// else held, which has the dimensions and the sums. Those made last are kept, with together as many cells as
+// the roll-up has.
+func (r *rollup) coarsen(ctx context.Context, held *cells.Rollup, g shared, sums []cells.Sum) (*cells.Rollup, error) {
+	r.mu.Lock()
+	found := r.found(g.dimensions)
+	r.mu.Unlock()
+	lacks := func(sum cells.Sum) bool { return !found.Has(sum) }
+	switch {
+	case !slices.ContainsFunc(sums, lacks):
+		return found.Rollup, nil
+	case len(g.places) == 1:
+		return held, nil
+	}
+	made, err := held.Coarsen(ctx, found.by, filter(sums, lacks))
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.coarser = slices.DeleteFunc(r.coarser, func(c coarser) bool { return c.Rollup == found.Rollup })
+	found.Rollup = made.With(found.Rollup)
+	r.coarser = slices.Insert(r.coarser, 0, found)
+	rows := 0
+	r.coarser = slices.DeleteFunc(r.coarser, func(c coarser) bool {
+		rows += c.Rows
+		return rows > r.rows
+	})
+	return found.Rollup, nil
+}
+
+// found returns the coarser roll-up by the dimensions, or one that holds nothing yet.
+func (r *rollup) found(dimensions []*contract.Dimension) coarser {
+	for _, c := range r.coarser {
+		if len(c.by) == len(dimensions) &&
+			!slices.ContainsFunc(dimensions, func(d *contract.Dimension) bool { return !slices.Contains(c.by, d) }) {
+			return c
+		}
+	}
+	return coarser{dimensions, &nothing}
+}
+
+var nothing cells.Rollup
 
 // passSaves says what part of a roll-up's cells a coarser one may have, for two questions or more to
 // be cheaper of it: a pass that makes it costs about as much as a question.
@@ -174,7 +224,11 @@ func (r *rollup) load(ctx context.Context, s *Store, dimensions []*contract.Dime
 		out.Keys[d] = r.told[d]
 	}
 	for i, sum := range sums {
-		out.Sums[sum.Summed], out.Squares[sum.Summed] = &totals[i].numbers, &totals[i].squares
+		if sum.Kind == cells.Squares {
+			out.Squares[sum.Summed] = &totals[i].squares
+		} else {
+			out.Sums[sum.Summed] = &totals[i].numbers
+		}
 	}
 	return out, nil
 }

@@ -70,7 +70,7 @@ func Open(ctx context.Context, folder string, c *contract.Contract, o Options) (
 	s := newStore(db, c)
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, db.Close())
+			err = errors.Join(err, s.Close())
 		}
 	}()
 	if err := s.see(folder, o.Files); err != nil {

@@ -304,13 +304,10 @@ func BenchmarkClusters(b *testing.B) {
 	}{{"rollup", c}, {"facts", &bare}} {
 		s := openStore(b, of.contract, folder, stored)
 		for _, years := range []string{"2014", "all"} {
-			for _, cluster := range []string{"AREA", "MUNICIPALITY"} {
+			for cluster, group := range map[string]string{"AREA": "SUPPORTED", "MUNICIPALITY": "OTHER"} {
 				q := cells.Observations{Table: c.CohortTable("children"), Indicators: []*contract.Indicator{enrolled},
 					Where: cells.Filter{}.And(cells.Condition{Dimension: dimension("AGE"), From: &from, To: &to}).And(
-						cells.Condition{Dimension: setting, Positions: []int{setting.Position("SUPPORTED")}})}
-				if cluster == "MUNICIPALITY" {
-					q.Where.Conditions[1].Positions = []int{setting.Position("REST")}
-				}
+						cells.Condition{Dimension: setting, Positions: []int{setting.Position(group)}})}
 				if years != "all" {
 					q.Where = q.Where.And(cells.Condition{Dimension: dimension("YEAR"), From: &year, To: &year})
 				}
