@@ -111,7 +111,8 @@ func recorded[T any](list []T, has func(*contract.Table, T) bool, table *contrac
 }
 
 func anyObservations(random *rand.Rand, c *cells.Catalogue) cells.Observations {
-	cohorts := slices.DeleteFunc(slices.Clone(c.Contract.Tables), func(t *contract.Table) bool { return t.Cohort == "" })
+	cohorts := slices.DeleteFunc(slices.Clone(c.Contract.Tables),
+		func(t *contract.Table) bool { return t.Cohort == "" || !c.Holds(t.Name) })
 	table := cohorts[random.IntN(len(cohorts))]
 	dimensions := recorded(c.Contract.Dimensions, c.HasDimension, table)
 	indicators := recorded(c.Contract.Indicators, c.HasIndicator, table)
