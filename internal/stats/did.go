@@ -197,7 +197,8 @@ func DifferenceOfChanges(treated, controls []Cell, opts DifferenceOptions) (*Dou
 			*p.of = normalEstimate(p.method+", "+Clustered.String(), wA*a.Mean()+wB*b.Mean(),
 				wA*wA*a.squaredDeviations()/a.N/a.N+wB*wB*b.squaredDeviations()/b.N/b.N, level)
 			p.of.Warnings = nil
-			s.clustered(p.of, s.means(wA, wB))
+			moves := s.means(wA, wB)
+			s.clustered(p.of, moves, s.freedomOfBoth(moves))
 		}
 		out.Warnings = append(out.Warnings, fewTreatedClusters(treated)...)
 	case opts.Pooled:

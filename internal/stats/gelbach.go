@@ -1,10 +1,8 @@
 package stats
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/kvarter/kvarter/internal/fault"
 )
@@ -184,21 +182,6 @@ func (s *gelbachSums) add(slopes []float64, columns []int) {
 	s.slopes, s.columns = append(s.slopes, slopes), append(s.columns, columns)
 }
 
-// A clusterPart is what one cluster has of a row.
-type clusterPart struct {
-	row, cluster int
-	n, y         float64
-}
-
-// clusterParts are what each cluster has of each row.
-func (r *Regression) clusterParts() []clusterPart {
-	out := make([]clusterPart, len(r.members))
-	for i, m := range r.members {
-		out[i] = clusterPart{int(m.row), int(m.cluster), m.n, m.y}
-	}
-	return out
-}
-
 // covariance is that of the parts. Clustered, moved is what each cluster adds to them, and side whom it has:
 // the group (1), the rest (0) or both (2).
 func (s *gelbachSums) covariance() (v symmetric, moved [][]float64, side []int) {
@@ -237,8 +220,8 @@ func (s *gelbachSums) covariance() (v symmetric, moved [][]float64, side []int) 
 		v.scale(r.Observations / (r.Observations - 1))
 		return v, nil, nil
 	}
-	list := r.clusterParts()
-	slices.SortStableFunc(list, func(a, b clusterPart) int { return cmp.Compare(a.cluster, b.cluster) })
+	r.sortMembers()
+	list := r.members
 	for at, part := range list {
 		arm := armOf(r.rows[part.row].X[s.term] == 1)
 		if at == 0 || part.cluster != list[at-1].cluster {

@@ -123,7 +123,8 @@ func (s *sides) jackknife(e *Estimate, changes []float64) (q float64) {
 	if math.IsNaN(e.Value) {
 		return math.NaN()
 	}
-	return s.clustered(e, cv3(changes))
+	moves := cv3(changes)
+	return s.clustered(e, moves, s.freedomOfBoth(moves))
 }
 
 // cv3 turns the changes of an estimate without each cluster into moves, whose squares add up to its

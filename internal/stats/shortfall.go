@@ -146,7 +146,8 @@ func (out *Shortfall) jackknife(t *crossTab, a, b, shared []Cell, level float64)
 		return []float64{m.aAtB, m.aAtB - m.ownA, m.allB.mean() - m.aAtB}
 	})
 	s := t.sides()
-	out.Expected.mean(s, cv3(changes[0]), true)
+	expected := cv3(changes[0])
+	out.Expected.mean(s, expected, s.freedomOf(expected), true)
 	for i, e := range []*Estimate{&out.ToExpected, &out.Composition} {
 		n := e.Denominator
 		share := e.scale(1 / n)

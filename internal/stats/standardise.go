@@ -403,11 +403,12 @@ func (out *Standardised) jackknife(d *Decomposition, opts StandardiseOptions, in
 	})
 	s := t.sides()
 	throughA, throughB, logs := cv3(changes[0]), cv3(changes[1]), cv3(changes[2])
-	out.Gap.difference(s, out.A, out.B, throughA, throughB, indicator, 1)
-	out.A.mean(s, throughA, indicator)
-	out.B.mean(s, throughB, indicator)
+	out.Gap.difference(s, out.A, out.B, throughA, throughB, s.freedomOfBoth(sumOf(throughA, throughB)), indicator,
+		1)
+	out.A.mean(s, throughA, s.freedomOf(throughA), indicator)
+	out.B.mean(s, throughB, s.freedomOf(throughB), indicator)
 	if out.Ratio.SE > 0 {
-		out.Ratio.ratio(s, logs)
+		out.Ratio.ratio(s, logs, s.freedomOfBoth(logs))
 	}
 	for _, e := range []*Estimate{&out.A, &out.B, &out.Gap, &out.Ratio} {
 		if e.SE > 0 {

@@ -299,7 +299,7 @@ func (s *startSample) estimate(method string, of func(*StartCells) (treated, con
 		clusters, moves, independent := s.moves(of, totals, value, overall, weight)
 		e := normalEstimate(method, overall, independent, s.opts.Level)
 		e.Warnings = nil
-		clusters.clustered(&e, moves)
+		clusters.clustered(&e, moves, clusters.freedomOfBoth(moves))
 		e.Denominator = math.Abs(a)*treated + math.Abs(b)*(all-treated)
 		return e
 	}

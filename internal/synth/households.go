@@ -22,6 +22,7 @@ type place struct {
 	members      []*member // of the rows of the year at hand
 	offenders    []offender
 
+	young, over, carried   int   // of 7-17; of non-Western origin more than aimed at; to be made up for
 	newcomers, newFamilies int32 // numbers given, as -1, -2, …
 }
 
@@ -291,6 +292,7 @@ func (w *world) moveIn(p *place, here []*household, homes []*household, n, y int
 		}
 		lack[at(group30, 0)]++
 	}
+	settled := len(here)
 	for n < p.target[y] {
 		k := p.s.pick(lack)
 		h := w.newcomers(p, k/origins, k%origins, p.target[y]-n, y)
@@ -300,8 +302,75 @@ func (w *world) moveIn(p *place, here []*household, homes []*household, n, y int
 		}
 		n += len(h.members)
 		here = append(here, h)
+		tell(h)
+	}
+	if p.area < 0 {
+		p.balanceOrigins(here[settled:], &have, y)
 	}
 	return here
+}
+
+// balanceOrigins makes families with children of 7-17 who just moved in of another origin, so that as large
+// a share of those ages is of non-Western origin as was aimed at. What other places could not reach the years
+// before is made up for here.
+func (p *place) balanceOrigins(fresh []*household, have *[len(ageFrom)][5]int, y int) {
+	count := func(cells *[len(ageFrom)][5]int) (nonWestern, all int) {
+		for g := group7; g <= group15; g++ {
+			for o, n := range cells[g] {
+				all += n
+				if o >= 3 {
+					nonWestern += n
+				}
+			}
+		}
+		return nonWestern, all
+	}
+	are, young := count(have)
+	should, of := count(&p.lacks[y])
+	p.young, p.over = young, 0
+	if of == 0 {
+		return
+	}
+	over := are - (young*should+of/2)/of
+	p.over = over
+	over += p.carried
+	for _, h := range fresh {
+		children := 0
+		for _, m := range h.members {
+			if m.role == offspring && m.age(y) < 18 {
+				children++
+			}
+		}
+		switch origin := h.members[len(h.members)-1].origin; {
+		case children == 0:
+		case origin >= 3 && 2*over > children:
+			for _, m := range h.members {
+				m.origin = 0
+			}
+			over, p.over = over-children, p.over-children
+		case origin == 0 && -2*over > children:
+			for _, m := range h.members {
+				m.origin = 3 + bit(m.role == offspring) // the children are born here
+			}
+			over, p.over = over+children, p.over+children
+		}
+	}
+}
+
+// carryOrigins spreads what the places were off the years before.
+func carryOrigins(places []place) {
+	over, weights := 0, make([]int, len(places))
+	for i := range places {
+		over += places[i].over + places[i].carried
+		weights[i] = places[i].young
+	}
+	parts := apportion(max(over, -over), append(weights, 1))
+	for i := range places {
+		places[i].carried = parts[i]
+		if over < 0 {
+			places[i].carried = -parts[i]
+		}
+	}
 }
 
 // newcomers are a household that moves in, of at most room persons, the first of an age group and, outside
@@ -558,6 +627,7 @@ func (w *world) populate() {
 	places := w.places(outside)
 	homes := make([]*household, len(w.families))
 	for y := range years {
+		carryOrigins(places)
 		parallel(len(places), func(i int) { w.advance(&places[i], homes, y) })
 		w.offend(places, y)
 	}

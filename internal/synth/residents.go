@@ -264,6 +264,7 @@ func (w *world) tabulateRest(y int, groups []alike, s *stream) {
 			others[from+k] = max(0, others[from+k]-n)
 		}
 	}
+	w.balanceOthers(y, groups, others)
 	shift := w.youngIdleShift(y, groups, others)
 	for i, g := range groups {
 		if g.group == group65 && g.social > 0 {
@@ -277,6 +278,45 @@ func (w *world) tabulateRest(y int, groups []alike, s *stream) {
 			}
 			w.tabulateAlike(s, y, others[i], g.municipality, model)
 		}
+	}
+}
+
+// balanceOthers makes as many of those under 18 outside social housing of non-Western origin as is published,
+// in exchange for others of the same municipality, age group and sex. Groups come with their five origins
+// one after the other.
+func (w *world) balanceOthers(y int, groups []alike, others []int) {
+	all, nonWestern := 0, 0
+	for _, c := range w.crosstabs[y] {
+		if c.group == groupChild && c.socialHousing == 0 {
+			all += int(c.n)
+			nonWestern += int(c.n) * int(bit(c.origin >= 3))
+		}
+	}
+	toDanish, fromDanish := make([]int, len(groups)), make([]int, len(groups))
+	for i, g := range groups {
+		if g.group > group15 {
+			continue
+		}
+		all += others[i]
+		switch {
+		case g.origin >= 3:
+			nonWestern += others[i]
+			toDanish[i] = others[i]
+		case g.origin == 0:
+			fromDanish[i] = others[i]
+		}
+	}
+	over := nonWestern - (all*nonWesternOutsideSocialHousingPercent+50)/100
+	s := w.stream("origins outside social housing", y)
+	for i, n := range spread(max(0, over), toDanish, s) {
+		n = min(n, others[i])
+		others[i] -= n
+		others[i-groups[i].origin] += n
+	}
+	for i, n := range spread(max(0, -over), fromDanish, s) {
+		n = min(n, others[i])
+		others[i] -= n
+		others[i+4-groups[i].origin] += n
 	}
 }
 
