@@ -17,7 +17,8 @@ func (r *areaResolver) Municipality(ctx context.Context, obj *study.Area) (*stud
 	if m := r.Study.Municipality(obj.Area.Municipality); m != nil {
 		return m, nil
 	}
-	return nil, fmt.Errorf("area %s has the municipality %q, which the contract has not", obj.GetID(), obj.Area.Municipality)
+	return nil, fmt.Errorf("area %s has the municipality %q, which the contract has not", obj.GetID(),
+		obj.Area.Municipality)
 }
 
 func (r *areaResolver) Region(ctx context.Context, obj *study.Area) (string, error) {

@@ -21,7 +21,8 @@ func (r *cohortResolver) Compare(ctx context.Context, obj *study.Cohort, to map[
 }
 
 func (r *cohortResolver) BetweenAreas(ctx context.Context, obj *study.Cohort, of string, controls []string, unknown study.UnknownValues, level float64) (*study.BetweenAreas, error) {
-	return ask(ctx, r.Resolver, study.BetweenAreasOf{Cohort: obj, Indicator: of, Controls: controls, Unknown: unknown, Level: level})
+	return ask(ctx, r.Resolver, study.BetweenAreasOf{Cohort: obj, Indicator: of, Controls: controls, Unknown: unknown,
+		Level: level})
 }
 
 func (r *comparisonResolver) Overlap(ctx context.Context, obj *study.Comparison) (*study.Overlap, error) {
@@ -37,19 +38,23 @@ func (r *comparisonResolver) Ratio(ctx context.Context, obj *study.Comparison, o
 }
 
 func (r *comparisonResolver) Equivalence(ctx context.Context, obj *study.Comparison, of string, margin float64, level float64) (*study.EquivalenceTest, error) {
-	return ask(ctx, r.Resolver, study.EquivalenceOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, Margin: margin})
+	return ask(ctx, r.Resolver, study.EquivalenceOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level},
+		Margin: margin})
 }
 
 func (r *comparisonResolver) Standardised(ctx context.Context, obj *study.Comparison, of string, by []string, method study.StandardisationMethod, standard study.StandardPopulation, unknown study.UnknownValues, level float64) (*study.Standardisation, error) {
-	return ask(ctx, r.Resolver, study.StandardisedOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, By: by, Method: method, Standard: standard, Unknown: unknown})
+	return ask(ctx, r.Resolver, study.StandardisedOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level},
+		By: by, Method: method, Standard: standard, Unknown: unknown})
 }
 
 func (r *comparisonResolver) Decomposition(ctx context.Context, obj *study.Comparison, of string, by []string, method study.DecompositionMethod, components int, reference study.DecompositionReference, unknown study.UnknownValues, level float64) (*study.Decomposition, error) {
-	return ask(ctx, r.Resolver, study.DecompositionOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, By: by, Method: method, Components: components, Reference: reference, Unknown: unknown})
+	return ask(ctx, r.Resolver, study.DecompositionOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level},
+		By: by, Method: method, Components: components, Reference: reference, Unknown: unknown})
 }
 
 func (r *comparisonResolver) Adjusted(ctx context.Context, obj *study.Comparison, of string, controls []string, model study.RegressionModel, clusterBy *string, unknown study.UnknownValues, level float64) (*study.AdjustedGap, error) {
-	return ask(ctx, r.Resolver, study.AdjustedOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, Controls: controls, Model: model, ClusterBy: clusterBy, Unknown: unknown})
+	return ask(ctx, r.Resolver, study.AdjustedOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level},
+		Controls: controls, Model: model, ClusterBy: clusterBy, Unknown: unknown})
 }
 
 func (r *comparisonResolver) Segregation(ctx context.Context, obj *study.Comparison, over string, level float64) (*study.Segregation, error) {

@@ -17,7 +17,8 @@ func (r *balanceResolver) Label(ctx context.Context, obj *study.Balance, languag
 }
 
 func (r *queryResolver) ActivityEffect(ctx context.Context, typeArg string, outcome string, method study.EffectMethod, level float64, trim float64, caliper float64, clustered *bool) (*study.EffectEstimate, error) {
-	return ask(ctx, r.Resolver, study.EffectOf{Activity: typeArg, Outcome: outcome, Method: method, Level: level, Trim: trim, Caliper: caliper, Clustered: clustered})
+	return ask(ctx, r.Resolver, study.EffectOf{Activity: typeArg, Outcome: outcome, Method: method, Level: level,
+		Trim: trim, Caliper: caliper, Clustered: clustered})
 }
 
 func (r *queryResolver) TargetGroup(ctx context.Context, typeArg string, level float64) ([]*study.Balance, error) {

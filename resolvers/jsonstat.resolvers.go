@@ -13,6 +13,7 @@ import (
 )
 
 func (r *cohortResolver) JSONStat(ctx context.Context, obj *study.Cohort, of string, by []string, level float64, language study.Language) (model.JSON, error) {
-	text, err := ask(ctx, r.Resolver, study.JSONStatOf{Cohort: obj, Indicator: of, By: by, Level: level, Language: language})
+	text, err := ask(ctx, r.Resolver, study.JSONStatOf{Cohort: obj, Indicator: of, By: by, Level: level,
+		Language: language})
 	return model.JSON(text), err
 }

@@ -12,5 +12,6 @@ import (
 )
 
 func (r *comparisonResolver) Shortfall(ctx context.Context, obj *study.Comparison, of string, by []string, unknown study.UnknownValues, level float64) (*study.Shortfalls, error) {
-	return ask(ctx, r.Resolver, study.ShortfallOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, By: by, Unknown: unknown})
+	return ask(ctx, r.Resolver, study.ShortfallOf{GapOf: study.GapOf{Comparison: obj, Indicator: of, Level: level}, By: by,
+		Unknown: unknown})
 }

@@ -176,7 +176,8 @@ func (c Condition) values() string {
 	case c.Dimension.IsArea():
 		return strings.Join(mapped(c.Areas, url.QueryEscape), ",")
 	}
-	return strings.Join(mapped(c.Dimension.Said(c.Positions), func(w contract.Word) string { return url.QueryEscape(w.Code) }),
+	return strings.Join(mapped(c.Dimension.Said(c.Positions),
+		func(w contract.Word) string { return url.QueryEscape(w.Code) }),
 		",")
 }
 

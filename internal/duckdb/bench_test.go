@@ -74,7 +74,8 @@ func BenchmarkCells(b *testing.B) {
 // manyRows is the SQL of so many cells of the roll-up child_family_place, in the order of their keys: a
 // part of the 13 million that its dimensions could make, as evenly as may be.
 const manyRows = `SELECT (2010 + k // 1663200)::INTEGER AS year, (k // 237600 %% 7)::INTEGER AS age,
-	(k // 118800 %% 2)::UTINYINT AS sex, (k // 23760 %% 5)::UTINYINT AS registeredOrigin, (k // 11880 %% 2)::UTINYINT AS setting,
+	(k // 118800 %% 2)::UTINYINT AS sex, (k // 23760 %% 5)::UTINYINT AS registeredOrigin,
+	(k // 11880 %% 2)::UTINYINT AS setting,
 	(k // 1980 %% 6)::UTINYINT AS familyType, (k // 495 %% 4)::UTINYINT AS parentsStatus,
 	(k // 99 %% 5)::UTINYINT AS incomeGroup, (k %% 99)::UTINYINT AS municipality,
 	(1 + hash(k) %% 30)::BIGINT AS n, (1 + hash(k) %% 25)::BIGINT AS poor_n, (hash(k) %% 9)::BIGINT AS poor_y,
@@ -108,8 +109,10 @@ func BenchmarkManyCells(b *testing.B) {
 			b.Fatal(err)
 		}
 		for _, text := range []string{
-			`COPY (SELECT 2010 + i AS year, i AS age, 'MALE' AS sex, 'DANISH' AS origin, NULL::VARCHAR AS area_id, '101' AS municipality,
-				'NEITHER' AS family_type, 'UNKNOWN' AS parents_status, 'Q1' AS income_group, true AS poor FROM range(8) t(i)) TO '%s/child_year.parquet'`,
+			`COPY (SELECT 2010 + i AS year, i AS age, 'MALE' AS sex, 'DANISH' AS origin, NULL::VARCHAR AS area_id,
+				'101' AS municipality,
+				'NEITHER' AS family_type, 'UNKNOWN' AS parents_status, 'Q1' AS income_group, true AS poor
+				FROM range(8) t(i)) TO '%s/child_year.parquet'`,
 			"COPY cells TO '%s/cells/many.parquet' (COMPRESSION zstd)",
 		} {
 			if _, err := db.Exec(fmt.Sprintf(text, folder)); err != nil {
@@ -131,7 +134,8 @@ func BenchmarkManyCells(b *testing.B) {
 			{"split=oneIncomeGroupByFour", five[:4], ofIncome, "WHERE incomeGroup = 0"},
 		} {
 			q := cells.Observations{Table: children, Where: bench.where, Indicators: []*contract.Indicator{poor}}
-			text := "SELECT sum(n)::BIGINT, sum(poor_n)::BIGINT, sum(poor_y)::BIGINT, sum(poor_u)::BIGINT FROM cells " + bench.sql
+			text := "SELECT sum(n)::BIGINT, sum(poor_n)::BIGINT, sum(poor_y)::BIGINT, sum(poor_u)::BIGINT FROM cells " +
+				bench.sql
 			for i, name := range bench.by {
 				q.By = append(q.By, dimension(b, c, name))
 				text += []string{" GROUP BY ALL ORDER BY ", ", "}[min(i, 1)] + q.By[i].Field

@@ -88,7 +88,8 @@ func (s *Store) scanParticipants(q cells.Participants, rows *sql.Rows, keys int)
 	if err := rows.Scan(targets...); err != nil {
 		return cell, err
 	}
-	after.SumSq, before.SumSq, change.SumSq = cells.Square{Low: afterSq}, cells.Square{Low: beforeSq}, cells.Square{Low: changeSq}
+	after.SumSq, before.SumSq, change.SumSq = cells.Square{Low: afterSq}, cells.Square{Low: beforeSq},
+		cells.Square{Low: changeSq}
 	after.Unknown.Value = cell.N.Value - after.N.Value
 	if s.catalogue.HasBefore(q.Outcome) {
 		before.N = change.N

@@ -34,7 +34,8 @@ func TestRollupsOfManyAreasAndOfNone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, names := range [][]string{nil, {"AREA"}, {"MUNICIPALITY"}, {"REGION", "SETTING"}, {"AREA", "MUNICIPALITY", "AGE"}} {
+		for _, names := range [][]string{nil, {"AREA"}, {"MUNICIPALITY"}, {"REGION", "SETTING"},
+			{"AREA", "MUNICIPALITY", "AGE"}} {
 			q := cells.Observations{Table: c.CohortTable("children"), Measures: []*contract.Measure{income}}
 			for _, name := range names {
 				q.By = append(q.By, dimension(t, c, name))
@@ -98,7 +99,8 @@ func TestRollupsAreReadOnce(t *testing.T) {
 // An area of a row that the data set does not have is an error, not a cell without one.
 func TestAreaOfNoTable(t *testing.T) {
 	c := duckdbtest.Contract(t)
-	for _, areas := range []string{"", `CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported,
+	for _, areas := range []string{"",
+		`CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported,
 		NULL::VARCHAR[] AS plan_ids, 'test' AS source;`} {
 		s := duckdbtest.Open(t, c, areas+`CREATE TABLE child_year AS FROM (VALUES (2016, 1, 'A1', 'DANISH', '101'),
 			(2016, 1, 'B''9', 'DANISH', '101')) t(year, age, area_id, origin, municipality)`)

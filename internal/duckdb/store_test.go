@@ -28,7 +28,8 @@ func dimension(t testing.TB, c *contract.Contract, name string) *contract.Dimens
 
 func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 	c := duckdbtest.Contract(t)
-	s := duckdbtest.Open(t, c, `CREATE TABLE child_year AS SELECT 2016 AS year, 3 AS age, 'A1' AS area_id; CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported, 'test' AS source`)
+	s := duckdbtest.Open(t, c, `CREATE TABLE child_year AS SELECT 2016 AS year, 3 AS age, 'A1' AS area_id;
+		CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported, 'test' AS source`)
 	children, residents := c.CohortTable("children"), c.CohortTable("residents")
 	year, age, groups := dimension(t, c, "YEAR"), dimension(t, c, "AGE"), dimension(t, c, "AGE_GROUP")
 	setting := dimension(t, c, "SETTING")
@@ -89,7 +90,8 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 // the others, and nobody there is counted as outside social housing, or in it.
 func TestSocialHousingOfSomeYears(t *testing.T) {
 	c := duckdbtest.Contract(t)
-	s := duckdbtest.Open(t, c, `CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported, 'test' AS source;
+	s := duckdbtest.Open(t, c,
+		`CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported, 'test' AS source;
 		CREATE TABLE child_year AS FROM (VALUES (2015, 3, 'A1', NULL), (2015, 3, NULL, NULL), (2015, 4, NULL, NULL),
 			(2016, 3, 'A1', NULL), (2016, 3, NULL, true), (2016, 4, NULL, false), (2016, 4, NULL, false), (2016, 5, NULL, NULL)
 		) AS t(year, age, area_id, social_housing)`)
@@ -99,7 +101,8 @@ func TestSocialHousingOfSomeYears(t *testing.T) {
 		for _, name := range names {
 			k.Positions = append(k.Positions, setting.Positions(name)...)
 		}
-		return cells.Observations{Table: children, Where: cells.Filter{}.And(k).And(cells.Condition{Dimension: year, From: &from})}
+		return cells.Observations{Table: children, Where: cells.Filter{}.And(k).
+			And(cells.Condition{Dimension: year, From: &from})}
 	}
 	for _, test := range []struct {
 		q    cells.Observations
@@ -112,12 +115,14 @@ func TestSocialHousingOfSomeYears(t *testing.T) {
 		{in(2016, "SUPPORTED", "SOCIAL_HOUSING"), 2, ""},
 		{in(2015, "REST"), 6, ""},
 		{in(2015, "OUTSIDE_UNKNOWN"), 3, ""},
-		{in(2015, "SOCIAL_HOUSING"), 0, "setting: SOCIAL_HOUSING is not recorded for children in 2015 (child_year.social_housing); it is in 2016: ask of `years` among these, or `setting: [REST]` keeps all of them"},
+		{in(2015, "SOCIAL_HOUSING"), 0, "setting: SOCIAL_HOUSING is not recorded for children in 2015 " +
+			"(child_year.social_housing); it is in 2016: ask of `years` among these, or `setting: [REST]` keeps all of them"},
 		{in(2015, "OTHER", "SOCIAL_HOUSING"), 0, "setting: SOCIAL_HOUSING, OTHER are not recorded for children in 2015"},
 	} {
 		table, err := cells.One(context.Background(), s, test.q)
 		switch {
-		case test.want != "" && (err == nil || fault.KindOf(err) != fault.NotRecorded || !strings.Contains(err.Error(), test.want)):
+		case test.want != "" && (err == nil || fault.KindOf(err) != fault.NotRecorded ||
+			!strings.Contains(err.Error(), test.want)):
 			t.Errorf("%s: got %v, want …%s…", test.q, err, test.want)
 		case test.want == "" && (err != nil || len(table.Cells) != 1 || table.Cells[0].N.Value != test.n):
 			t.Errorf("%s: got %+v, %v, want %d", test.q, table, err, test.n)

@@ -252,6 +252,8 @@ func TestOfficialFiles(t *testing.T) {
 			{"area_years.csv", "line 57", "", "name"},
 			// Ringparken, in 2012
 			{"area_years.csv", "75", "percent_non_western, percent_outside_work_and_education", "swapped"},
+			// Gellerupparken/Toveshøj in 2014, which has no row in 2013
+			{"area_years.csv", "166", "on_official_list", "gap"},
 		}
 		for _, row := range []int{41, 44, 47, 52, 54, 58, 60} {
 			quirks = append(quirks, quirk{"areas.csv", strconv.Itoa(row), "name", "name"})

@@ -101,7 +101,7 @@ func (k *checker) all() error {
 		}
 		for _, rule := range []func(*facts) error{
 			k.rowRules, k.codes, k.duplicates, k.sizes, k.counts, k.repeated, k.totals, k.references, k.settings, k.recordKeys,
-			k.jumps, k.units, k.scales, k.swapped, k.offTheList, k.names, k.alike, k.years} {
+			k.jumps, k.units, k.scales, k.swapped, k.offTheList, k.gapInLists, k.names, k.alike, k.years} {
 			if err := rule(f); err != nil {
 				return fmt.Errorf("table %s: %w", t.Name, err)
 			}
@@ -773,6 +773,32 @@ func (k *checker) offTheList(f *facts) error {
 			}
 			return "nearly all rows of the year are on the official list, and this one is not; it was in " + before +
 				". It is kept as a row and not counted as listed"
+		}})
+}
+
+// gapInLists: an area that is on the official list before and after a year, and has no row in it where
+// other areas have, was likely forgotten.
+func (k *checker) gapInLists(f *facts) error {
+	const flag = "on_official_list"
+	series := f.series()
+	if series == nil || !f.has(flag) {
+		return nil
+	}
+	return k.list(f, rule{column: flag, name: "gap", severity: Warning,
+		rows: fmt.Sprintf(`SELECT _at, before AS value, missing AS extra
+			FROM (
+				SELECT _at, before, (SELECT min(b.year) FROM %[2]s AS b
+					WHERE b.%[1]s AND b.year > a.before AND b.year < a.year) AS missing
+				FROM (
+					SELECT _at, year, %[1]s AS listed, lag(year) OVER of_one AS before, lag(%[1]s) OVER of_one AS was
+					FROM %[2]s WINDOW of_one AS (PARTITION BY %[3]s ORDER BY year)
+				) AS a
+				WHERE listed AND was
+			)
+			WHERE missing IS NOT NULL`, flag, f.view, strings.Join(series, ", ")),
+		message: func(before, year string) string {
+			return fmt.Sprintf("on the official list now and in %s, and the list of %s has no row of it; is one missing?",
+				before, year)
 		}})
 }
 

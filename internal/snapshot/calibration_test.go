@@ -135,8 +135,10 @@ func TestPublishedFiguresComeOut(t *testing.T) {
 
 		{"residents of all social housing 2017",
 			"SELECT sum(n) FROM resident_year WHERE year = 2017 AND (area_id IS NOT NULL OR social_housing)", 979_770, 0},
-		{"non-Western children in other social housing 2015", percent(nonWestern, "year = 2015 AND social_housing"), 25, 0.05},
-		{"non-Western children outside social housing 2015", percent(nonWestern, "year = 2015 AND NOT social_housing"), 5, 0.05},
+		{"non-Western children in other social housing 2015",
+			percent(nonWestern, "year = 2015 AND social_housing"), 25, 0.05},
+		{"non-Western children outside social housing 2015",
+			percent(nonWestern, "year = 2015 AND NOT social_housing"), 5, 0.05},
 		{"non-Western of 0-17 in other social housing 2015", young("social_housing"), 25, 0.05},
 		{"non-Western of 0-17 outside social housing 2015", young("NOT social_housing"), 5, 0.05},
 
@@ -171,9 +173,11 @@ func TestPublishedFiguresComeOut(t *testing.T) {
 		{"A: non-Western share in areas 2014", percent(nonWestern, "year = 2014 AND area_id IS NOT NULL"), 57.5, 7.5},
 		{"A: non-Western share 2014", percent(nonWestern, "year = 2014"), 10.5, 0.7},
 		{"D: day care 1-2 in 2014, areas minus population, by composition alone",
-			`SELECT 100 * (avg(enrolled::INT) FILTER (area_id IS NOT NULL) - avg(enrolled::INT)) FROM child_year WHERE year = 2014 AND age BETWEEN 1 AND 2`, -4.5, 0.6},
+			`SELECT 100 * (avg(enrolled::INT) FILTER (area_id IS NOT NULL) - avg(enrolled::INT)) FROM child_year
+				WHERE year = 2014 AND age BETWEEN 1 AND 2`, -4.5, 0.6},
 		{"V in words: day care 3-5 in 2014, areas equal the rest",
-			`SELECT 100 * (avg(enrolled::INT) FILTER (area_id IS NOT NULL) - avg(enrolled::INT) FILTER (area_id IS NULL)) FROM child_year WHERE year = 2014 AND age BETWEEN 3 AND 5`, 0, 1},
+			`SELECT 100 * (avg(enrolled::INT) FILTER (area_id IS NOT NULL) - avg(enrolled::INT) FILTER (area_id IS NULL))
+				FROM child_year WHERE year = 2014 AND age BETWEEN 3 AND 5`, 0, 1},
 	}
 	for i, year := range []int{2010, 2011, 2012, 2013, 2014, 2015, 2016, 2017} {
 		all := []float64{457_637, 454_282, 448_136, 441_228, 433_292, 426_989, 424_821, 423_542}[i]
@@ -201,16 +205,19 @@ func TestOtherSocialHousingLiesBetween(t *testing.T) {
 	for _, measure := range []struct{ name, table, share string }{
 		{"poor", "child_year", "avg(poor::INT)"},
 		{"no parent active", "child_year", "avg((parents_status = 'NONE_ACTIVE')::INT) FILTER (parents_status <> 'UNKNOWN')"},
-		{"mother of basic schooling", "child_year", "avg((mother_education = 'BASIC')::INT) FILTER (mother_education <> 'UNKNOWN')"},
+		{"mother of basic schooling", "child_year",
+			"avg((mother_education = 'BASIC')::INT) FILTER (mother_education <> 'UNKNOWN')"},
 		{"mother convicted", "child_year", "avg(mother_convicted::INT)"},
 		{"father convicted", "child_year", "avg(father_convicted::INT)"},
 		{"mother with abuse", "child_year", "avg((mother_alcohol OR mother_drugs)::INT)"},
 		{"father with abuse", "child_year", "avg((father_alcohol OR father_drugs)::INT)"},
 		{"mother with psychiatric illness", "child_year", "avg(mother_psychiatric::INT)"},
 		{"father with psychiatric illness", "child_year", "avg(father_psychiatric::INT)"},
-		{"outside work", "resident_year", "sum(n) FILTER (work_status = 'NEITHER') / sum(n) FILTER (work_status <> 'UNKNOWN')"},
+		{"outside work", "resident_year",
+			"sum(n) FILTER (work_status = 'NEITHER') / sum(n) FILTER (work_status <> 'UNKNOWN')"},
 		{"convicted", "resident_year", "sum(n) FILTER (convicted) / sum(n) FILTER (convicted IS NOT NULL)"},
-		{"basic schooling", "resident_year", "sum(n) FILTER (schooling = 'BASIC_ONLY') / sum(n) FILTER (schooling <> 'UNKNOWN')"},
+		{"basic schooling", "resident_year",
+			"sum(n) FILTER (schooling = 'BASIC_ONLY') / sum(n) FILTER (schooling <> 'UNKNOWN')"},
 		{"income, from above", "resident_year", "-sum(n * gross_income) / sum(n) FILTER (gross_income IS NOT NULL)"},
 	} {
 		between := g.number(t, fmt.Sprintf(`
@@ -244,8 +251,10 @@ func TestPovertyFollowsItsDefinition(t *testing.T) {
 		t.Errorf("%.0f children are not poor as the definitions say", wrong)
 	}
 	// Each part of the definition decides for someone.
-	for _, part := range []string{"student_main_earner AND wealth < 117000", "NOT student_main_earner AND wealth >= 117000"} {
-		if n := g.number(t, "SELECT count(*) FROM child_year WHERE year = 2016 AND poor AND NOT poor_sdg AND "+part); n < 1000 {
+	for _, part := range []string{"student_main_earner AND wealth < 117000",
+		"NOT student_main_earner AND wealth >= 117000"} {
+		if n := g.number(t, "SELECT count(*) FROM child_year WHERE year = 2016 AND poor AND NOT poor_sdg AND "+
+			part); n < 1000 {
 			t.Errorf("only %.0f children of 2016 have a low income and are not poor by the SDG line although %s", n, part)
 		}
 	}
@@ -256,7 +265,8 @@ func TestPovertyFollowsItsDefinition(t *testing.T) {
 		t.Errorf("a fifth of income is off by %g", fifths)
 	}
 	if n := g.number(t, `
-		SELECT count(*) FROM (SELECT year, income_group, min(equivalised_income) AS low, max(equivalised_income) AS high FROM child_year GROUP BY ALL)
+		SELECT count(*) FROM (SELECT year, income_group, min(equivalised_income) AS low, max(equivalised_income) AS high
+		FROM child_year GROUP BY ALL)
 		AS a JOIN (SELECT year, income_group, min(equivalised_income) AS low FROM child_year GROUP BY ALL) AS b
 		ON a.year = b.year AND a.income_group < b.income_group AND a.high >= b.low`); n != 0 {
 		t.Errorf("%.0f pairs of fifths overlap", n)

@@ -238,7 +238,8 @@ func instead(dir, broken string) string {
 	all, _ := names(dir)
 	all = slices.DeleteFunc(all, func(name string) bool { return name == broken })
 	if len(all) == 0 {
-		return fmt.Sprintf("nothing was deleted; import your data again, or `go run . generate --data %s` makes a synthetic data set there", dir)
+		return fmt.Sprintf("nothing was deleted; import your data again, or `go run . generate --data %s` makes a "+
+			"synthetic data set there", dir)
 	}
 	return fmt.Sprintf("nothing was deleted; `go run . snapshots use NAME --data %s` takes another into use: %s",
 		dir, strings.Join(all, ", "))
@@ -387,7 +388,8 @@ func Remove(dir, name string) (err error) {
 	defer unlock()
 	if current, err := os.ReadFile(filepath.Join(dir, currentFile)); err == nil &&
 		strings.TrimSpace(string(current)) == name {
-		return fault.Invalidf("%s is the data set in use; take another into use first, with `go run . snapshots use NAME --data %s`", name, dir)
+		return fault.Invalidf("%s is the data set in use; take another into use first, with `go run . snapshots use NAME "+
+			"--data %s`", name, dir)
 	}
 	removed, err := removeUnlessHeld(filepath.Join(dir, snapshotsFolder, name))
 	if err == nil && !removed {

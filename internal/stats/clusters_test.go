@@ -415,5 +415,6 @@ func TestKnownDesignEffect(t *testing.T) {
 		}
 	}
 	near(t, "of independent observations", MeanByDesignEffect(a, 1, .95).Upper, Wilson(100, 400, .95).Upper, 0)
-	near(t, "gap of independent observations", GapByDesignEffect(a, b, Cell{}, 1, .95).Lower, Gap(a, b, Cell{}, .95).Lower, 0)
+	near(t, "gap of independent observations", GapByDesignEffect(a, b, Cell{}, 1, .95).Lower,
+		Gap(a, b, Cell{}, .95).Lower, 0)
 }

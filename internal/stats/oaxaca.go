@@ -169,7 +169,8 @@ func scaleParts(parts map[termPart]*Estimate, factor float64) {
 }
 
 // eachWithoutCluster decomposes, and again without each cluster (see Jackknife), the groups of disjoint.
-func eachWithoutCluster[D any](a, b []Cell, opts OaxacaOptions, decompose func(a, b []Cell, opts OaxacaOptions) (D, error),
+func eachWithoutCluster[D any](a, b []Cell, opts OaxacaOptions,
+	decompose func(a, b []Cell, opts OaxacaOptions) (D, error),
 	estimates func(D) map[termPart]*Estimate) (all D, factor float64, warnings []string, err error) {
 	defer opts.Stop.end(&err)
 	if a, b, factor, warnings, err = disjoint(a, b, opts.Shared); err != nil {

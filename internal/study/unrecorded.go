@@ -97,7 +97,8 @@ func (g *AdjustedGap) Attribution() (*Attribution, error) {
 // linear reports a gap of another model than what the field is defined for.
 func (g *AdjustedGap) linear(field string) error {
 	if g.Model != RegressionModelLinear {
-		return fault.Invalidf("`%s` is defined for a linear model, and this gap is of %s; ask `model: LINEAR`", field, g.Model)
+		return fault.Invalidf("`%s` is defined for a linear model, and this gap is of %s; ask `model: LINEAR`",
+			field, g.Model)
 	}
 	return nil
 }

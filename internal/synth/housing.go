@@ -69,7 +69,8 @@ func (f *family) socialHousingEta(y int) int {
 	lone := f.kind[y] == motherAlone || f.kind[y] == fatherAlone
 	either := f.mother[y] | f.father[y]
 	e += when(lone, socialHousingLone) + when(f.poor[y], socialHousingPoor) +
-		when(either&convicted != 0, socialHousingConvicted) + when(either&(alcohol|drugs|psychiatric) != 0, socialHousingIllness)
+		when(either&convicted != 0, socialHousingConvicted) +
+		when(either&(alcohol|drugs|psychiatric) != 0, socialHousingIllness)
 	if f.origin == nonWestern {
 		e = e * socialHousingNonWesternPercent / 100
 	}

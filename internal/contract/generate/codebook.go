@@ -33,8 +33,8 @@ How to bring your own data is told in [example/README.md](example/README.md).
 		}
 		row(&b, code(i.Name), both(i.Label), definition, codes(i.Tables), i.Source.Name, mark(i.Assumed))
 	}
-	b.WriteString("\n### Parameters\n\nChoices that published definitions leave open. The first value is meant where nothing " +
-		"is said.\n\n| Parameter | Label | Values | Why | Source | |\n|---|---|---|---|---|---|\n")
+	b.WriteString("\n### Parameters\n\nChoices that published definitions leave open. The first value is meant where " +
+		"nothing is said.\n\n| Parameter | Label | Values | Why | Source | |\n|---|---|---|---|---|---|\n")
 	for _, p := range c.Parameters {
 		values := []string{code(p.Default.Name) + " " + both(p.Default.Definition)}
 		for _, v := range p.Values {
