@@ -10,7 +10,7 @@ import (
 // Contrasts are differences of means, one at a time and all at once.
 type Contrasts struct {
 	Estimates    []Estimate // with intervals of one at a time
-	DF           []float64  // of their intervals; +Inf for the normal
+	DF           []float64  // of their intervals, Satterthwaite's over the means; +Inf for the normal
 	Covariance   [][]float64
 	Simultaneous *Simultaneous // nil if none has a standard error
 	Warnings     []string
@@ -80,6 +80,7 @@ func contrast(sides [][][]Cell, signs []float64, opts ContrastOptions) (*Contras
 	for at, w := range weights {
 		var value float64
 		clusters, why := math.Inf(1), ""
+		parts, number := make([]float64, len(w)), make([]float64, len(w)) // of the variance, by mean
 		for i, weight := range w {
 			if weight == 0 {
 				continue
@@ -90,7 +91,8 @@ func contrast(sides [][][]Cell, signs []float64, opts ContrastOptions) (*Contras
 			case m.total.N == 0:
 				why = "a group without observations has no mean"
 			case opts.Clustered:
-				clusters = math.Min(clusters, float64(len(m.clusters)))
+				parts[i], number[i] = weight*weight*covariance.at(i, i), float64(len(m.clusters))
+				clusters = math.Min(clusters, number[i])
 			case m.total.N <= 1 && !m.total.IsIndicator():
 				why = "one observation tells nothing about its variance"
 			}
@@ -98,7 +100,7 @@ func contrast(sides [][][]Cell, signs []float64, opts ContrastOptions) (*Contras
 		df, q := math.Inf(1), normalQuantile(opts.Level)
 		method := "difference of means"
 		if opts.Clustered {
-			df, method = clusters-1, method+", cluster-robust"
+			df, method = satterthwaite(parts, number), method+", cluster-robust"
 			q = studentQuantile(opts.Level, df)
 			few = math.Min(few, clusters)
 			if why == "" && clusters < 2 {

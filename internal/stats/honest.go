@@ -276,8 +276,8 @@ func (h *honest) curvature(m float64) HonestInterval {
 		}
 		return halfLength(m*bias, math.Sqrt(h.variance(weights))*h.q/normalQuantile(h.opts.Level), h.opts.Level)
 	}
-	best := 0.0                                         // penalty
-	if most := largestOf(l.linear); m > 0 && most > 0 { // from there on all g are 0
+	var best float64 // penalty; from the largest of the linear terms on all g are 0
+	if most := largestOf(l.linear); m > 0 && most > 0 {
 		best = math.Exp(leastOf(math.Log(most)-25, math.Log(most), func(x float64) float64 { return at(math.Exp(x)) }))
 	}
 	length := at(best)
@@ -296,9 +296,10 @@ func (h *honest) breakdownCurvature() float64 {
 	if holds(0) {
 		return 0
 	}
-	low, high := 0.0, math.Sqrt(h.variance(h.onEffect))/64
+	se := math.Sqrt(h.variance(h.onEffect))
+	low, high := 0.0, se/64
 	for !holds(high) {
-		if low, high = high, 2*high; high > 1e6*math.Abs(h.effect) {
+		if low, high = high, 2*high; high > 1e6*(se+math.Abs(h.effect)) {
 			return math.Inf(1)
 		}
 	}

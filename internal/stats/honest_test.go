@@ -415,3 +415,70 @@ func TestAreaPanelKeepsUnknown(t *testing.T) {
 		t.Errorf("%+v", units)
 	}
 }
+
+func TestEventStudyOfAreas(t *testing.T) {
+	rng := rand.New(rand.NewPCG(16, 16))
+	periods := []int{2012, 2013, 2014, 2015, 2016, 2017, 2018}
+	draw := func(effect float64) (cells []Cell, starts, municipality map[int]int) {
+		starts, municipality = map[int]int{}, map[int]int{}
+		for area := range 60 {
+			starts[area], municipality[area] = []int{0, 0, 2015, 2017}[area%4], area/3
+			own := -1 + .3*rng.NormFloat64()
+			for _, period := range periods {
+				at := own + .05*float64(period-2012) + .1*rng.NormFloat64()
+				if s := starts[area]; s > 0 && period >= s {
+					at += effect
+				}
+				c := Cell{Key: []int{period}, Cluster: area}
+				for range 80 {
+					y := float64(oneIf(rng.Float64() < logistic(at)))
+					c.N, c.Sum, c.SumSq = c.N+1, c.Sum+y, c.SumSq+y
+				}
+				cells = append(cells, c)
+			}
+		}
+		return cells, starts, municipality
+	}
+	cells, starts, municipality := draw(.8)
+	s := good(EventStudyOf(periods, cells, starts, EventStudyOptions{Level: .95}))
+	if s.Areas != 60 || s.Treated != 30 || s.JudgedFrom != -3 || len(s.ByStart.Parts) != 2 || len(s.Effects.Parts) != 9 {
+		t.Errorf("%+v", s)
+	}
+	if !(s.Effects.Overall.Lower > 0 && s.Mean.BreakdownMagnitude > 0) {
+		t.Errorf("overall %+v, mean %+v", s.Effects.Overall, s.Mean)
+	}
+	near(t, "the mean of all", s.Mean.Effect.Value, s.Effects.Overall.Value, 1e-12)
+	near(t, "its standard error", s.Mean.Effect.SE, s.Effects.Overall.SE, 1e-12)
+	near(t, "the first effect", s.First.Effect.Value, s.Effects.Parts[5].Effect.Value, 1e-12)
+	clustered := good(EventStudyOf(periods, cells, starts, EventStudyOptions{Level: .95, Clusters: municipality,
+		NotYetTreated: true}))
+	if !(clustered.Effects.Overall.SE > 0) || clustered.Effects.Overall.SE == s.Effects.Overall.SE {
+		t.Errorf("by municipality: %+v", clustered.Effects.Overall)
+	}
+	late := map[int]int{}
+	for area, start := range starts {
+		if late[area] = start; start == 2015 {
+			late[area] = 2013
+		}
+	}
+	short := good(EventStudyOf(periods, cells, late, EventStudyOptions{Level: .95}))
+	if short.First != nil || short.Mean != nil || len(short.Warnings) != 1 {
+		t.Errorf("one period before: %+v", short)
+	}
+	delete(municipality, 3)
+	_, err := EventStudyOf(periods, cells, starts, EventStudyOptions{Level: .95, Clusters: municipality})
+	if fault.KindOf(err) != fault.Invalid {
+		t.Errorf("an area of no municipality: %v", err)
+	}
+	var zero float64
+	const worlds = 200
+	for range worlds {
+		cells, starts, _ := draw(0)
+		e := good(StaggeredEffects(periods, good(AreaPanel(periods, cells, starts)), GroupTimeOptions{Level: .95})).Simple()
+		zero += float64(oneIf(e.Lower <= 0 && e.Upper >= 0)) / worlds
+	}
+	t.Logf("no effect is held in %.3f", zero)
+	if zero < .91 {
+		t.Errorf("no effect is held in %.3f", zero)
+	}
+}

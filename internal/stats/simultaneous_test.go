@@ -204,7 +204,7 @@ func TestGapsByHand(t *testing.T) {
 	// residual sums over n: a0 ±.1, a1 0 and 0, reference ±.05; two clusters of one size in each
 	near(t, "clustered variance", g.Covariance[0][0], 2*(.02+.005), 1e-12)
 	near(t, "clustered covariance", g.Covariance[0][1], 2*.005, 1e-12)
-	near(t, "degrees of freedom", g.DF[0], 1, 0)
+	near(t, "degrees of freedom", g.DF[0], .05*.05/(.04*.04+.01*.01), 1e-12)
 	if len(g.Warnings) != 1 {
 		t.Errorf("no warning of few clusters: %q", g.Warnings)
 	}
