@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/big"
 	"os"
 	"os/exec"
@@ -26,7 +27,7 @@ import (
 )
 
 // pinnedFingerprint is of seed 1 at scale 0.01 in the default world.
-const pinnedFingerprint = "d4a590aeec6a24d7e5e6a259c9d36809b2d1471a150499b7576446c5d0bd9dbf"
+const pinnedFingerprint = "f400a4dbc779ab0b38ac86d195c6fb0020756dfeaf095844152e7a7b3416f902"
 
 var meta = snapshot.Meta{Name: "test", Title: "A test", Licence: "CC0-1.0", Citation: "none"}
 
@@ -85,18 +86,68 @@ func snapshots(t testing.TB, dir string) (names []string) {
 	return names
 }
 
-// The fingerprint of two plans, computed by hand as its description says.
+// The fingerprint of two plans, computed by hand as its description says, with numbers as wide as they
+// come.
 func TestFingerprintIsWhatItsDescriptionSays(t *testing.T) {
-	info := mustCreate(t, t.TempDir(), plans("Blå", ""))
+	dir := t.TempDir()
+	info := mustCreate(t, dir, plans("Blå", ""))
+	word := func(text string) *big.Int {
+		sum := md5.Sum([]byte(text))
+		return new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[:8]))
+	}
+	folded := func(x, factor *big.Int) *big.Int {
+		product := new(big.Int).Mul(x, factor)
+		low := new(big.Int).And(product, new(big.Int).SetUint64(math.MaxUint64))
+		return low.Xor(low, product.Rsh(product, 64))
+	}
+	sum, golden := new(big.Int), new(big.Int).SetUint64(0x9e3779b97f4a7c15)
+	days := new(big.Int).Lsh(big.NewInt(1), 63)
+	days.Add(days, big.NewInt(15_000)) // 2011-01-26
+	factor := word("start\x1e")
+	start := folded(days.Xor(days, word("start")), factor.Or(factor, big.NewInt(1)))
+	for _, row := range [][3]*big.Int{
+		{word("plan_id\x1fP0"), word("name\x1fBlå"), start},
+		{word("plan_id\x1fP1"), word("name\x1f"), word("start\x1f\x00")},
+	} {
+		x := new(big.Int).Xor(row[0], row[1])
+		sum.Add(sum, folded(x.Xor(x, row[2]), golden))
+	}
+	whole := sha256.Sum256(fmt.Appendf(nil, "plan\nplan_id name start\n2 %s\n", sum))
+	if want := hex.EncodeToString(whole[:]); info.Fingerprint != want {
+		t.Errorf("fingerprint %s, want %s", info.Fingerprint, want)
+	}
+	// That of a data set that was made by the earlier rule is computed by it.
 	var lower, upper big.Int
 	for _, row := range []string{"2:P0\x1f3:Blå\x1f2011-01-26", "2:P1\x1f0:\x1f\x00"} {
 		sum := md5.Sum([]byte(row))
 		lower.Add(&lower, new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[:8])))
 		upper.Add(&upper, new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[8:])))
 	}
-	whole := sha256.Sum256(fmt.Appendf(nil, "plan\nplan_id name start\n2 %s %s\n", &lower, &upper))
-	if want := hex.EncodeToString(whole[:]); info.Fingerprint != want {
-		t.Errorf("fingerprint %s, want %s", info.Fingerprint, want)
+	whole = sha256.Sum256(fmt.Appendf(nil, "plan\nplan_id name start\n2 %s %s\n", &lower, &upper))
+	info.FingerprintRule = 0
+	earlier, err := snapshot.Describe(context.Background(), currentFolder(t, dir), info, theContract(t))
+	if want := hex.EncodeToString(whole[:]); err != nil || earlier.Fingerprint != want {
+		t.Errorf("by the earlier rule %s (%v), want %s", earlier.Fingerprint, err, want)
+	}
+	info.FingerprintRule = 3
+	if _, err := snapshot.Describe(context.Background(), currentFolder(t, dir), info, theContract(t)); err == nil ||
+		!strings.Contains(err.Error(), "rule 3") {
+		t.Errorf("a rule of a later program gives %v", err)
+	}
+}
+
+// What is computed as rows are written is what DuckDB computes of the file, for every table of a
+// register and so for every type, with nulls.
+func TestFingerprintOfColumnsIsThatOfTheFile(t *testing.T) {
+	dir := t.TempDir()
+	info := generate(t, dir, synth.Options{Seed: 5, Scale: 0.01, World: synth.NoAreaEffect}).info
+	again, err := snapshot.Describe(context.Background(), currentFolder(t, dir), info, theContract(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Fingerprint != info.Fingerprint || !slices.EqualFunc(again.Tables, info.Tables,
+		func(a, b snapshot.Table) bool { return a.Fingerprint == b.Fingerprint && a.Rows == b.Rows }) {
+		t.Errorf("of the file %+v, of the columns %+v", again.Tables, info.Tables)
 	}
 }
 
@@ -123,7 +174,7 @@ func TestFingerprintIsOfContentAlone(t *testing.T) {
 	}
 	folder := currentFolder(t, func() string { d := t.TempDir(); mustCreate(t, d, plans("a", "b", "", "d")); return d }())
 	again, err := snapshot.Describe(context.Background(), folder,
-		mustCreate(t, t.TempDir(), plans("a", "b", "", "d")).Tables, theContract(t))
+		mustCreate(t, t.TempDir(), plans("a", "b", "", "d")), theContract(t))
 	if err != nil || again.Fingerprint != one {
 		t.Errorf("computed anew it is %s (%v), want %s", again.Fingerprint, err, one)
 	}
@@ -132,22 +183,31 @@ func TestFingerprintIsOfContentAlone(t *testing.T) {
 // The same seed gives the same content on any number of threads; another seed, another content.
 func TestSameSeedSameFingerprint(t *testing.T) {
 	c := theContract(t)
-	drawn := func(seed uint64, threads int) string {
+	drawn := func(o synth.Options, threads int) snapshot.Info {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
-		info, err := snapshot.Generate(context.Background(), t.TempDir(), c,
-			synth.Options{Seed: seed, Scale: 0.01, World: synth.NoAreaEffect}, nil, nil)
+		o.World = synth.NoAreaEffect
+		info, err := snapshot.Generate(context.Background(), t.TempDir(), c, o, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return info.Fingerprint
+		return info
 	}
-	one := drawn(1, 1)
-	for _, threads := range []int{2, 7} {
-		if got := drawn(1, threads); got != one {
-			t.Errorf("%d threads give another fingerprint than one: %s, %s", threads, got, one)
+	var one string
+	for _, o := range []synth.Options{{Seed: 1, Scale: 0.025, Part: 0.01}, {Seed: 1, Scale: 0.01}} {
+		alone := drawn(o, 1)
+		for _, threads := range []int{2, 7} {
+			got := drawn(o, threads)
+			if got.Fingerprint != alone.Fingerprint {
+				t.Errorf("%+v: %d threads give another fingerprint than one: %s, %s", o, threads, got.Fingerprint,
+					alone.Fingerprint)
+			}
+			if !slices.Equal(got.Files, alone.Files) {
+				t.Errorf("%+v: %d threads give other files than one", o, threads)
+			}
 		}
+		one = alone.Fingerprint
 	}
-	if drawn(2, 2) == one {
+	if drawn(synth.Options{Seed: 2, Scale: 0.01}, 2).Fingerprint == one {
 		t.Error("another seed gives the same fingerprint")
 	}
 	// Pinned, so that a change of the default data set is seen, and another processor that

@@ -2,20 +2,18 @@ package snapshot
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"path/filepath"
 	"runtime"
-	"strings"
-	"sync"
-	"time"
+	"slices"
 
-	driver "github.com/duckdb/duckdb-go/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kvarter/kvarter/internal/contract"
-	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/parquet"
 	"github.com/kvarter/kvarter/internal/synth"
 )
 
@@ -23,7 +21,15 @@ import (
 type Writer struct {
 	folder   string
 	contract *contract.Contract
-	db       *sql.DB
+	tables   map[string]*written
+}
+
+// written is a table that Write has written rows of.
+type written struct {
+	table   *contract.Table
+	columns []*contract.Column // those it has, in the contract's order
+	file    *parquet.File
+	sum     contentSum
 }
 
 // Folder is that of the snapshot, for files that are kept beside the facts.
@@ -33,12 +39,23 @@ func (w *Writer) Folder() string { return w.folder }
 // it without Write, with the contract's column names and types.
 func (w *Writer) Path(table string) string { return filepath.Join(w.folder, table+".parquet") }
 
-// Write writes a table of the contract from batches of columns; added is called with the number
-// of rows as they are taken, from several threads, and may be nil. All batches have the same
-// columns. It reports an Invalid fault for a table or column that the contract does not have.
+// blockRows are encoded by one thread at a time: a row group of Parquet, so that the rows of a
+// row group were neighbours and a year is found in few of them.
+const blockRows = 122_880
+
+// block is rows of a table as they are to be written.
+type block struct {
+	group *parquet.Group
+	sum   contentSum
+}
+
+// Write writes rows of a table of the contract from batches of columns, after those of earlier calls;
+// added is called with the number of rows as they are written, and may be nil. All batches of a table
+// have the same columns. It reports an Invalid fault for a table or column that the contract does not
+// have.
 //
-// The batches are read by a DuckDB table function, a vector at a time where the Appender takes a
-// call per value; codes travel as enumerations, which Parquet stores as they are.
+// Row groups are encoded, and what their rows add to the fingerprint computed, by as many threads as
+// there are, and written in order: the file is the same whatever their number.
 func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synth.Batch],
 	added func(rows int)) (err error) {
 	defer fault.Wrap(&err, "snapshot.Write(%s)", table)
@@ -46,240 +63,177 @@ func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synt
 	if t == nil {
 		return fault.Invalidf("the contract has no table %q", table)
 	}
-	// The batches are made by a goroutine of their own, since DuckDB asks for rows from its threads.
-	made := make(chan *synth.Batch)
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		defer close(made)
+	blocks := make(chan chan block, runtime.GOMAXPROCS(0))
+	var of *written
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(blocks)
 		for b := range batches {
-			select {
-			case made <- b:
-			case <-ctx.Done():
-				return
+			if of, err = w.open(t, b); err != nil {
+				return err
 			}
-		}
-	}()
-	first, ok := <-made
-	if !ok {
-		return fault.Invalidf("table %s has no rows", table)
-	}
-	src := &source{made: made, batch: first, added: added}
-	var names []string
-	for _, c := range t.Columns {
-		for i, b := range first.Columns {
-			if b.Name != c.Name {
-				continue
-			}
-			info, err := typeInfo(c, b)
+			columns, err := of.match(b)
 			if err != nil {
 				return err
 			}
-			src.order = append(src.order, i)
-			src.infos = append(src.infos, driver.ColumnInfo{Name: c.Name, T: info})
-			names = append(names, duckdb.QuoteName(c.Name))
+			for row := 0; row < b.Rows; row += blockRows {
+				out := make(chan block, 1)
+				select {
+				case blocks <- out:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				group.Go(func() error {
+					encoded, err := of.encode(columns, row, min(row+blockRows, b.Rows))
+					out <- encoded
+					return err
+				})
+			}
 		}
-	}
-	for _, b := range first.Columns {
-		if t.Column(b.Name) == nil {
-			return fault.Invalidf("table %s of the contract has no column %q", table, b.Name)
-		}
-	}
-	conn, err := w.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	function := "rows_of_" + table
-	err = driver.RegisterTableUDF(conn, function, driver.ParallelChunkTableFunction{
-		BindArguments: func(map[string]any, ...any) (driver.ParallelChunkTableSource, error) { return src, nil },
+		return nil
 	})
-	if err != nil {
+	group.Go(func() error {
+		for out := range blocks {
+			b := <-out
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if b.group == nil {
+				continue // the error is returned by who made it
+			}
+			if err := of.file.Append(b.group); err != nil {
+				return err
+			}
+			of.sum.add(b.sum)
+			if added != nil {
+				added(int(b.sum.rows))
+			}
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("COPY (SELECT %s FROM %s()) TO %s (FORMAT parquet, COMPRESSION zstd)", strings.Join(names, ", "),
-		duckdb.QuoteName(function), duckdb.QuoteText(w.Path(table)))
-	if _, err := conn.ExecContext(ctx, text); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return err
+	if of == nil {
+		return fault.Invalidf("table %s has no rows", table)
 	}
 	return nil
 }
 
-// typeInfo is the DuckDB type in which a column travels.
-func typeInfo(c *contract.Column, b synth.Column) (driver.TypeInfo, error) {
-	wrong := func() (driver.TypeInfo, error) {
-		return nil, fault.Invalidf("column %s is of type %s in the contract, and its values are not", c.Name, c.Type)
+// open returns the table to write to, which has the columns of the batch if it is new.
+func (w *Writer) open(t *contract.Table, b *synth.Batch) (*written, error) {
+	if of := w.tables[t.Name]; of != nil {
+		return of, nil
 	}
-	switch c.Type {
-	case contract.Int:
-		if b.Int == nil {
-			return wrong()
+	of := &written{table: t}
+	var columns []parquet.Column
+	for _, c := range t.Columns {
+		i := slices.IndexFunc(b.Columns, func(have synth.Column) bool { return have.Name == c.Name })
+		if i < 0 {
+			continue
 		}
-		return driver.NewTypeInfo(driver.TYPE_BIGINT)
-	case contract.Bool:
-		if b.Code == nil || len(b.Codes) != len(synth.Bools) {
-			return wrong()
-		}
-		return driver.NewTypeInfo(driver.TYPE_BOOLEAN)
-	case contract.Decimal:
-		if b.Decimal == nil {
-			return wrong()
-		}
-		return driver.NewDecimalInfo(18, 4)
-	case contract.Date:
-		if b.Date == nil {
-			return wrong()
-		}
-		return driver.NewTypeInfo(driver.TYPE_DATE)
-	case contract.Strings:
-		if b.Texts == nil {
-			return wrong()
-		}
-		text, err := driver.NewTypeInfo(driver.TYPE_VARCHAR)
+		kind, err := kindOf(c, b.Columns[i])
 		if err != nil {
 			return nil, err
 		}
-		return driver.NewListInfo(text)
-	case contract.String:
-		if b.Code != nil {
-			return driver.NewEnumInfo(b.Codes[0], b.Codes[1:]...)
-		}
-		if b.Text == nil {
-			return wrong()
-		}
-		return driver.NewTypeInfo(driver.TYPE_VARCHAR)
+		of.columns = append(of.columns, c)
+		columns = append(columns, parquet.Column{Name: c.Name, Kind: kind})
 	}
-	return wrong()
-}
-
-// blockRows are taken by one thread at a time: a row group of Parquet, so that the rows of a
-// row group were neighbours and a year is found in few of them.
-const blockRows = 122_880
-
-// source hands the rows of the batches to DuckDB, a block to a thread.
-type source struct {
-	infos []driver.ColumnInfo
-	order []int // of the batch's columns
-	added func(rows int)
-
-	mu    sync.Mutex
-	made  <-chan *synth.Batch
-	batch *synth.Batch // nil at the end
-	row   int
-}
-
-// block is what one thread has left of the rows it took.
-type block struct {
-	batch    *synth.Batch
-	row, end int
-}
-
-func (s *source) ColumnInfos() []driver.ColumnInfo     { return s.infos }
-func (s *source) Cardinality() *driver.CardinalityInfo { return nil }
-func (s *source) Init() driver.ParallelTableSourceInfo {
-	return driver.ParallelTableSourceInfo{MaxThreads: runtime.GOMAXPROCS(0)}
-}
-func (s *source) NewLocalState() any { return &block{} }
-
-// take gives the thread its next block; an empty one at the end.
-func (s *source) take(b *block) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.batch != nil && s.row == s.batch.Rows {
-		s.batch, s.row = <-s.made, 0
-	}
-	if s.batch == nil {
-		*b = block{}
-		return
-	}
-	*b = block{s.batch, s.row, min(s.row+blockRows, s.batch.Rows)}
-	s.row = b.end
-}
-
-func (s *source) FillChunk(local any, chunk driver.DataChunk) error {
-	b := local.(*block)
-	if b.row == b.end {
-		s.take(b)
-	}
-	n := min(driver.GetDataChunkCapacity(), b.end-b.row)
-	for i, j := range s.order {
-		if n == 0 {
-			break
-		}
-		if err := fillColumn(chunk, i, &b.batch.Columns[j], b.row, n); err != nil {
-			return fmt.Errorf("column %s: %w", b.batch.Columns[j].Name, err)
+	for _, c := range b.Columns {
+		if t.Column(c.Name) == nil {
+			return nil, fault.Invalidf("table %s of the contract has no column %q", t.Name, c.Name)
 		}
 	}
-	b.row += n
-	if s.added != nil && n > 0 {
-		s.added(n)
+	var err error
+	if of.file, err = parquet.Create(w.Path(t.Name), columns); err != nil {
+		return nil, err
 	}
-	return chunk.SetSize(n)
+	w.tables[t.Name] = of
+	return of, nil
 }
 
-func fillColumn(chunk driver.DataChunk, i int, c *synth.Column, from, n int) error {
-	set := func(row int) error { return chunk.SetValue(i, row, nil) }
-	switch {
-	case c.Code != nil && len(c.Codes) == len(synth.Bools) && c.Codes[0] == synth.Bools[0]:
-		for row, code := range c.Code[from : from+n] {
-			if code == synth.NullCode {
-				if err := set(row); err != nil {
-					return err
+// close ends the files of the tables that were written.
+func (w *Writer) close() (err error) {
+	for _, of := range w.tables {
+		err = errors.Join(err, of.file.Close())
+	}
+	return err
+}
+
+// kindOf is the type in which a column is stored.
+func kindOf(c *contract.Column, b synth.Column) (parquet.Kind, error) {
+	kind, fits := parquet.Text, b.Code != nil || b.Text != nil
+	switch c.Type {
+	case contract.Int:
+		kind, fits = parquet.Int, b.Int != nil
+	case contract.Bool:
+		kind, fits = parquet.Bool, b.Code != nil && len(b.Codes) == len(synth.Bools)
+	case contract.Decimal:
+		kind, fits = parquet.Decimal, b.Decimal != nil
+	case contract.Date:
+		kind, fits = parquet.Date, b.Date != nil
+	case contract.Strings:
+		kind, fits = parquet.Texts, b.Texts != nil
+	}
+	if !fits {
+		return 0, fault.Invalidf("column %s is of type %s in the contract, and its values are not", c.Name, c.Type)
+	}
+	return kind, nil
+}
+
+// match returns the columns of the batch in the order of the table's, each with the type it has there.
+func (of *written) match(b *synth.Batch) ([]synth.Column, error) {
+	out := make([]synth.Column, len(of.columns))
+	for i, c := range of.columns {
+		k := slices.IndexFunc(b.Columns, func(have synth.Column) bool { return have.Name == c.Name })
+		if k < 0 || len(b.Columns) != len(of.columns) {
+			return nil, fault.Invalidf("the batches of table %s have different columns", of.table.Name)
+		}
+		if _, err := kindOf(c, b.Columns[k]); err != nil {
+			return nil, err
+		}
+		out[i] = b.Columns[k]
+	}
+	return out, nil
+}
+
+// encode encodes the rows of the columns from one up to another.
+func (of *written) encode(columns []synth.Column, from, to int) (block, error) {
+	g := parquet.NewGroup(to - from)
+	rows := newRowWords(to - from)
+	for i, c := range columns {
+		word := wordsOf(of.columns[i].Name)
+		switch {
+		case c.Code != nil:
+			values := c.Code[from:to]
+			for row, code := range values {
+				if int(code) >= len(c.Codes) && code != synth.NullCode {
+					return block{}, fmt.Errorf("column %s: row %d has code number %d of %d", c.Name, from+row, code, len(c.Codes))
 				}
-			} else if err := driver.SetChunkValue(chunk, i, row, code == 1); err != nil {
-				return err
 			}
-		}
-	case c.Code != nil:
-		for row, code := range c.Code[from : from+n] {
-			if code == synth.NullCode {
-				if err := set(row); err != nil {
-					return err
-				}
-			} else if int(code) >= len(c.Codes) {
-				return fmt.Errorf("row %d has code number %d of %d", from+row, code, len(c.Codes))
-			} else if err := driver.SetChunkValue(chunk, i, row, c.Codes[code]); err != nil {
-				return err
+			if of.columns[i].Type == contract.Bool {
+				g.Bools(values, synth.NullCode)
+			} else {
+				g.Codes(values, synth.NullCode, c.Codes)
 			}
-		}
-	case c.Int != nil:
-		return fillInts(chunk, i, c.Int[from:from+n], func(v int32) int64 { return int64(v) })
-	case c.Decimal != nil:
-		return fillInts(chunk, i, c.Decimal[from:from+n], func(v int32) int64 { return int64(v) })
-	case c.Date != nil:
-		return fillInts(chunk, i, c.Date[from:from+n], func(v int32) time.Time { return time.Unix(int64(v)*86_400, 0).UTC() })
-	case c.Texts != nil:
-		for row, v := range c.Texts[from : from+n] {
-			if err := chunk.SetValue(i, row, v); err != nil {
-				return err
+			rows.addCodes(word, values, c.Codes)
+		case c.Date != nil:
+			g.Days(c.Date[from:to], synth.NullInt)
+			rows.addNumbers(word, c.Date[from:to])
+		case c.Texts != nil:
+			g.Lists(c.Texts[from:to])
+			rows.addLists(word, c.Texts[from:to])
+		case c.Text != nil:
+			g.Texts(c.Text[from:to], synth.NullText)
+			rows.addTexts(word, c.Text[from:to])
+		default:
+			values := c.Int
+			if c.Decimal != nil {
+				values = c.Decimal
 			}
-		}
-	default:
-		for row, v := range c.Text[from : from+n] {
-			if v == synth.NullText {
-				if err := set(row); err != nil {
-					return err
-				}
-			} else if err := driver.SetChunkValue(chunk, i, row, v); err != nil {
-				return err
-			}
+			g.Ints(values[from:to], synth.NullInt)
+			rows.addNumbers(word, values[from:to])
 		}
 	}
-	return nil
-}
-
-func fillInts[T any](chunk driver.DataChunk, i int, values []int32, as func(int32) T) error {
-	for row, v := range values {
-		if v == synth.NullInt {
-			if err := chunk.SetValue(i, row, nil); err != nil {
-				return err
-			}
-		} else if err := driver.SetChunkValue(chunk, i, row, as(v)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return block{g, rows.sum()}, nil
 }
