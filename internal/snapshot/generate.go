@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
@@ -20,6 +21,8 @@ func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Opt
 		return Info{}, err // before seconds of drawing
 	}
 	unlock()
+	// What a part leaves is collected before the next is as large, and given back before DuckDB needs it.
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(drawingMemory))
 	parts, first, rest := o.Parts(), "Drawing the synthetic register", "Writing the facts"
 	if parts > 1 {
 		first = fmt.Sprintf("Drawing the first of %d parts of the synthetic register", parts)
@@ -53,6 +56,7 @@ func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Opt
 		return nil
 	}
 	build := func(ctx context.Context, folder string) error {
+		debug.FreeOSMemory()
 		if cells == nil {
 			return nil
 		}
@@ -62,6 +66,9 @@ func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Opt
 	}
 	return Create(ctx, dir, c, meta, write, build)
 }
+
+// drawingMemory is what Go may hold before it collects at each step, in bytes: a part takes two thirds of it.
+const drawingMemory = 1 << 30
 
 // draw returns what part does, or as soon as ctx ends. The drawing then still runs to its end, some
 // seconds, and what it gives is thrown away.
