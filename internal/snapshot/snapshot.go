@@ -167,8 +167,8 @@ func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta,
 			return Info{}, err
 		}
 	}
-	w := &Writer{folder: folder, contract: c, tables: map[string]*written{}}
-	if err := errors.Join(write(w), w.close()); err != nil {
+	w := &Writer{ctx: ctx, folder: folder, contract: c, tables: map[string]*written{}}
+	if err := w.close(write(w)); err != nil {
 		return Info{}, err
 	}
 	info := Info{Meta: meta, Created: time.Now().UTC().Format(time.RFC3339), CreatedBy: createdBy(), Years: []int{},

@@ -5,20 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
-	"github.com/kvarter/kvarter/internal/parquet"
 	"github.com/kvarter/kvarter/internal/synth"
 )
 
 // A Writer writes the tables of a snapshot that is being made.
 type Writer struct {
+	ctx      context.Context // of the whole snapshot
 	folder   string
 	contract *contract.Contract
 	tables   map[string]*written
@@ -28,8 +26,9 @@ type Writer struct {
 type written struct {
 	table   *contract.Table
 	columns []*contract.Column // those it has, in the contract's order
-	file    *parquet.File
-	sum     contentSum
+	codes   [][]string         // of each
+	copying *copying
+	sum     contentSum // once it is closed
 }
 
 // Folder is that of the snapshot, for files that are kept beside the facts.
@@ -39,23 +38,17 @@ func (w *Writer) Folder() string { return w.folder }
 // it without Write, with the contract's column names and types.
 func (w *Writer) Path(table string) string { return filepath.Join(w.folder, table+".parquet") }
 
-// blockRows are encoded by one thread at a time: a row group of Parquet, so that the rows of a
+// blockRows are taken by one thread at a time: a row group of Parquet, so that the rows of a
 // row group were neighbours and a year is found in few of them.
 const blockRows = 122_880
 
-// block is rows of a table as they are to be written.
-type block struct {
-	group *parquet.Group
-	sum   contentSum
-}
-
 // Write writes rows of a table of the contract from batches of columns, after those of earlier calls;
-// added is called with the number of rows as they are written, and may be nil. All batches of a table
-// have the same columns. It reports an Invalid fault for a table or column that the contract does not
-// have.
+// added is called with the number of rows as they are handed over, and may be nil. All batches of a table
+// have the same columns, and the same codes in them. It reports an Invalid fault for a table or column
+// that the contract does not have. Calls for different tables may take turns.
 //
-// Row groups are encoded, and what their rows add to the fingerprint computed, by as many threads as
-// there are, and written in order: the file is the same whatever their number.
+// The last rows may still be encoded when it returns, and the batches must not change: what then goes
+// wrong is an error of a later call or of the snapshot, and so is every error of Write itself.
 func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synth.Batch],
 	added func(rows int)) (err error) {
 	defer fault.Wrap(&err, "snapshot.Write(%s)", table)
@@ -63,56 +56,32 @@ func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synt
 	if t == nil {
 		return fault.Invalidf("the contract has no table %q", table)
 	}
-	blocks := make(chan chan block, runtime.GOMAXPROCS(0))
-	var of *written
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(blocks)
-		for b := range batches {
+	of := w.tables[table]
+	defer func() {
+		if err != nil && of != nil {
+			of.copying.stop(err)
+		}
+	}()
+	for b := range batches {
+		if of == nil {
 			if of, err = w.open(t, b); err != nil {
 				return err
 			}
-			columns, err := of.match(b)
-			if err != nil {
-				return err
-			}
-			for row := 0; row < b.Rows; row += blockRows {
-				out := make(chan block, 1)
-				select {
-				case blocks <- out:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-				group.Go(func() error {
-					encoded, err := of.encode(columns, row, min(row+blockRows, b.Rows))
-					out <- encoded
-					return err
-				})
-			}
+			w.tables[table] = of
 		}
-		return nil
-	})
-	group.Go(func() error {
-		for out := range blocks {
-			b := <-out
-			if err := ctx.Err(); err != nil {
+		columns, err := of.match(b)
+		if err != nil {
+			return err
+		}
+		for row := 0; row < b.Rows; row += blockRows {
+			next := block{columns: columns, row: row, end: min(row+blockRows, b.Rows)}
+			if err := of.copying.send(ctx, next); err != nil {
 				return err
 			}
-			if b.group == nil {
-				continue // the error is returned by who made it
-			}
-			if err := of.file.Append(b.group); err != nil {
-				return err
-			}
-			of.sum.add(b.sum)
 			if added != nil {
-				added(int(b.sum.rows))
+				added(next.end - row)
 			}
 		}
-		return nil
-	})
-	if err := group.Wait(); err != nil {
-		return err
 	}
 	if of == nil {
 		return fault.Invalidf("table %s has no rows", table)
@@ -120,65 +89,56 @@ func (w *Writer) Write(ctx context.Context, table string, batches iter.Seq[*synt
 	return nil
 }
 
-// open returns the table to write to, which has the columns of the batch if it is new.
+// open begins to write a table, which has the columns of the batch.
 func (w *Writer) open(t *contract.Table, b *synth.Batch) (*written, error) {
-	if of := w.tables[t.Name]; of != nil {
-		return of, nil
-	}
 	of := &written{table: t}
-	var columns []parquet.Column
 	for _, c := range t.Columns {
 		i := slices.IndexFunc(b.Columns, func(have synth.Column) bool { return have.Name == c.Name })
-		if i < 0 {
-			continue
+		if i >= 0 {
+			of.columns, of.codes = append(of.columns, c), append(of.codes, b.Columns[i].Codes)
 		}
-		kind, err := kindOf(c, b.Columns[i])
-		if err != nil {
-			return nil, err
-		}
-		of.columns = append(of.columns, c)
-		columns = append(columns, parquet.Column{Name: c.Name, Kind: kind})
 	}
 	for _, c := range b.Columns {
 		if t.Column(c.Name) == nil {
 			return nil, fault.Invalidf("table %s of the contract has no column %q", t.Name, c.Name)
 		}
 	}
-	var err error
-	if of.file, err = parquet.Create(w.Path(t.Name), columns); err != nil {
+	columns, err := of.match(b)
+	if err != nil {
 		return nil, err
 	}
-	w.tables[t.Name] = of
+	// DuckDB would make a file that others may read.
+	file, err := os.OpenFile(w.Path(t.Name), os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	if of.copying, err = startCopy(w.ctx, w.Path(t.Name), of.columns, columns); err != nil {
+		return nil, err
+	}
 	return of, nil
 }
 
-// close ends the files of the tables that were written.
-func (w *Writer) close() (err error) {
+// close ends the tables that were written, whose files are then whole; if writing has failed, it stops
+// them and returns why.
+func (w *Writer) close(failed error) error {
 	for _, of := range w.tables {
-		err = errors.Join(err, of.file.Close())
+		if failed != nil {
+			of.copying.stop(failed)
+		}
+		close(of.copying.blocks)
+	}
+	err := failed
+	for name, of := range w.tables {
+		<-of.copying.ended
+		of.sum = of.copying.sum
+		if failed == nil && of.copying.err != nil {
+			err = errors.Join(err, fmt.Errorf("table %s: %w", name, of.copying.err))
+		}
 	}
 	return err
-}
-
-// kindOf is the type in which a column is stored.
-func kindOf(c *contract.Column, b synth.Column) (parquet.Kind, error) {
-	kind, fits := parquet.Text, b.Code != nil || b.Text != nil
-	switch c.Type {
-	case contract.Int:
-		kind, fits = parquet.Int, b.Int != nil
-	case contract.Bool:
-		kind, fits = parquet.Bool, b.Code != nil && len(b.Codes) == len(synth.Bools)
-	case contract.Decimal:
-		kind, fits = parquet.Decimal, b.Decimal != nil
-	case contract.Date:
-		kind, fits = parquet.Date, b.Date != nil
-	case contract.Strings:
-		kind, fits = parquet.Texts, b.Texts != nil
-	}
-	if !fits {
-		return 0, fault.Invalidf("column %s is of type %s in the contract, and its values are not", c.Name, c.Type)
-	}
-	return kind, nil
 }
 
 // match returns the columns of the batch in the order of the table's, each with the type it has there.
@@ -189,51 +149,32 @@ func (of *written) match(b *synth.Batch) ([]synth.Column, error) {
 		if k < 0 || len(b.Columns) != len(of.columns) {
 			return nil, fault.Invalidf("the batches of table %s have different columns", of.table.Name)
 		}
-		if _, err := kindOf(c, b.Columns[k]); err != nil {
-			return nil, err
-		}
 		out[i] = b.Columns[k]
+		if !fits(c, out[i]) {
+			return nil, fault.Invalidf("column %s is of type %s in the contract, and its values are not", c.Name, c.Type)
+		}
+		if !slices.Equal(out[i].Codes, of.codes[i]) {
+			return nil, fault.Invalidf("the batches of table %s have different codes in column %s", of.table.Name, c.Name)
+		}
 	}
 	return out, nil
 }
 
-// encode encodes the rows of the columns from one up to another.
-func (of *written) encode(columns []synth.Column, from, to int) (block, error) {
-	g := parquet.NewGroup(to - from)
-	rows := newRowWords(to - from)
-	for i, c := range columns {
-		word := wordsOf(of.columns[i].Name)
-		switch {
-		case c.Code != nil:
-			values := c.Code[from:to]
-			for row, code := range values {
-				if int(code) >= len(c.Codes) && code != synth.NullCode {
-					return block{}, fmt.Errorf("column %s: row %d has code number %d of %d", c.Name, from+row, code, len(c.Codes))
-				}
-			}
-			if of.columns[i].Type == contract.Bool {
-				g.Bools(values, synth.NullCode)
-			} else {
-				g.Codes(values, synth.NullCode, c.Codes)
-			}
-			rows.addCodes(word, values, c.Codes)
-		case c.Date != nil:
-			g.Days(c.Date[from:to], synth.NullInt)
-			rows.addNumbers(word, c.Date[from:to])
-		case c.Texts != nil:
-			g.Lists(c.Texts[from:to])
-			rows.addLists(word, c.Texts[from:to])
-		case c.Text != nil:
-			g.Texts(c.Text[from:to], synth.NullText)
-			rows.addTexts(word, c.Text[from:to])
-		default:
-			values := c.Int
-			if c.Decimal != nil {
-				values = c.Decimal
-			}
-			g.Ints(values[from:to], synth.NullInt)
-			rows.addNumbers(word, values[from:to])
-		}
+// fits reports whether the values of a column are of the type that the contract says.
+func fits(c *contract.Column, b synth.Column) bool {
+	switch c.Type {
+	case contract.Int:
+		return b.Int != nil
+	case contract.Bool:
+		return b.Code != nil && slices.Equal(b.Codes, synth.Bools)
+	case contract.Decimal:
+		return b.Decimal != nil
+	case contract.Date:
+		return b.Date != nil
+	case contract.Strings:
+		return b.Texts != nil
+	case contract.String:
+		return b.Text != nil || b.Code != nil && len(b.Codes) > 0 && len(b.Codes) <= synth.NullCode
 	}
-	return block{g, rows.sum()}, nil
+	return false
 }
