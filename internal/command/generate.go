@@ -26,11 +26,10 @@ var generate = command{
 			}
 			return nil
 		})
-		flags.Func("scale", "draw `X` times the published counts, 0.001 to 1; 1 if not given",
+		flags.Func("scale", "draw `X` times the published counts, 0.001 to 200; 1 if not given",
 			func(text string) (err error) {
-				if o.Scale, err = strconv.ParseFloat(text, 64); err != nil || !(o.Scale >= synth.LeastScale &&
-					o.Scale <= 1) {
-					return fault.Invalidf("a scale from %g to 1 was expected", synth.LeastScale)
+				if o.Scale, err = strconv.ParseFloat(text, 64); err != nil || synth.ValidScale(o.Scale) != nil {
+					return fault.Invalidf("a scale from %g to %d was expected", synth.LeastScale, synth.MostScale)
 				}
 				return nil
 			})

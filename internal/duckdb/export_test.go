@@ -3,6 +3,9 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	"unsafe"
+
+	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"github.com/kvarter/kvarter/internal/cells"
 )
@@ -38,3 +41,6 @@ func Columns(s *Store) map[string]any {
 	}
 	return out
 }
+
+// HandleOf looks for the connection of DuckDB's C interface in a value.
+func HandleOf(value any) (unsafe.Pointer, error) { return handleOf[mapping.Connection](value, "conn") }

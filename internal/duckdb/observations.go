@@ -177,22 +177,20 @@ func (t largestTarget) Scan(value any) error {
 func (s *Store) cellsStatement(q cells.Observations, where []string) (string, error) {
 	type named struct{ Name, Expression, Type string }
 	data := struct {
-		Columns []string // of the facts, by which rows are first made one
+		By      []named  // keys, by which rows are first made one,
+		States  []string // and what they are in every indicator and measure
 		Carried []named  // what is then summed
-		By      []named
+		Counts  []string // and what is counted
 		Sums    []named
 		Largest []string
 		Weight  string
+		Bits    int
+		Most    int64
 		From    string
 		Where   []string
-	}{From: QuoteName(q.Table.Name), Where: where, Weight: s.weight(q.Table)}
+	}{Bits: countBits, Most: mostCounted, From: QuoteName(q.Table.Name), Where: where, Weight: s.weight(q.Table)}
 	for _, d := range q.By {
-		column := d.Columns[q.Table.Name].Name
-		data.Columns = append(data.Columns, QuoteName(column))
-		if s.catalogue.Columns[q.Table.Name][d.Apart] {
-			data.Columns = append(data.Columns, QuoteName(d.Apart))
-		}
-		key := named{Name: byName(d), Expression: QuoteName(column)}
+		key := named{Name: byName(d), Expression: QuoteName(d.Columns[q.Table.Name].Name)}
 		switch {
 		case d.IsInteger():
 			key.Expression += "::INTEGER"
@@ -201,24 +199,46 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 		}
 		data.By = append(data.By, key)
 	}
+	var terms []string  // of the numbers that hold the states
+	at := map[any]int{} // the places of indicators and measures among them
 	for _, i := range q.Indicators {
-		for _, column := range i.Columns() {
-			data.Columns = append(data.Columns, QuoteName(column))
-		}
+		at[i] = len(terms)
+		terms = append(terms, indicatorState(q.Table, i, shift(len(terms))))
 	}
-	slices.Sort(data.Columns)
-	data.Columns = slices.Compact(data.Columns)
-	carried := map[string]bool{}
-	for _, sum := range (cells.Observations{Table: q.Table, Measures: q.Measures}).Sums() {
-		carried[sum.Name()] = true
-		data.Carried = append(data.Carried, named{QuoteName(sum.Name()), s.expression(q.Table, sum, data.Weight), typeOf(sum)})
+	for _, m := range q.Measures {
+		at[m] = len(terms)
+		terms = append(terms, s.measureState(q.Table, m, shift(len(terms))))
+	}
+	for list := range slices.Chunk(terms, statesPerNumber) {
+		data.States = append(data.States, strings.Join(list, " | "))
+	}
+	for place := range terms {
+		in := func(state int64) string {
+			return fmt.Sprintf("WHEN (states_%d & %s) = %s", place/statesPerNumber, stateAt(stateHaving, shift(place)),
+				stateAt(state, shift(place)))
+		}
+		data.Counts = append(data.Counts, fmt.Sprintf("CASE %s THEN as_having %s THEN as_known %s THEN as_unknown ELSE 0 END",
+			in(stateHaving), in(stateKnown), in(stateUnknown)))
 	}
 	for _, sum := range q.Sums() {
-		expression := QuoteName(sum.Name())
-		if !carried[sum.Name()] {
-			expression = s.expression(q.Table, sum, "n")
+		name := QuoteName(sum.Name())
+		of := any(sum.Indicator)
+		if sum.Measure != nil {
+			of = sum.Measure
 		}
-		data.Sums = append(data.Sums, named{QuoteName(sum.Name()), expression, typeOf(sum)})
+		counts := fmt.Sprintf("counts_%d", at[of])
+		expression := name
+		switch sum.Kind {
+		case cells.Known, cells.Measured:
+			expression = fmt.Sprintf("(%s & %d)::BIGINT", counts, mostCounted)
+		case cells.Having:
+			expression = fmt.Sprintf("(%s >> %d & %d)::BIGINT", counts, countBits, mostCounted)
+		case cells.Unknown, cells.Unmeasured:
+			expression = fmt.Sprintf("(%s >> %d)::BIGINT", counts, 2*countBits)
+		default:
+			data.Carried = append(data.Carried, named{name, s.added(q.Table, sum, data.Weight), typeOf(sum)})
+		}
+		data.Sums = append(data.Sums, named{Name: name, Expression: expression})
 	}
 	if q.Largest {
 		for _, m := range q.Measures {
@@ -228,18 +248,78 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 	return write("cells", data)
 }
 
+// What a row is in an indicator or measure, two bits of a number that holds those of many: outside of
+// whom the indicator is about, not known to be in it, known, and having it, which is known as well.
+const (
+	stateOutside = iota
+	stateUnknown
+	stateKnown
+	stateHaving
+
+	stateBits       = 2
+	statesPerNumber = 31 // of 64 bits with a sign
+)
+
+// The observations of a cell that are known in an indicator, have it and are unknown in it are counted as
+// one number of 128 bits with a sign: three sums would take three times the memory of the cells.
+const (
+	countBits   = 42
+	mostCounted = 1<<countBits - 1
+)
+
+// shift is where in its number the state at a place of the list is.
+func shift(place int) int { return place % statesPerNumber * stateBits }
+
+func stateAt(bits int64, shift int) string { return fmt.Sprintf("%d::BIGINT", bits<<shift) }
+
+// indicatorState writes what a row of facts is in an indicator. It is never null.
+func indicatorState(t *contract.Table, i *contract.Indicator, shift int) string {
+	return fmt.Sprintf("CASE WHEN %s THEN CASE WHEN %s THEN %s ELSE %s END%s ELSE %s END", known(t, i),
+		Predicate(t, i.When), stateAt(stateHaving, shift), stateAt(stateKnown, shift), outside(t, i.Among, shift),
+		stateAt(stateUnknown, shift))
+}
+
+// measureState writes what a row of facts is in a measure. It is never null.
+func (s *Store) measureState(t *contract.Table, m *contract.Measure, shift int) string {
+	return fmt.Sprintf("CASE WHEN (%s) IS NOT NULL THEN %s%s ELSE %s END", s.measured(t, m), stateAt(stateKnown, shift),
+		outside(t, m.Among, shift), stateAt(stateUnknown, shift))
+}
+
+// outside writes the case of a row that is not one of those among.
+func outside(t *contract.Table, among *contract.Condition, shift int) string {
+	if among == nil {
+		return ""
+	}
+	return fmt.Sprintf(" WHEN (%s) IS FALSE THEN %s", Predicate(t, among), stateAt(stateOutside, shift))
+}
+
 // byName is the name of a key in the statement.
 func byName(d *contract.Dimension) string { return QuoteName("by_" + d.Field) }
 
-// place writes the place of a column's value among the dimension's codes.
+// place writes the place of a column's value among the dimension's codes. Codes are looked up, which
+// DuckDB does once for each in a dictionary.
 func (s *Store) place(t *contract.Table, d *contract.Dimension, column string) string {
-	var b strings.Builder
-	b.WriteString("CASE")
+	var codes, places []string
+	var cases strings.Builder
 	for _, of := range d.Selections(t.Name) {
-		fmt.Fprintf(&b, " WHEN %s THEN %d", selects(of, column, s.apart(t, d)), of.Position)
+		if of.In == nil {
+			fmt.Fprintf(&cases, " WHEN %s THEN %d", selects(of, column, s.apart(t, d)), of.Position)
+		}
+		for _, code := range of.In {
+			if code := QuoteText(code); !slices.Contains(codes, code) { // the first selection that has it
+				codes, places = append(codes, code), append(places, fmt.Sprint(of.Position))
+			}
+		}
 	}
-	b.WriteString(" END::INTEGER")
-	return b.String()
+	looked := "NULL"
+	if codes != nil {
+		looked = fmt.Sprintf("map([%s]::VARCHAR[], [%s]::UTINYINT[])[%s]", strings.Join(codes, ", "),
+			strings.Join(places, ", "), column)
+	}
+	if cases.Len() == 0 {
+		return looked
+	}
+	return "CASE" + cases.String() + " ELSE " + looked + " END::UTINYINT"
 }
 
 // apart writes the second column of the dimension, which is null where the data set does not have it.
@@ -332,41 +412,21 @@ func (s *Store) weight(t *contract.Table) string {
 	return "1"
 }
 
-// expression writes what a row of facts adds to a sum; weight is how many observations it stands for.
-func (s *Store) expression(t *contract.Table, sum cells.Sum, weight string) string {
-	counted := func(where string) string { return "CASE WHEN " + where + " THEN " + weight + " ELSE 0 END" }
-	switch sum.Kind {
-	case cells.Known:
-		return counted(known(t, sum.Indicator))
-	case cells.Having:
-		return counted(known(t, sum.Indicator) + " AND " + Predicate(t, sum.Indicator.When))
-	case cells.Unknown:
-		perhaps := "true"
-		if sum.Indicator.Among != nil {
-			perhaps = "(" + Predicate(t, sum.Indicator.Among) + ") IS NOT FALSE"
-		}
-		return counted(perhaps + " AND NOT " + known(t, sum.Indicator))
-	case cells.Measured, cells.Total, cells.Squares, cells.Unmeasured:
-		x := s.measured(t, sum.Measure)
-		switch sum.Kind {
-		case cells.Measured:
-			return counted(x + " IS NOT NULL")
-		case cells.Unmeasured:
-			perhaps := "true"
-			if sum.Measure.Among != nil {
-				perhaps = "(" + Predicate(t, sum.Measure.Among) + ") IS NOT FALSE"
-			}
-			return counted(perhaps + " AND " + x + " IS NULL")
-		case cells.Total:
-			return weight + " * " + x
-		}
-		square := fmt.Sprintf("%s::HUGEINT * %s * %s", weight, x, x)
-		if d := sum.Measure.Deviation; d != "" && s.catalogue.Columns[t.Name][d] {
-			square += fmt.Sprintf(" + coalesce((%s - 1) * %s::HUGEINT * %s, 0)", weight, QuoteName(d), QuoteName(d))
-		}
-		return square
+// added writes what a row of facts adds to the number of observations, or to a measure's sum or sum of
+// squares; weight is how many observations it stands for.
+func (s *Store) added(t *contract.Table, sum cells.Sum, weight string) string {
+	if sum.Kind == cells.All {
+		return weight
 	}
-	return counted("true")
+	x := s.measured(t, sum.Measure)
+	if sum.Kind == cells.Total {
+		return weight + " * " + x
+	}
+	square := fmt.Sprintf("%s::HUGEINT * %s * %s", weight, x, x)
+	if d := sum.Measure.Deviation; d != "" && s.catalogue.Columns[t.Name][d] {
+		square += fmt.Sprintf(" + coalesce((%s - 1) * %s::HUGEINT * %s, 0)", weight, QuoteName(d), QuoteName(d))
+	}
+	return square
 }
 
 // measured writes the value of a measure's column where the observation is one whose mean it is; else null.

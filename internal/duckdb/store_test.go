@@ -86,6 +86,28 @@ func TestWrongQuestionsSayWhatIsThere(t *testing.T) {
 	}
 }
 
+// What is beyond what a cell can count is an error, and no other count.
+func TestMoreThanACellCounts(t *testing.T) {
+	c := duckdbtest.Contract(t)
+	poor, err := c.Indicator("POOR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[string]string{
+		"4398046511103": "", "4398046511104": "rows stand for 4398046511104 observations",
+		"4398046511103), (2017, 3, 1": "a cell has 4398046511104 observations", "-1": "rows stand for -1 observations",
+	} {
+		s := duckdbtest.Open(t, c, `CREATE TABLE area AS SELECT 'A1' AS area_id, 'x' AS name, '101' AS municipality, true AS supported, 'test' AS source;
+			CREATE TABLE child_year AS SELECT year, age, n, age = 3 AND n > 1 AS poor FROM (VALUES (2017, 3, `+n+`)) AS t(year, age, n)`)
+		table, err := cells.One(context.Background(), s, cells.Observations{Table: c.CohortTable("children"),
+			Indicators: []*contract.Indicator{poor}})
+		if want == "" && (err != nil || table.Cells[0].Indicators[0].Y.Value != 4398046511103) ||
+			want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("n of %s: %v, %v; want an error with %q", n, table, err, want)
+		}
+	}
+}
+
 // Where social housing is recorded in some years only, those outside the areas are a code of their own in
 // the others, and nobody there is counted as outside social housing, or in it.
 func TestSocialHousingOfSomeYears(t *testing.T) {

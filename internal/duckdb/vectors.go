@@ -55,11 +55,21 @@ func vectors[T int32 | int64 | hugeint](ctx context.Context, s *Store, text stri
 // nativeOf returns the connection of DuckDB's C interface beneath one of its driver for database/sql,
 // which gives values one by one and keeps the connection to itself.
 func nativeOf(driver any) (mapping.Connection, error) {
-	conn := reflect.Indirect(reflect.ValueOf(driver)).FieldByName("conn")
-	if !conn.IsValid() || conn.Type() != reflect.TypeFor[mapping.Connection]() {
-		return mapping.Connection{}, fmt.Errorf("a connection is a %T, in which DuckDB's own is not found", driver)
+	connection, err := handleOf[mapping.Connection](driver, "conn")
+	return mapping.Connection{Ptr: connection}, err
+}
+
+// handleOf returns what a value of DuckDB's driver keeps to itself in a field: the handle, of type T, of
+// DuckDB's C interface.
+func handleOf[T any](of any, field string) (unsafe.Pointer, error) {
+	value := reflect.Indirect(reflect.ValueOf(of))
+	if value.Kind() == reflect.Struct {
+		if own := value.FieldByName(field); own.IsValid() && own.Type() == reflect.TypeFor[T]() {
+			return own.FieldByName("Ptr").UnsafePointer(), nil
+		}
 	}
-	return mapping.Connection{Ptr: conn.FieldByName("Ptr").UnsafePointer()}, nil
+	return nil, fmt.Errorf("a %T of DuckDB's driver does not have DuckDB's own %s in its field %s", of, reflect.TypeFor[T](),
+		field)
 }
 
 // hugeint is laid out as DuckDB lays out a HUGEINT.

@@ -263,7 +263,7 @@ func (s *stored) facts() (again string, err error) {
 // a row, and so its part of a fingerprint, is that of the structure under which it was written; of a
 // table that the contract has restructured since, the hash of its file alone can tell.
 func (s *stored) fingerprint(again string, info snapshot.Info) error {
-	now, err := snapshot.Describe(s.ctx, again, info.Tables, s.contract)
+	now, err := snapshot.Describe(s.ctx, again, info, s.contract)
 	if err != nil {
 		return err
 	}

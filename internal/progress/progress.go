@@ -1,5 +1,5 @@
-// Package progress tells a person how far a long step has come: a bar on a terminal, plain lines
-// elsewhere.
+// Package progress tells a person how far a long step has come, and how long it will still take: a
+// bar on a terminal, plain lines elsewhere.
 package progress
 
 import (
@@ -71,7 +71,7 @@ func (r *Reporter) Add(n int) {
 		r.draw()
 	case !r.terminal && since >= everyLine && r.total > 0:
 		r.shown = time.Now()
-		fmt.Fprintf(r.out, "%s: %d %%\n", r.title, 100*r.done/r.total)
+		fmt.Fprintf(r.out, "%s: %s\n", r.title, state(r.done, r.total, time.Since(r.started)))
 	}
 }
 
@@ -95,6 +95,23 @@ func (r *Reporter) draw() {
 		return
 	}
 	full := int(min(r.done, r.total) * width / r.total)
-	fmt.Fprintf(r.out, "\r\x1b[K%s [%s%s] %d %%", r.title, strings.Repeat("#", full), strings.Repeat(" ", width-full),
-		100*r.done/r.total)
+	fmt.Fprintf(r.out, "\r\x1b[K%s [%s%s] %s", r.title, strings.Repeat("#", full), strings.Repeat(" ", width-full),
+		state(r.done, r.total, time.Since(r.started)))
+}
+
+// state says how much of a step is done, and what it will still take if it goes on as it has.
+func state(done, total int64, since time.Duration) string {
+	done = min(done, total)
+	percent := fmt.Sprintf("%d %%", 100*done/total)
+	if done == 0 || done == total || since < everyLine {
+		return percent
+	}
+	switch left := time.Duration(float64(since) * float64(total-done) / float64(done)); {
+	case left < 90*time.Second:
+		return fmt.Sprintf("%s, about %d s left", percent, int(left.Seconds()+1))
+	case left < 90*time.Minute:
+		return fmt.Sprintf("%s, about %d min left", percent, int(left.Minutes()+1))
+	default:
+		return fmt.Sprintf("%s, about %d h left", percent, int(left.Hours()+1))
+	}
 }

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/fault"
@@ -20,29 +21,42 @@ func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Opt
 		return Info{}, err // before seconds of drawing
 	}
 	unlock()
-	report.Start("Drawing the synthetic register", 0)
-	world, err := draw(ctx, o)
+	// What a part leaves is collected before the next is as large, and given back before DuckDB needs it.
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(drawingMemory))
+	parts, first, rest := o.Parts(), "Drawing the synthetic register", "Writing the facts"
+	if parts > 1 {
+		first = fmt.Sprintf("Drawing the first of %d parts of the synthetic register", parts)
+		rest = "Writing the facts, and drawing the other parts"
+	}
+	report.Start(first, 0)
+	world, err := draw(ctx, func() (*synth.World, error) { return synth.Generate(o) })
 	if err != nil {
 		return Info{}, err
 	}
 	report.Done()
+	meta := syntheticMeta(o)
 	write := func(w *Writer) error {
-		total := 0
+		rows := 0
 		for _, table := range world.TableNames() {
-			total += world.Rows(table)
+			rows += world.Rows(table)
 		}
-		report.Start("Writing the facts", total)
-		for _, table := range world.TableNames() {
-			if err := w.Write(ctx, table, world.Batches(table), report.Add); err != nil {
+		report.Start(rest, rows*parts) // all parts are about as large
+		defer report.Done()
+		for world != nil {
+			for _, table := range world.TableNames() {
+				if err := w.Write(ctx, table, world.Batches(table), report.Add); err != nil {
+					return err
+				}
+			}
+			var err error
+			if world, err = draw(ctx, func() (*synth.World, error) { return world.Next(), nil }); err != nil {
 				return err
 			}
 		}
-		report.Done()
-		report.Start("Taking the fingerprint", 0)
 		return nil
 	}
 	build := func(ctx context.Context, folder string) error {
-		report.Done()
+		debug.FreeOSMemory()
 		if cells == nil {
 			return nil
 		}
@@ -50,19 +64,22 @@ func Generate(ctx context.Context, dir string, c *contract.Contract, o synth.Opt
 		defer report.Done()
 		return cells(ctx, folder)
 	}
-	return Create(ctx, dir, c, syntheticMeta(world.Options), write, build)
+	return Create(ctx, dir, c, meta, write, build)
 }
 
-// draw returns as soon as ctx ends. The drawing then still runs to its end, some seconds, and what
-// it gives is thrown away.
-func draw(ctx context.Context, o synth.Options) (*synth.World, error) {
+// drawingMemory is what Go may hold before it collects at each step, in bytes: a part takes two thirds of it.
+const drawingMemory = 1 << 30
+
+// draw returns what part does, or as soon as ctx ends. The drawing then still runs to its end, some
+// seconds, and what it gives is thrown away.
+func draw(ctx context.Context, part func() (*synth.World, error)) (*synth.World, error) {
 	type drawn struct {
 		world *synth.World
 		err   error
 	}
 	out := make(chan drawn, 1)
 	go func() {
-		world, err := synth.Generate(o)
+		world, err := part()
 		out <- drawn{world, err}
 	}()
 	select {

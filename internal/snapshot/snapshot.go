@@ -58,12 +58,14 @@ type Generator struct {
 // Info describes a snapshot: what snapshot.json holds.
 type Info struct {
 	Meta
-	Fingerprint string  `json:"fingerprint"` // SHA-256 in hex, over logical content
-	Rollups     string  `json:"rollups"`     // hash of duckdb.Rollups of the stored cells; "" without
-	Created     string  `json:"created"`     // UTC, RFC 3339
-	CreatedBy   string  `json:"createdBy"`
-	Years       []int   `json:"years"` // in order
-	Tables      []Table `json:"tables"`
+	Fingerprint string `json:"fingerprint"` // SHA-256 in hex, over logical content
+	// FingerprintRule is how the fingerprints are computed: 2 as describe states, 0 as before.
+	FingerprintRule int     `json:"fingerprintRule,omitempty"`
+	Rollups         string  `json:"rollups"` // hash of duckdb.Rollups of the stored cells; "" without
+	Created         string  `json:"created"` // UTC, RFC 3339
+	CreatedBy       string  `json:"createdBy"`
+	Years           []int   `json:"years"` // in order
+	Tables          []Table `json:"tables"`
 
 	Files []duckdb.File `json:"files"` // all but snapshot.json; nil in a snapshot of before they were kept
 }
@@ -165,15 +167,16 @@ func fill(ctx context.Context, folder string, c *contract.Contract, meta Meta,
 			return Info{}, err
 		}
 	}
-	if err := write(&Writer{folder: folder, contract: c, db: db}); err != nil {
+	w := &Writer{ctx: ctx, folder: folder, contract: c, tables: map[string]*written{}}
+	if err := w.close(write(w)); err != nil {
 		return Info{}, err
 	}
 	info := Info{Meta: meta, Created: time.Now().UTC().Format(time.RFC3339), CreatedBy: createdBy(), Years: []int{},
-		Tables: []Table{}}
+		Tables: []Table{}, FingerprintRule: fingerprintRule}
 	if info.Sources == nil {
 		info.Sources = []Source{}
 	}
-	if err := describe(ctx, db, folder, c, &info); err != nil {
+	if err := describe(ctx, db, folder, c, w.tables, &info); err != nil {
 		return Info{}, err
 	}
 	if len(info.Tables) == 0 {

@@ -10,14 +10,18 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/progress"
@@ -26,7 +30,7 @@ import (
 )
 
 // pinnedFingerprint is of seed 1 at scale 0.01 in the default world.
-const pinnedFingerprint = "d4a590aeec6a24d7e5e6a259c9d36809b2d1471a150499b7576446c5d0bd9dbf"
+const pinnedFingerprint = "e1b37464ad0179bdf1c13fd93cb4e8052574cdde57515144225e800d1643cd0e"
 
 var meta = snapshot.Meta{Name: "test", Title: "A test", Licence: "CC0-1.0", Citation: "none"}
 
@@ -85,18 +89,68 @@ func snapshots(t testing.TB, dir string) (names []string) {
 	return names
 }
 
-// The fingerprint of two plans, computed by hand as its description says.
+// The fingerprint of two plans, computed by hand as its description says, with numbers as wide as they
+// come.
 func TestFingerprintIsWhatItsDescriptionSays(t *testing.T) {
-	info := mustCreate(t, t.TempDir(), plans("Blå", ""))
+	dir := t.TempDir()
+	info := mustCreate(t, dir, plans("Blå", ""))
+	word := func(text string) *big.Int {
+		sum := md5.Sum([]byte(text))
+		return new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[:8]))
+	}
+	folded := func(x, factor *big.Int) *big.Int {
+		product := new(big.Int).Mul(x, factor)
+		low := new(big.Int).And(product, new(big.Int).SetUint64(math.MaxUint64))
+		return low.Xor(low, product.Rsh(product, 64))
+	}
+	sum, golden := new(big.Int), new(big.Int).SetUint64(0x9e3779b97f4a7c15)
+	days := new(big.Int).Lsh(big.NewInt(1), 63)
+	days.Add(days, big.NewInt(15_000)) // 2011-01-26
+	factor := word("start\x1e")
+	start := folded(days.Xor(days, word("start")), factor.Or(factor, big.NewInt(1)))
+	for _, row := range [][3]*big.Int{
+		{word("plan_id\x1fP0"), word("name\x1fBlå"), start},
+		{word("plan_id\x1fP1"), word("name\x1f"), word("start\x1f\x00")},
+	} {
+		x := new(big.Int).Xor(row[0], row[1])
+		sum.Add(sum, folded(x.Xor(x, row[2]), golden))
+	}
+	whole := sha256.Sum256(fmt.Appendf(nil, "plan\nplan_id name start\n2 %s\n", sum))
+	if want := hex.EncodeToString(whole[:]); info.Fingerprint != want {
+		t.Errorf("fingerprint %s, want %s", info.Fingerprint, want)
+	}
+	// That of a data set that was made by the earlier rule is computed by it.
 	var lower, upper big.Int
 	for _, row := range []string{"2:P0\x1f3:Blå\x1f2011-01-26", "2:P1\x1f0:\x1f\x00"} {
 		sum := md5.Sum([]byte(row))
 		lower.Add(&lower, new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[:8])))
 		upper.Add(&upper, new(big.Int).SetUint64(binary.LittleEndian.Uint64(sum[8:])))
 	}
-	whole := sha256.Sum256(fmt.Appendf(nil, "plan\nplan_id name start\n2 %s %s\n", &lower, &upper))
-	if want := hex.EncodeToString(whole[:]); info.Fingerprint != want {
-		t.Errorf("fingerprint %s, want %s", info.Fingerprint, want)
+	whole = sha256.Sum256(fmt.Appendf(nil, "plan\nplan_id name start\n2 %s %s\n", &lower, &upper))
+	info.FingerprintRule = 0
+	earlier, err := snapshot.Describe(context.Background(), currentFolder(t, dir), info, theContract(t))
+	if want := hex.EncodeToString(whole[:]); err != nil || earlier.Fingerprint != want {
+		t.Errorf("by the earlier rule %s (%v), want %s", earlier.Fingerprint, err, want)
+	}
+	info.FingerprintRule = 3
+	if _, err := snapshot.Describe(context.Background(), currentFolder(t, dir), info, theContract(t)); err == nil ||
+		!strings.Contains(err.Error(), "rule 3") {
+		t.Errorf("a rule of a later program gives %v", err)
+	}
+}
+
+// What is computed as rows are written is what DuckDB computes of the file, for every table of a
+// register and so for every type, with nulls.
+func TestFingerprintOfColumnsIsThatOfTheFile(t *testing.T) {
+	dir := t.TempDir()
+	info := generate(t, dir, synth.Options{Seed: 5, Scale: 0.01, World: synth.NoAreaEffect}).info
+	again, err := snapshot.Describe(context.Background(), currentFolder(t, dir), info, theContract(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Fingerprint != info.Fingerprint || !slices.EqualFunc(again.Tables, info.Tables,
+		func(a, b snapshot.Table) bool { return a.Fingerprint == b.Fingerprint && a.Rows == b.Rows }) {
+		t.Errorf("of the file %+v, of the columns %+v", again.Tables, info.Tables)
 	}
 }
 
@@ -123,7 +177,7 @@ func TestFingerprintIsOfContentAlone(t *testing.T) {
 	}
 	folder := currentFolder(t, func() string { d := t.TempDir(); mustCreate(t, d, plans("a", "b", "", "d")); return d }())
 	again, err := snapshot.Describe(context.Background(), folder,
-		mustCreate(t, t.TempDir(), plans("a", "b", "", "d")).Tables, theContract(t))
+		mustCreate(t, t.TempDir(), plans("a", "b", "", "d")), theContract(t))
 	if err != nil || again.Fingerprint != one {
 		t.Errorf("computed anew it is %s (%v), want %s", again.Fingerprint, err, one)
 	}
@@ -132,22 +186,28 @@ func TestFingerprintIsOfContentAlone(t *testing.T) {
 // The same seed gives the same content on any number of threads; another seed, another content.
 func TestSameSeedSameFingerprint(t *testing.T) {
 	c := theContract(t)
-	drawn := func(seed uint64, threads int) string {
+	drawn := func(o synth.Options, threads int) snapshot.Info {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
-		info, err := snapshot.Generate(context.Background(), t.TempDir(), c,
-			synth.Options{Seed: seed, Scale: 0.01, World: synth.NoAreaEffect}, nil, nil)
+		o.World = synth.NoAreaEffect
+		info, err := snapshot.Generate(context.Background(), t.TempDir(), c, o, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return info.Fingerprint
+		return info
 	}
-	one := drawn(1, 1)
-	for _, threads := range []int{2, 7} {
-		if got := drawn(1, threads); got != one {
-			t.Errorf("%d threads give another fingerprint than one: %s, %s", threads, got, one)
+	var one string
+	for _, o := range []synth.Options{{Seed: 1, Scale: 0.025, Part: 0.01}, {Seed: 1, Scale: 0.01}} {
+		alone := drawn(o, 1)
+		for _, threads := range []int{2, 7} {
+			got := drawn(o, threads)
+			if got.Fingerprint != alone.Fingerprint {
+				t.Errorf("%+v: %d threads give another fingerprint than one: %s, %s", o, threads, got.Fingerprint,
+					alone.Fingerprint)
+			}
 		}
+		one = alone.Fingerprint
 	}
-	if drawn(2, 2) == one {
+	if drawn(synth.Options{Seed: 2, Scale: 0.01}, 2).Fingerprint == one {
 		t.Error("another seed gives the same fingerprint")
 	}
 	// Pinned, so that a change of the default data set is seen, and another processor that
@@ -410,6 +470,67 @@ func BenchmarkGenerate(b *testing.B) {
 			}
 		})
 	}
+}
+
+// inParts draws a register in that many parts of the scale, and returns its rows and the most bytes
+// that were in use on the way.
+func inParts(t testing.TB, parts int, part float64) (rows, peak int64) {
+	t.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(10)) // so that what is held is what is in use
+	stop := peakBytes()
+	info, err := snapshot.Generate(context.Background(), t.TempDir(), theContract(t),
+		synth.Options{Seed: 1, Scale: part * float64(parts), World: synth.NoAreaEffect, Part: part}, nil, nil)
+	peak = stop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range info.Tables {
+		rows += table.Rows
+	}
+	return rows, peak
+}
+
+// The most memory that is in use does not grow with the number of parts.
+func TestMemoryHoldsOnePart(t *testing.T) {
+	_, one := inParts(t, 1, 0.05)
+	if _, four := inParts(t, 4, 0.05); four > one*3/2 {
+		t.Errorf("four parts take %d bytes, one takes %d", four, one)
+	}
+}
+
+// Time grows with the rows, memory not.
+func BenchmarkGenerateInParts(b *testing.B) {
+	for _, parts := range []int{1, 2, 4, 8} {
+		b.Run(fmt.Sprintf("parts=%d", parts), func(b *testing.B) {
+			var rows, most int64
+			for b.Loop() {
+				n, peak := inParts(b, parts, 0.05)
+				rows, most = n, max(most, peak)
+			}
+			b.ReportMetric(float64(most), "peak-bytes")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows), "ns/row")
+		})
+	}
+}
+
+// peakBytes measures what Go's heap takes until the function is called, which returns the most.
+func peakBytes() func() int64 {
+	done, most := make(chan struct{}), make(chan int64)
+	go func() {
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		peak := int64(0)
+		for {
+			metrics.Read(sample)
+			peak = max(peak, int64(sample[0].Value.Uint64()))
+			select {
+			case <-done:
+				most <- peak
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	return func() int64 { close(done); return <-most }
 }
 
 // The fingerprint of a table is of its content alone: another table beside it, the order of its rows

@@ -37,8 +37,14 @@ type Batch struct {
 	Columns []Column
 }
 
-// TableNames are the tables that a world has, in the order in which Batches is cheapest to call.
+// perPart are the tables that every part has rows of; those of the others come with the last part.
+var perPart = []string{"child_year", "resident_year", "youth_year", "adult_year", "participant"}
+
+// TableNames are the tables that a world has, or a part of one: the last has all.
 func (w *World) TableNames() []string {
+	if w.w != nil && w.w.more {
+		return perPart
+	}
 	return []string{"plan", "area", "area_year", "child_year", "resident_year", "youth_year", "adult_year",
 		"activity", "participant", "actor_survey"}
 }
@@ -54,14 +60,8 @@ func Columns(table string) (names []string) {
 	return names
 }
 
-// perPart are the tables that every part has rows of; those of the others come with the last part.
-var perPart = []string{"child_year", "resident_year", "youth_year", "adult_year", "participant"}
-
-// Rows is the number of rows of a table in this part; it is 0 for a table that it has none of.
+// Rows is the number of rows of a table in this part; it is 0 for a table that there is not.
 func (w *World) Rows(table string) int {
-	if w.w.more && !slices.Contains(perPart, table) {
-		return 0
-	}
 	switch table {
 	case "plan":
 		return Plans
@@ -109,9 +109,6 @@ func (w *World) Rows(table string) int {
 // one year.
 func (w *World) Batches(table string) iter.Seq[*Batch] {
 	return func(yield func(*Batch) bool) {
-		if w.w.more && !slices.Contains(perPart, table) {
-			return
-		}
 		switch table {
 		case "plan":
 			yield(w.w.planTable())
