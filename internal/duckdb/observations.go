@@ -211,7 +211,8 @@ func (s *Store) cellsStatement(q cells.Observations, where []string) (string, er
 	carried := map[string]bool{}
 	for _, sum := range (cells.Observations{Table: q.Table, Measures: q.Measures}).Sums() {
 		carried[sum.Name()] = true
-		data.Carried = append(data.Carried, named{QuoteName(sum.Name()), s.expression(q.Table, sum, data.Weight), typeOf(sum)})
+		data.Carried = append(data.Carried, named{QuoteName(sum.Name()), s.expression(q.Table, sum, data.Weight),
+			typeOf(sum)})
 	}
 	for _, sum := range q.Sums() {
 		expression := QuoteName(sum.Name())
