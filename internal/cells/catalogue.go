@@ -431,7 +431,8 @@ func (c *Catalogue) checkFlows(q Flows) error {
 		return fault.Invalidf("both years are %d; two different years were expected", q.From)
 	}
 	if person := q.Table.Person; person == "" || !c.Columns[q.Table.Name][person] {
-		return fault.NotRecordedf("this data set does not follow %s over the years: table %s has no %s, so who stayed and who moved is not known; `development` compares the years as they are",
+		return fault.NotRecordedf("this data set does not follow %s over the years: table %s has no %s, so who stayed and "+
+			"who moved is not known; `development` compares the years as they are",
 			q.Table.Cohort, q.Table.Name, person)
 	}
 	return nil

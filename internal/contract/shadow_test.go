@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +16,28 @@ import (
 // whoever reads on takes it for that. Fields and methods may, since they are never named alone.
 func TestNoBuiltinIsShadowed(t *testing.T) {
 	files := token.NewFileSet()
+	sources(t, func(path string, text []byte) {
+		file, err := parser.ParseFile(files, path, text, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ast.IsGenerated(file) {
+			return
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			for _, id := range declared(n) {
+				if types.Universe.Lookup(id.Name) != nil {
+					t.Errorf("%s: %s is a name of Go's own; take another", files.Position(id.Pos()), id.Name)
+				}
+			}
+			return true
+		})
+	})
+}
+
+// sources reads every Go file of the project.
+func sources(t *testing.T, visit func(path string, text []byte)) {
+	t.Helper()
 	root, seen := filepath.Join("..", ".."), 0
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -26,19 +49,12 @@ func TestNoBuiltinIsShadowed(t *testing.T) {
 		if !strings.HasSuffix(path, ".go") {
 			return nil
 		}
-		file, err := parser.ParseFile(files, path, nil, parser.ParseComments)
-		if err != nil || ast.IsGenerated(file) {
+		text, err := os.ReadFile(path)
+		if err != nil {
 			return err
 		}
 		seen++
-		ast.Inspect(file, func(n ast.Node) bool {
-			for _, id := range declared(n) {
-				if types.Universe.Lookup(id.Name) != nil {
-					t.Errorf("%s: %s is a name of Go's own; take another", files.Position(id.Pos()), id.Name)
-				}
-			}
-			return true
-		})
+		visit(path, text)
 		return nil
 	})
 	if err != nil || seen < 100 {

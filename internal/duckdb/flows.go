@@ -21,8 +21,8 @@ func (s *Store) flows(ctx context.Context, q cells.Flows) (*cells.Table, error) 
 		Person, Place, Here, Counted, Has, Age, From, Weight string
 		Earlier, Later, Years, Youngest, Oldest              int
 	}{
-		Person: QuoteName(q.Table.Person), Place: place, Here: here, Age: "NULL::INTEGER", From: QuoteName(q.Table.Name), Weight: s.weight(q.Table),
-		Counted: here + " AND " + others + " AND " + known(q.Table, q.Indicator),
+		Person: QuoteName(q.Table.Person), Place: place, Here: here, Age: "NULL::INTEGER", From: QuoteName(q.Table.Name),
+		Weight: s.weight(q.Table), Counted: here + " AND " + others + " AND " + known(q.Table, q.Indicator),
 		Has:     Predicate(q.Table, q.Indicator.When),
 		Earlier: q.From, Later: q.To, Years: q.To - q.From,
 	}

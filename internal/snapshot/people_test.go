@@ -10,7 +10,8 @@ import (
 const (
 	youngAges = "('AGE_7_9', 'AGE_10_12', 'AGE_13_14', 'AGE_15_17', 'AGE_18_24')"
 	grownAges = "('AGE_18_24', 'AGE_25_29', 'AGE_30_59', 'AGE_60_64')"
-	ageGroup  = "CASE WHEN age < 10 THEN 'AGE_7_9' WHEN age < 13 THEN 'AGE_10_12' WHEN age < 15 THEN 'AGE_13_14' WHEN age < 18 THEN 'AGE_15_17' ELSE 'AGE_18_24' END"
+	ageGroup  = "CASE WHEN age < 10 THEN 'AGE_7_9' WHEN age < 13 THEN 'AGE_10_12' WHEN age < 15 THEN 'AGE_13_14' WHEN " +
+		"age < 18 THEN 'AGE_15_17' ELSE 'AGE_18_24' END"
 )
 
 // One truth: young people and adults are the residents and the children of the other tables.
@@ -97,16 +98,19 @@ func TestPublishedFiguresOfYoungPeopleComeOut(t *testing.T) {
 	g := theWhole(t)
 	const areas = "area_id IS NOT NULL"
 	rate := func(of, from string, year int) string {
-		return fmt.Sprintf("SELECT 1000 * sum(n * %s) / sum(n) FROM youth_year WHERE %s IS NOT NULL AND year = %d AND %s", of, of, year, from)
+		return fmt.Sprintf("SELECT 1000 * sum(n * %s) / sum(n) FROM youth_year WHERE %s IS NOT NULL AND year = %d AND %s",
+			of, of, year, from)
 	}
 	percent := func(of, from string, year int) string {
-		return fmt.Sprintf("SELECT 100 * sum(n) FILTER (%s) / sum(n) FROM youth_year WHERE year = %d AND (%s) IS NOT NULL AND %s", of, year, of, from)
+		return fmt.Sprintf("SELECT 100 * sum(n) FILTER (%s) / sum(n) FROM youth_year WHERE year = %d AND (%s) IS NOT NULL "+
+			"AND %s", of, year, of, from)
 	}
 	const first = "SELECT sum(n * age) / sum(n) FROM youth_year WHERE first_offence AND year = %d AND %s"
 	const nonWestern = "area_id IS NOT NULL AND origin IN ('IMMIGRANT_NON_WESTERN', 'DESCENDANT_NON_WESTERN')"
 	const neet = "CASE WHEN work_status <> 'UNKNOWN' THEN work_status = 'NEITHER' END"
 	mark := func(from string) string {
-		return "SELECT sum(n * mean_mark) / sum(n) / 10 FROM youth_year WHERE mean_mark IS NOT NULL AND year = 2017 AND " + from
+		return "SELECT sum(n * mean_mark) / sum(n) / 10 FROM youth_year WHERE mean_mark IS NOT NULL AND year = 2017 AND " +
+			from
 	}
 	for _, f := range []struct {
 		name, query  string
@@ -145,7 +149,8 @@ func TestPublishedFiguresOfYoungPeopleComeOut(t *testing.T) {
 		less(fmt.Sprint("they fall after ", year), rate("suspicions", areas, year+1), rate("suspicions", areas, year))
 	}
 	less("charges in areas fall", rate("charges", areas, 2017), rate("charges", areas, 2011))
-	less("they fall less than suspicions", "SELECT 1 - ("+rate("charges", areas, 2017)+") / ("+rate("charges", areas, 2011)+")", "SELECT 4 / 15.")
+	less("they fall less than suspicions", "SELECT 1 - ("+rate("charges", areas, 2017)+") / ("+
+		rate("charges", areas, 2011)+")", "SELECT 4 / 15.")
 	less("age at first offence rises in areas", fmt.Sprintf(first, 2011, areas), fmt.Sprintf(first, 2017, areas))
 	less("age at first offence rises in Denmark", fmt.Sprintf(first, 2011, "true"), fmt.Sprintf(first, 2017, "true"))
 	relapse := func(from string) string {
@@ -154,8 +159,10 @@ func TestPublishedFiguresOfYoungPeopleComeOut(t *testing.T) {
 	less("relapse falls in areas", relapse("BETWEEN 2013 AND 2015"), relapse("BETWEEN 2010 AND 2012"))
 	for _, of := range []string{"NOT exams_taken", "NOT passed", neet, "NOT leisure_job"} {
 		for _, year := range []int{2012, 2017} {
-			less(fmt.Sprintf("%s: other social housing below the areas in %d", of, year), percent(of, "social_housing", year), percent(of, areas, year))
-			less(fmt.Sprintf("%s: outside social housing below it in %d", of, year), percent(of, "NOT social_housing", year), percent(of, "social_housing", year))
+			less(fmt.Sprintf("%s: other social housing below the areas in %d", of, year), percent(of, "social_housing", year),
+				percent(of, areas, year))
+			less(fmt.Sprintf("%s: outside social housing below it in %d", of, year), percent(of, "NOT social_housing", year),
+				percent(of, "social_housing", year))
 		}
 	}
 }

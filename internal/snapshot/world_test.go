@@ -103,7 +103,8 @@ var coherence = []law{
 		SELECT count(*) FROM participant AS p LEFT JOIN activity AS a USING (activity_id)
 		WHERE p.treated <> (p.activity_id IS NOT NULL) OR p.treated <> (end_year IS NOT NULL) OR p.treated AND (a.activity_id IS NULL OR a.type <> p.type OR a.area_id <> p.area_id
 			OR p.age NOT BETWEEN age_min AND age_max OR start_year < year(a.start) OR end_year < start_year OR end_year > year(a."end"))`},
-	{"participants live in the area in the year of the start, and those compared with them in the year they were approached", `
+	{"participants live in the area in the year of the start, and those compared with them in the year they were " +
+		"approached", `
 		SELECT count(*) FROM participant AS p LEFT JOIN resident_year AS r ON p.person_id = r.person_id AND r.year = p.start_year AND r.area_id = p.area_id
 		WHERE r.person_id IS NULL`},
 	{"those compared are approached in a year in which participants start", `
@@ -270,7 +271,8 @@ func TestWorldsDifferInDayCareOnly(t *testing.T) {
 	const scale = 0.03
 	without := generate(t, t.TempDir(), synth.Options{Seed: 9, Scale: scale, World: synth.NoAreaEffect})
 	with := generate(t, t.TempDir(), synth.Options{Seed: 9, Scale: scale, World: synth.WithAreaEffect})
-	for _, table := range []string{"area", "area_year", "plan", "resident_year", "youth_year", "adult_year", "child_year", "activity", "participant",
+	for _, table := range []string{"area", "area_year", "plan", "resident_year", "youth_year", "adult_year", "child_year",
+		"activity", "participant",
 		"actor_survey"} {
 		columns := "*"
 		if table == "child_year" {
@@ -284,7 +286,8 @@ func TestWorldsDifferInDayCareOnly(t *testing.T) {
 	}
 	other := filepath.Join(with.folder, "child_year.parquet")
 	change := func(among string) float64 {
-		return without.number(t, fmt.Sprintf(`SELECT avg(b.enrolled::INT - a.enrolled::INT) FROM child_year AS a JOIN '%s' AS b USING (child_id, year) WHERE %s`, other, among))
+		return without.number(t,
+			fmt.Sprintf(`SELECT avg(b.enrolled::INT - a.enrolled::INT) FROM child_year AS a JOIN '%s' AS b USING (child_id, year) WHERE %s`, other, among))
 	}
 	if got := change("a.area_id IS NOT NULL AND a.age BETWEEN 1 AND 2"); math.Abs(got-synth.AreaEffect) > 0.025 {
 		t.Errorf("the effect at ages 1-2 is %.4f, planted is %g", got, synth.AreaEffect)

@@ -151,7 +151,8 @@ const (
 	FlowBorn Flow = "BORN"
 	// Was in the earlier year younger than the table goes, of a table that starts above age 0. Told as BORN is.
 	FlowAgedIn Flow = "AGED_IN"
-	// In no row of the earlier year and not known to be too young: from abroad, or from where the table follows no persons.
+	// In no row of the earlier year and not known to be too young: from abroad, or from where the table
+	// follows no persons.
 	FlowNew Flow = "NEW"
 	// Lives elsewhere in the later year, as the table records.
 	FlowMovedOut Flow = "MOVED_OUT"

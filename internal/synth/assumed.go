@@ -33,7 +33,8 @@ var socialHousing = [years]int{951_000, 955_000, 959_000, 963_000, 967_000, 971_
 // fare worse than the rest of the population, and those in the areas worse still, is published (V: the
 // study's cover text), by how much is not.
 const (
-	socialHousingRenewalPPM = 120_000 // a year, so families stay for eight years on average, but where work or poverty change
+	// a year, so families stay for eight years on average, but where work or poverty change
+	socialHousingRenewalPPM = 120_000
 
 	socialHousingEducation  = -220 // per step of the better educated parent
 	socialHousingOneIdle    = 500

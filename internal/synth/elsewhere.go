@@ -192,9 +192,10 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 		r.absenceDeviation = r.absence * absenceSpreadPercent / 100
 	}
 	leavers := agedRows(rows, 16, 16)
-	reach(s, leavers, w.rest(y, examsPerTenThousand[y], leavers, func(r *person) uint8 { return r.exams }), func(r *pseudo) int {
-		return int(r.m.talent)*examsTalent/1_000 - r.m.effect(examsNoneActive, examsBasic)
-	}, func(r *pseudo, has bool) { r.exams = bit(has) })
+	reach(s, leavers, w.rest(y, examsPerTenThousand[y], leavers, func(r *person) uint8 { return r.exams }),
+		func(r *pseudo) int {
+			return int(r.m.talent)*examsTalent/1_000 - r.m.effect(examsNoneActive, examsBasic)
+		}, func(r *pseudo, has bool) { r.exams = bit(has) })
 	var sat []*pseudo
 	for _, r := range leavers {
 		if r.exams == 1 {
@@ -214,7 +215,8 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 			}
 		}
 		mark := func(r *pseudo) int {
-			return int(r.m.talent)*markDeviation/4_000 - r.m.effect(markNoneActive, markBasic) + when(r.origin >= 3, markNonWestern)
+			return int(r.m.talent)*markDeviation/4_000 - r.m.effect(markNoneActive, markBasic) +
+				when(r.origin >= 3, markNonWestern)
 		}
 		for _, r := range sat {
 			if int(r.sex) == sex {
@@ -243,7 +245,8 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 	}
 	for _, r := range agedRows(rows, 16, 24) {
 		model := elsewhereModel(r)
-		r.begun = bit(r.m.rank() >= logistic(model.basicEta()+r.m.effect(lateNoneActive, lateBasic)+notBegun[min(int(r.age), 20)-16]))
+		r.begun = bit(r.m.rank() >= logistic(model.basicEta()+r.m.effect(lateNoneActive, lateBasic)+
+			notBegun[min(int(r.age), 20)-16]))
 		if r.age >= 18 {
 			model.hardship += when(r.status == idle, idleOnLate)
 			r.completed = bit(r.m.rank() >= logistic(r.m.lateEta(model, int(r.age), y)))
@@ -254,10 +257,11 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 
 func (w *world) groupWork(s *stream, rows []pseudo, y int) {
 	young := agedRows(rows, 13, 17)
-	reach(s, young, w.rest(y, leisureJobPerTenThousand[y], young, func(r *person) uint8 { return r.leisureJob }), func(r *pseudo) int {
-		return leisureJobAge[r.age-13] + when(r.sex == 1, leisureJobGirl) + when(r.origin >= 3, leisureJobNonWestern) +
-			r.m.effect(leisureJobNoneActive, 0)
-	}, func(r *pseudo, has bool) { r.leisureJob = bit(has) })
+	reach(s, young, w.rest(y, leisureJobPerTenThousand[y], young, func(r *person) uint8 { return r.leisureJob }),
+		func(r *pseudo) int {
+			return leisureJobAge[r.age-13] + when(r.sex == 1, leisureJobGirl) + when(r.origin >= 3, leisureJobNonWestern) +
+				r.m.effect(leisureJobNoneActive, 0)
+		}, func(r *pseudo, has bool) { r.leisureJob = bit(has) })
 	// What the others of 16-24 leave of the published share.
 	minors := agedRows(rows, 16, 17)
 	known, idles := 0, 0
@@ -311,7 +315,8 @@ func (w *world) groupCrime(s *stream, rows []pseudo, y int) []pseudo {
 			all += int(r.n)
 			*part.of(&r.young), r.offence, r.firstOffence = 0, 0, 0
 			weights[i] = int(r.n) * logistic(offenceElsewhere+when(r.age > 14, offenceElsewhereAge*(int(r.age)-17))+
-				when(r.sex == 1, offendingGirl)+when(r.origin >= 3, offendingNonWestern)+r.m.effect(offendingNoneActive, offendingBasic)) / 1_000
+				when(r.sex == 1, offendingGirl)+when(r.origin >= 3, offendingNonWestern)+
+				r.m.effect(offendingNoneActive, offendingBasic)) / 1_000
 		}
 		left := (all*part.per10000+5_000)/10_000 - done
 		persons := left * 10 / offencesPerTen

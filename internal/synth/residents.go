@@ -228,8 +228,8 @@ func (w *world) tabulateRest(y int, groups []alike, s *stream) {
 	}
 	rows := w.crosstabs[y]
 	for c, t := range counted {
-		row := crosstab{n: int32(t.n), municipality: c.municipality, group: c.group, sex: c.sex, origin: c.origin, socialHousing: 1,
-			traits: c.traits, income: NullInt, deviation: NullInt}
+		row := crosstab{n: int32(t.n), municipality: c.municipality, group: c.group, sex: c.sex, origin: c.origin,
+			socialHousing: 1, traits: c.traits, income: NullInt, deviation: NullInt}
 		if c.group >= group15 {
 			row.income, row.deviation = int32(t.income/t.n), 0
 			if t.n > 1 {
@@ -324,7 +324,8 @@ func (w *world) balanceOthers(y int, groups []alike, others []int) {
 func compareCrosstabs(a, b crosstab) int {
 	key := func(c crosstab) uint64 {
 		k := uint64(0)
-		for _, x := range [...]uint8{c.municipality, c.group, c.sex, c.origin, c.socialHousing, c.work, c.schooling, c.convicted} {
+		for _, x := range [...]uint8{c.municipality, c.group, c.sex, c.origin, c.socialHousing, c.work, c.schooling,
+			c.convicted} {
 			k = k<<8 | uint64(x)
 		}
 		return k
@@ -408,7 +409,8 @@ func (w *world) tabulateAlike(s *stream, y, n, m int, model residentModel) {
 			continue
 		}
 		row := crosstab{n: int32(k), municipality: uint8(m), group: uint8(model.group), sex: uint8(model.sex),
-			origin: uint8(model.origin), socialHousing: uint8(model.social), traits: kinds[i], income: NullInt, deviation: NullInt}
+			origin: uint8(model.origin), socialHousing: uint8(model.social), traits: kinds[i], income: NullInt,
+			deviation: NullInt}
 		if model.group >= group15 {
 			mean := model.meanIncome(row.work, y, municipalities[m].region)
 			mean += mean * s.normal() / 1000 / 40

@@ -229,10 +229,12 @@ func (w *world) residentYearTable(y int) *Batch {
 	ints := func() []int32 { return make([]int32, 0, n) }
 	codes := func() []uint8 { return make([]uint8, 0, n) }
 	id, number, key, year, income, deviation := ints(), ints(), ints(), ints(), ints(), ints()
-	group, sex, origin, areaID, municipality, work, schooling, convicted := codes(), codes(), codes(), codes(), codes(), codes(), codes(), codes()
+	group, sex, origin, areaID, municipality, work, schooling, convicted := codes(), codes(), codes(), codes(), codes(),
+		codes(), codes(), codes()
 	social := codes()
 	for _, p := range persons {
-		id, number, key, year = append(id, w.persons0+p.id), append(number, 1), append(key, int32(p.key)), append(year, int32(First+y))
+		id, number, key, year = append(id, w.persons0+p.id), append(number, 1), append(key, int32(p.key)),
+			append(year, int32(First+y))
 		group, sex, origin = append(group, p.group), append(sex, p.sex), append(origin, p.origin)
 		areaID, municipality = append(areaID, p.area), append(municipality, uint8(w.areas[p.area].municipality))
 		social = append(social, NullCode)

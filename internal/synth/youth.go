@@ -21,8 +21,8 @@ type young struct {
 
 const nullShort = -1 << 15
 
-var noYouth = young{NullCode, NullCode, nullShort, nullShort, NullCode, NullCode, NullCode, NullCode, NullCode, NullCode,
-	NullCode, NullCode, NullCode, NullCode, NullCode}
+var noYouth = young{NullCode, NullCode, nullShort, nullShort, NullCode, NullCode, NullCode, NullCode, NullCode,
+	NullCode, NullCode, NullCode, NullCode, NullCode, NullCode}
 
 // background is the place of the parents' status and schooling in the effects of both.
 func (m *member) effect(none, basic int) int {
@@ -30,7 +30,9 @@ func (m *member) effect(none, basic int) int {
 }
 
 // rank is where the person stands in talent, from 0 to a million.
-func (m *member) rank() int { return logistic(int(m.talent) * 1_702 / 1_000) } // the normal distribution within a percent
+func (m *member) rank() int {
+	return logistic(int(m.talent) * 1_702 / 1_000) // the normal distribution within a percent
+}
 
 // lateEta is the logit of those who have not completed upper secondary at an age from 18 on; from 25 on it
 // is basic schooling only. It falls with age, so who has completed it keeps it.
@@ -101,9 +103,11 @@ func (m *member) youth(s *stream, model residentModel, age, y int, work, educati
 		r.absence = int16(min(1_000, absenceMedian*exponential(eta)/million))
 	}
 	if age == 16 {
-		r.exams = bit(s.chance(logistic(examsOfPlace[model.place] + int(m.talent)*examsTalent/1_000 - m.effect(examsNoneActive, examsBasic))))
+		r.exams = bit(s.chance(logistic(examsOfPlace[model.place] +
+			int(m.talent)*examsTalent/1_000 - m.effect(examsNoneActive, examsBasic))))
 		if r.exams == 1 {
-			mark := markOfPlace[model.place] + when(girl, markGirl) + when(nonWestern, markNonWestern) - m.effect(markNoneActive, markBasic) +
+			mark := markOfPlace[model.place] + when(girl, markGirl) + when(nonWestern, markNonWestern) -
+				m.effect(markNoneActive, markBasic) +
 				int(m.talent)*markDeviation/1_000
 			r.mark = int16(min(120, max(-20, mark)))
 			r.passed = bit(int(r.mark)+s.normal()*markNoise/1_000 >= markPassed)

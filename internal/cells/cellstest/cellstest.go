@@ -361,7 +361,8 @@ func firstQuestionsAtOnce(t *testing.T, open Open) {
 	}
 }
 
-func anyCondition(random *rand.Rand, catalogue *cells.Catalogue, table *contract.Table, d *contract.Dimension) cells.Condition {
+func anyCondition(random *rand.Rand, catalogue *cells.Catalogue, table *contract.Table,
+	d *contract.Dimension) cells.Condition {
 	c := cells.Condition{Dimension: d}
 	switch {
 	case d.IsInteger():
