@@ -59,7 +59,7 @@ func (w *world) youngIdleShift(y int, groups []alike, others []int) int {
 	})
 }
 
-// A pseudo-person is a row of a group: a member whose draws say where the row stands among the others.
+// A pseudo is a row of a group with a member whose draws say where the row stands among the others.
 type pseudo struct {
 	youthGroup
 	m member
@@ -192,7 +192,8 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 		r.absenceDeviation = r.absence * absenceSpreadPercent / 100
 	}
 	leavers := agedRows(rows, 16, 16)
-	reach(s, leavers, w.rest(y, examsPerTenThousand[y], leavers, func(r *person) uint8 { return r.exams }), func(r *pseudo) int {
+	want := w.rest(y, examsPerTenThousand[y], leavers, func(r *person) uint8 { return r.exams })
+	reach(s, leavers, want, func(r *pseudo) int {
 		return int(r.m.talent)*examsTalent/1_000 - r.m.effect(examsNoneActive, examsBasic)
 	}, func(r *pseudo, has bool) { r.exams = bit(has) })
 	var sat []*pseudo
@@ -201,7 +202,8 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 			sat = append(sat, r)
 		}
 	}
-	reach(s, sat, w.rest(y, passedPerTenThousand, sat, func(r *person) uint8 { return r.passed }), func(r *pseudo) int {
+	want = w.rest(y, passedPerTenThousand, sat, func(r *person) uint8 { return r.passed })
+	reach(s, sat, want, func(r *pseudo) int {
 		return int(r.m.talent) * passedTalent / 1_000
 	}, func(r *pseudo, has bool) { r.passed = bit(has) })
 	for sex, tenths := range markTenths[y] {
@@ -214,7 +216,8 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 			}
 		}
 		mark := func(r *pseudo) int {
-			return int(r.m.talent)*markDeviation/4_000 - r.m.effect(markNoneActive, markBasic) + when(r.origin >= 3, markNonWestern)
+			return int(r.m.talent)*markDeviation/4_000 - r.m.effect(markNoneActive, markBasic) +
+				when(r.origin >= 3, markNonWestern)
 		}
 		for _, r := range sat {
 			if int(r.sex) == sex {
@@ -243,7 +246,7 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 	}
 	for _, r := range agedRows(rows, 16, 24) {
 		model := elsewhereModel(r)
-		r.begun = bit(r.m.rank() >= logistic(model.basicEta()+r.m.effect(lateNoneActive, lateBasic)+notBegun[min(int(r.age), 20)-16]))
+		r.begun = r.m.begun(model, int(r.age))
 		if r.age >= 18 {
 			model.hardship += when(r.status == idle, idleOnLate)
 			r.completed = bit(r.m.rank() >= logistic(r.m.lateEta(model, int(r.age), y)))
@@ -254,7 +257,8 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 
 func (w *world) groupWork(s *stream, rows []pseudo, y int) {
 	young := agedRows(rows, 13, 17)
-	reach(s, young, w.rest(y, leisureJobPerTenThousand[y], young, func(r *person) uint8 { return r.leisureJob }), func(r *pseudo) int {
+	want := w.rest(y, leisureJobPerTenThousand[y], young, func(r *person) uint8 { return r.leisureJob })
+	reach(s, young, want, func(r *pseudo) int {
 		return leisureJobAge[r.age-13] + when(r.sex == 1, leisureJobGirl) + when(r.origin >= 3, leisureJobNonWestern) +
 			r.m.effect(leisureJobNoneActive, 0)
 	}, func(r *pseudo, has bool) { r.leisureJob = bit(has) })
@@ -311,7 +315,8 @@ func (w *world) groupCrime(s *stream, rows []pseudo, y int) []pseudo {
 			all += int(r.n)
 			*part.of(&r.young), r.offence, r.firstOffence = 0, 0, 0
 			weights[i] = int(r.n) * logistic(offenceElsewhere+when(r.age > 14, offenceElsewhereAge*(int(r.age)-17))+
-				when(r.sex == 1, offendingGirl)+when(r.origin >= 3, offendingNonWestern)+r.m.effect(offendingNoneActive, offendingBasic)) / 1_000
+				when(r.sex == 1, offendingGirl)+when(r.origin >= 3, offendingNonWestern)+
+				r.m.effect(offendingNoneActive, offendingBasic)) / 1_000
 		}
 		left := (all*part.per10000+5_000)/10_000 - done
 		persons := left * 10 / offencesPerTen

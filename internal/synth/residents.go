@@ -47,6 +47,8 @@ type person struct {
 // traits are null (NullCode) outside the ages they are recorded for.
 type traits struct{ work, schooling, convicted uint8 }
 
+var noTraits = traits{NullCode, NullCode, NullCode}
+
 // crosstab is a row of resident_year that stands for n.
 type crosstab struct {
 	n                                               int32
@@ -176,7 +178,7 @@ func (w *world) outside(y int) (groups []alike, s *stream) {
 					if n > 0 {
 						w.crosstabs[y] = append(w.crosstabs[y], crosstab{n: int32(n), municipality: uint8(m), sex: uint8(sex),
 							origin: uint8(origin), socialHousing: uint8(social),
-							traits: traits{NullCode, NullCode, NullCode}, income: NullInt, deviation: NullInt})
+							traits: noTraits, income: NullInt, deviation: NullInt})
 					}
 				}
 			}
@@ -228,8 +230,8 @@ func (w *world) tabulateRest(y int, groups []alike, s *stream) {
 	}
 	rows := w.crosstabs[y]
 	for c, t := range counted {
-		row := crosstab{n: int32(t.n), municipality: c.municipality, group: c.group, sex: c.sex, origin: c.origin, socialHousing: 1,
-			traits: c.traits, income: NullInt, deviation: NullInt}
+		row := crosstab{n: int32(t.n), municipality: c.municipality, group: c.group, sex: c.sex, origin: c.origin,
+			socialHousing: 1, traits: c.traits, income: NullInt, deviation: NullInt}
 		if c.group >= group15 {
 			row.income, row.deviation = int32(t.income/t.n), 0
 			if t.n > 1 {
@@ -324,7 +326,8 @@ func (w *world) balanceOthers(y int, groups []alike, others []int) {
 func compareCrosstabs(a, b crosstab) int {
 	key := func(c crosstab) uint64 {
 		k := uint64(0)
-		for _, x := range [...]uint8{c.municipality, c.group, c.sex, c.origin, c.socialHousing, c.work, c.schooling, c.convicted} {
+		for _, x := range [...]uint8{c.municipality, c.group, c.sex, c.origin, c.socialHousing, c.work, c.schooling,
+			c.convicted} {
 			k = k<<8 | uint64(x)
 		}
 		return k
