@@ -639,8 +639,18 @@ func (w *world) populate() {
 		w.offend(places, y)
 	}
 	w.relapse(places)
-	// Persons who never were children or parents of the register are numbered place by place after them, and
-	// their families after those of the register.
+	w.number(places)
+	w.gather(places)
+	parallel(years, func(y int) {
+		w.tabulateRest(y, outside[y], streams[y])
+		w.groupRest(y)
+		w.measureAreas(y)
+	})
+}
+
+// number gives persons who never were children or parents of the register the numbers after those, place
+// by place, and their families the numbers after those of the register.
+func (w *world) number(places []place) {
 	person, family := int32(len(w.children)+2*len(w.families)), int32(len(w.families))
 	for i := range places {
 		p := &places[i]
@@ -659,21 +669,31 @@ func (w *world) populate() {
 	}
 	w.sum.persons += int(person)
 	w.sum.families += int(family)
-	parallel(years, func(y int) {
+}
+
+// gather puts the rows of the places into those of the years.
+func (w *world) gather(places []place) {
+	for y := range years {
+		var children [areas][]person
+		inAreas, inSocial := 0, 0
+		for i := range places {
+			if i < areas {
+				children[i] = w.childrenOf(&places[i], y)
+				inAreas += len(children[i]) + len(places[i].rows[y])
+			} else {
+				inSocial += len(places[i].rows[y])
+			}
+		}
+		w.persons[y], w.social[y] = make([]person, 0, inAreas), make([]person, 0, inSocial)
 		for i := range places {
 			p := &places[i]
-			if p.area < 0 {
+			if i < areas {
+				w.persons[y] = append(append(w.persons[y], children[i]...), p.rows[y]...)
+				w.areas[i].residents[y] = len(children[i]) + len(p.rows[y])
+			} else {
 				w.social[y] = append(w.social[y], p.rows[y]...)
-				continue
 			}
-			before := len(w.persons[y])
-			w.persons[y] = append(append(w.persons[y], w.childrenOf(p, y)...), p.rows[y]...)
-			w.areas[i].residents[y] = len(w.persons[y]) - before
+			p.rows[y] = nil // so that memory holds them once
 		}
-	})
-	parallel(years, func(y int) {
-		w.tabulateRest(y, outside[y], streams[y])
-		w.groupRest(y)
-		w.measureAreas(y)
-	})
+	}
 }
