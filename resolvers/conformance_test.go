@@ -157,8 +157,7 @@ func TestEveryFieldAnswersForEveryCohort(t *testing.T) {
 				return d.Name, a.HasDimension(table, d)
 			})
 			if len(indicators[1]) == 0 || len(measures[1]) == 0 || len(dimensions[1]) == 0 {
-				t.Fatalf("%s: %d indicators, %d measures, %d dimensions", table.Cohort, len(indicators[1]), len(measures[1]),
-					len(dimensions[1]))
+				t.Fatalf("recorded are indicators %v, measures %v, dimensions %v", indicators[1], measures[1], dimensions[1])
 			}
 			cohorts := []string{"", "(where: {setting: [SUPPORTED]})"}
 			// answers asks of the cohort, and reports the figures given and the error, if there is one.

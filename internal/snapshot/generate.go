@@ -98,7 +98,7 @@ func syntheticMeta(o synth.Options) Meta {
 	}
 	return Meta{
 		Name:      "synthetic-" + string(o.World),
-		Title:     fmt.Sprintf("Synthetic register of children and residents, %d-%d, %s", synth.First, synth.Last, world),
+		Title:     fmt.Sprintf("Synthetic register of children, young people, adults and residents, %d-%d, %s", synth.First, synth.Last, world),
 		Synthetic: true,
 		Licence:   "CC0-1.0",
 		Citation: fmt.Sprintf("Kvarter: synthetic register drawn from seed %d at scale %g, world %s. No row describes a "+
@@ -110,6 +110,13 @@ func syntheticMeta(o synth.Options) Meta {
 			{Title: "Statement on day care by origin, 16 September 2016: enrolment in October 2014",
 				Publisher: "Ministry of Integration"},
 			{Title: "Press releases on the 2011-14 funds: plans, divisions, residents", Publisher: "Landsbyggefonden"},
+			{Title: "Press release on crime prevention, September 2019: suspicions per 1,000 aged 10-14", Publisher: "VIVE"},
+			{Title: "Report on crime prevention, September 2019: age at first offence", Publisher: "Politiken"},
+			{Title: "Leisure jobs at 13-17; the young neither in education nor in work (NYT cid 28511, 30249)",
+				Publisher: "Danmarks Statistik"},
+			{Title: "Ninth-grade marks, 25 October 2018, and examinations not sat, 12 January 2021",
+				Publisher: "Ministry of Education"},
+			{Title: "Ninth grade below 02 in Danish and mathematics, mean of 2016-19", Publisher: "Arbejderbevægelsens Erhvervsråd"},
 		},
 		Generator: &Generator{Seed: o.Seed, Scale: o.Scale, World: string(o.World)},
 	}

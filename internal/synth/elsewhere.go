@@ -59,7 +59,7 @@ func (w *world) youngIdleShift(y int, groups []alike, others []int) int {
 	})
 }
 
-// A pseudo-person is a row of a group: a member whose draws say where the row stands among the others.
+// A pseudo is a row of a group with a member whose draws say where the row stands among the others.
 type pseudo struct {
 	youthGroup
 	m member
@@ -192,17 +192,18 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 		r.absenceDeviation = r.absence * absenceSpreadPercent / 100
 	}
 	leavers := agedRows(rows, 16, 16)
-	reach(s, leavers, w.rest(y, examsPerTenThousand[y], leavers, func(r *person) uint8 { return r.exams }),
-		func(r *pseudo) int {
-			return int(r.m.talent)*examsTalent/1_000 - r.m.effect(examsNoneActive, examsBasic)
-		}, func(r *pseudo, has bool) { r.exams = bit(has) })
+	want := w.rest(y, examsPerTenThousand[y], leavers, func(r *person) uint8 { return r.exams })
+	reach(s, leavers, want, func(r *pseudo) int {
+		return int(r.m.talent)*examsTalent/1_000 - r.m.effect(examsNoneActive, examsBasic)
+	}, func(r *pseudo, has bool) { r.exams = bit(has) })
 	var sat []*pseudo
 	for _, r := range leavers {
 		if r.exams == 1 {
 			sat = append(sat, r)
 		}
 	}
-	reach(s, sat, w.rest(y, passedPerTenThousand, sat, func(r *person) uint8 { return r.passed }), func(r *pseudo) int {
+	want = w.rest(y, passedPerTenThousand, sat, func(r *person) uint8 { return r.passed })
+	reach(s, sat, want, func(r *pseudo) int {
 		return int(r.m.talent) * passedTalent / 1_000
 	}, func(r *pseudo, has bool) { r.passed = bit(has) })
 	for sex, tenths := range markTenths[y] {
@@ -245,8 +246,7 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 	}
 	for _, r := range agedRows(rows, 16, 24) {
 		model := elsewhereModel(r)
-		r.begun = bit(r.m.rank() >= logistic(model.basicEta()+r.m.effect(lateNoneActive, lateBasic)+
-			notBegun[min(int(r.age), 20)-16]))
+		r.begun = r.m.begun(model, int(r.age))
 		if r.age >= 18 {
 			model.hardship += when(r.status == idle, idleOnLate)
 			r.completed = bit(r.m.rank() >= logistic(r.m.lateEta(model, int(r.age), y)))
@@ -257,11 +257,11 @@ func (w *world) groupSchool(s *stream, rows []pseudo, y int) {
 
 func (w *world) groupWork(s *stream, rows []pseudo, y int) {
 	young := agedRows(rows, 13, 17)
-	reach(s, young, w.rest(y, leisureJobPerTenThousand[y], young, func(r *person) uint8 { return r.leisureJob }),
-		func(r *pseudo) int {
-			return leisureJobAge[r.age-13] + when(r.sex == 1, leisureJobGirl) + when(r.origin >= 3, leisureJobNonWestern) +
-				r.m.effect(leisureJobNoneActive, 0)
-		}, func(r *pseudo, has bool) { r.leisureJob = bit(has) })
+	want := w.rest(y, leisureJobPerTenThousand[y], young, func(r *person) uint8 { return r.leisureJob })
+	reach(s, young, want, func(r *pseudo) int {
+		return leisureJobAge[r.age-13] + when(r.sex == 1, leisureJobGirl) + when(r.origin >= 3, leisureJobNonWestern) +
+			r.m.effect(leisureJobNoneActive, 0)
+	}, func(r *pseudo, has bool) { r.leisureJob = bit(has) })
 	// What the others of 16-24 leave of the published share.
 	minors := agedRows(rows, 16, 17)
 	known, idles := 0, 0

@@ -405,8 +405,8 @@ func (w *world) newcomers(p *place, group, origin, room, y int) *household {
 		}
 		parent := w.newcomer(p, int(groupOf(age+older)), origin, age+older, y)
 		parent.sex, parent.role, parent.origin = 1-role, role, child.origin
-		if child.origin != 0 && child.origin%2 == 0 &&
-			s.below(100) >= descendantPercent[nonWestern-int(child.origin+1)/2][group30] {
+		bornHere := descendantPercent[bit(child.origin < 3)][group30]
+		if child.origin != 0 && child.origin%2 == 0 && s.below(100) >= bornHere {
 			parent.origin-- // the child of immigrants
 		}
 		h.members = append(h.members, parent)
@@ -414,8 +414,10 @@ func (w *world) newcomers(p *place, group, origin, room, y int) *household {
 	}
 	child.role = offspring
 	h.members = append(h.members, child)
-	gap := 1 + s.below(4)
-	for ; age-gap >= 7 && len(h.members) < room && s.chance(newcomerSiblingPPM); gap += 1 + s.below(4) {
+	for gap := 1 + s.below(4); age-gap >= 7 && len(h.members) < room; gap += 1 + s.below(4) {
+		if !s.chance(newcomerSiblingPPM) {
+			break
+		}
 		sibling := w.newcomer(p, int(groupOf(age-gap)), origin, age-gap, y)
 		sibling.role, sibling.origin = offspring, child.origin
 		h.members = append(h.members, sibling)
@@ -553,8 +555,8 @@ func (w *world) thisYear(p *place, h *household, f *family, m *member, y int) pe
 		number++
 	}
 	row := person{id: m.id, family: number, key: m.key, birth: m.birth, sex: m.sex, origin: m.origin, area: NullCode,
-		municipality: uint8(p.municipality), group: groupOf(age), traits: traits{NullCode, NullCode, NullCode},
-		income: NullInt, education: NullCode, support: NullCode}
+		municipality: uint8(p.municipality), group: groupOf(age), traits: noTraits, income: NullInt,
+		education: NullCode, support: NullCode}
 	model := residentModel{place: 1, group: int(row.group), sex: int(m.sex), origin: int(m.origin), hardship: p.hardship,
 		social: 1}
 	if p.area >= 0 {
@@ -597,8 +599,9 @@ func (w *world) thisYear(p *place, h *household, f *family, m *member, y int) pe
 	}
 	if row.group >= group15 {
 		mean := model.meanIncome(row.work, y, municipalities[p.municipality].region)
-		row.income = int32(mean * exponential((int(m.earning)*3+shock)*grossIncome.deviation/4000-
-			grossIncome.deviation*grossIncome.deviation*5/16000) / million)
+		const variance = 5 // sixteenths: of three quarters of what lasts and a quarter of the year's own
+		log := (int(m.earning)*3+shock)*grossIncome.deviation/4_000 - grossIncome.deviation*grossIncome.deviation*variance/16_000
+		row.income = int32(mean * exponential(log) / million)
 	}
 	row.young = noYouth
 	if age <= 24 {
@@ -615,8 +618,7 @@ func (w *world) childrenOf(p *place, y int) (rows []person) {
 			if c := &w.children[k]; int(c.first) <= y && int(c.last) >= y {
 				rows = append(rows, person{id: k + 1, family: i + 1, key: c.key, birth: c.birth, sex: c.sex,
 					origin: uint8(f.registeredOrigin(c.birth)), area: uint8(p.area), municipality: uint8(p.municipality),
-					traits: traits{NullCode, NullCode, NullCode}, income: NullInt, education: NullCode, support: NullCode,
-					young: noYouth})
+					traits: noTraits, income: NullInt, education: NullCode, support: NullCode, young: noYouth})
 			}
 		}
 	}
@@ -637,8 +639,18 @@ func (w *world) populate() {
 		w.offend(places, y)
 	}
 	w.relapse(places)
-	// Persons who never were children or parents of the register are numbered place by place after them, and
-	// their families after those of the register.
+	w.number(places)
+	w.gather(places)
+	parallel(years, func(y int) {
+		w.tabulateRest(y, outside[y], streams[y])
+		w.groupRest(y)
+		w.measureAreas(y)
+	})
+}
+
+// number gives persons who never were children or parents of the register the numbers after those, place
+// by place, and their families the numbers after those of the register.
+func (w *world) number(places []place) {
 	person, family := int32(len(w.children)+2*len(w.families)), int32(len(w.families))
 	for i := range places {
 		p := &places[i]
@@ -657,21 +669,31 @@ func (w *world) populate() {
 	}
 	w.sum.persons += int(person)
 	w.sum.families += int(family)
-	parallel(years, func(y int) {
+}
+
+// gather puts the rows of the places into those of the years.
+func (w *world) gather(places []place) {
+	for y := range years {
+		var children [areas][]person
+		inAreas, inSocial := 0, 0
+		for i := range places {
+			if i < areas {
+				children[i] = w.childrenOf(&places[i], y)
+				inAreas += len(children[i]) + len(places[i].rows[y])
+			} else {
+				inSocial += len(places[i].rows[y])
+			}
+		}
+		w.persons[y], w.social[y] = make([]person, 0, inAreas), make([]person, 0, inSocial)
 		for i := range places {
 			p := &places[i]
-			if p.area < 0 {
+			if i < areas {
+				w.persons[y] = append(append(w.persons[y], children[i]...), p.rows[y]...)
+				w.areas[i].residents[y] = len(children[i]) + len(p.rows[y])
+			} else {
 				w.social[y] = append(w.social[y], p.rows[y]...)
-				continue
 			}
-			before := len(w.persons[y])
-			w.persons[y] = append(append(w.persons[y], w.childrenOf(p, y)...), p.rows[y]...)
-			w.areas[i].residents[y] = len(w.persons[y]) - before
+			p.rows[y] = nil // so that memory holds them once
 		}
-	})
-	parallel(years, func(y int) {
-		w.tabulateRest(y, outside[y], streams[y])
-		w.groupRest(y)
-		w.measureAreas(y)
-	})
+	}
 }

@@ -44,8 +44,8 @@ func (c *whose) columns(w *world) []Column {
 	return []Column{
 		{Name: "person_id", Int: c.id}, {Name: "n", Int: c.n}, {Name: "record_key", Int: c.key}, {Name: "year", Int: c.year},
 		{Name: "family_id", Int: c.family}, {Name: "sex", Code: c.sex, Codes: Sexes},
-		{Name: "origin", Code: c.origin, Codes: Origins}, {Name: "area_id", Code: c.area, Codes: w.areaIDs()},
-		{Name: "social_housing", Code: c.social, Codes: Bools},
+		{Name: "origin", Code: c.origin, Codes: Origins},
+		{Name: "area_id", Code: c.area, Codes: w.areaIDs()}, {Name: "social_housing", Code: c.social, Codes: Bools},
 		{Name: "municipality", Code: c.municipality, Codes: Municipalities},
 	}
 }
@@ -78,8 +78,8 @@ func (w *world) youthYearTable(y int) *Batch {
 		mark, markSD = append(mark, short(r.mark)), append(markSD, short(markDeviation))
 		suspicions, charges = append(suspicions, count(r.suspicions)), append(charges, count(r.charges))
 		status, schooling = append(status, r.parentsStatus), append(schooling, r.parentsSchooling)
-		exams, passed, begun, completed = append(exams, r.exams), append(passed, r.passed), append(begun, r.begun),
-			append(completed, r.completed)
+		exams, passed = append(exams, r.exams), append(passed, r.passed)
+		begun, completed = append(begun, r.begun), append(completed, r.completed)
 		job, work = append(job, r.leisureJob), append(work, r.status)
 		offence, first, relapsed = append(offence, r.offence), append(first, r.firstOffence), append(relapsed, r.relapsed)
 	}

@@ -47,6 +47,8 @@ type person struct {
 // traits are null (NullCode) outside the ages they are recorded for.
 type traits struct{ work, schooling, convicted uint8 }
 
+var noTraits = traits{NullCode, NullCode, NullCode}
+
 // crosstab is a row of resident_year that stands for n.
 type crosstab struct {
 	n                                               int32
@@ -176,7 +178,7 @@ func (w *world) outside(y int) (groups []alike, s *stream) {
 					if n > 0 {
 						w.crosstabs[y] = append(w.crosstabs[y], crosstab{n: int32(n), municipality: uint8(m), sex: uint8(sex),
 							origin: uint8(origin), socialHousing: uint8(social),
-							traits: traits{NullCode, NullCode, NullCode}, income: NullInt, deviation: NullInt})
+							traits: noTraits, income: NullInt, deviation: NullInt})
 					}
 				}
 			}

@@ -21,18 +21,18 @@ type young struct {
 
 const nullShort = -1 << 15
 
-var noYouth = young{NullCode, NullCode, nullShort, nullShort, NullCode, NullCode, NullCode, NullCode, NullCode,
-	NullCode, NullCode, NullCode, NullCode, NullCode, NullCode}
+var noYouth = young{parentsStatus: NullCode, parentsSchooling: NullCode, absence: nullShort, mark: nullShort,
+	exams: NullCode, passed: NullCode, begun: NullCode, completed: NullCode, leisureJob: NullCode, status: NullCode,
+	suspicions: NullCode, charges: NullCode, offence: NullCode, firstOffence: NullCode, relapsed: NullCode}
 
-// background is the place of the parents' status and schooling in the effects of both.
+// effect is what the parents' status and schooling add to a logit.
 func (m *member) effect(none, basic int) int {
 	return when(m.parentsStatus == noneActive, none) + when(m.parentsSchooling == basicOnly, basic)
 }
 
 // rank is where the person stands in talent, from 0 to a million.
-func (m *member) rank() int {
-	return logistic(int(m.talent) * 1_702 / 1_000) // the normal distribution within a percent
-}
+// It is the normal distribution within a percent.
+func (m *member) rank() int { return logistic(int(m.talent) * 1_702 / 1_000) }
 
 // lateEta is the logit of those who have not completed upper secondary at an age from 18 on; from 25 on it
 // is basic schooling only. It falls with age, so who has completed it keeps it.
@@ -42,6 +42,11 @@ func (m *member) lateEta(model residentModel, age, y int) int {
 		eta += notCompleted[age-18] - completedTrend*y
 	}
 	return eta
+}
+
+// begun tells whether upper secondary has been begun at 16 or over.
+func (m *member) begun(model residentModel, age int) uint8 {
+	return bit(m.rank() >= logistic(model.basicEta()+m.effect(lateNoneActive, lateBasic)+notBegun[min(age, 20)-16]))
 }
 
 // education is the highest completed at 18 or over.
@@ -103,12 +108,11 @@ func (m *member) youth(s *stream, model residentModel, age, y int, work, educati
 		r.absence = int16(min(1_000, absenceMedian*exponential(eta)/million))
 	}
 	if age == 16 {
-		r.exams = bit(s.chance(logistic(examsOfPlace[model.place] +
-			int(m.talent)*examsTalent/1_000 - m.effect(examsNoneActive, examsBasic))))
+		r.exams = bit(s.chance(logistic(examsOfPlace[model.place] + int(m.talent)*examsTalent/1_000 -
+			m.effect(examsNoneActive, examsBasic))))
 		if r.exams == 1 {
 			mark := markOfPlace[model.place] + when(girl, markGirl) + when(nonWestern, markNonWestern) -
-				m.effect(markNoneActive, markBasic) +
-				int(m.talent)*markDeviation/1_000
+				m.effect(markNoneActive, markBasic) + int(m.talent)*markDeviation/1_000
 			r.mark = int16(min(120, max(-20, mark)))
 			r.passed = bit(int(r.mark)+s.normal()*markNoise/1_000 >= markPassed)
 		}
@@ -118,8 +122,7 @@ func (m *member) youth(s *stream, model residentModel, age, y int, work, educati
 			when(girl, leisureJobGirl)+when(nonWestern, leisureJobNonWestern)+m.effect(leisureJobNoneActive, 0)))
 	}
 	if age >= 16 {
-		start := notBegun[min(age, 20)-16]
-		r.begun = bit(m.rank() >= logistic(model.basicEta()+m.effect(lateNoneActive, lateBasic)+start))
+		r.begun = m.begun(model, age)
 		r.status = work
 		if age < 18 {
 			switch u := int(m.work); {
