@@ -30,7 +30,7 @@ import (
 )
 
 // pinnedFingerprint is of seed 1 at scale 0.01 in the default world.
-const pinnedFingerprint = "e1b37464ad0179bdf1c13fd93cb4e8052574cdde57515144225e800d1643cd0e"
+const pinnedFingerprint = "c6a674be7fd68c111b94a99ea044ab93da4194d6540124bf68f85d6c7e82fd08"
 
 var meta = snapshot.Meta{Name: "test", Title: "A test", Licence: "CC0-1.0", Citation: "none"}
 

@@ -79,6 +79,7 @@ func TestNumbersRunOnOverParts(t *testing.T) {
 		return numbers
 	}
 	for _, x := range [][2]string{{"child_year", "child_id"}, {"child_year", "family_id"}, {"resident_year", "person_id"},
+		{"youth_year", "person_id"}, {"youth_year", "family_id"}, {"adult_year", "person_id"}, {"adult_year", "family_id"},
 		{"participant", "person_id"}} {
 		all := 0
 		for id, parts := range of(x[0], x[1]) {
@@ -92,9 +93,9 @@ func TestNumbersRunOnOverParts(t *testing.T) {
 		}
 	}
 	residents := of("resident_year", "person_id")
-	for id := range of("participant", "person_id") {
-		if residents[id] == 0 {
-			t.Fatalf("participant %d is no resident", id)
+	for id, parts := range of("participant", "person_id") {
+		if residents[id] != parts {
+			t.Fatalf("participant %d of part %b is a resident of part %b", id, parts, residents[id])
 		}
 	}
 }
