@@ -127,7 +127,8 @@ func TestFill(t *testing.T) {
 func TestHandleOfAnotherDriver(t *testing.T) {
 	type another struct{ conn *sql.Conn }
 	for _, value := range []any{nil, 5, another{}, &another{}, struct{ connection int }{}} {
-		if handle, err := duckdb.HandleOf(value); err == nil || handle != nil || !strings.Contains(err.Error(), "field conn") {
+		if handle, err := duckdb.HandleOf(value); err == nil || handle != nil ||
+			!strings.Contains(err.Error(), "field conn") {
 			t.Errorf("%T gives %v", value, err)
 		}
 	}

@@ -68,7 +68,8 @@ func handleOf[T any](of any, field string) (unsafe.Pointer, error) {
 			return own.FieldByName("Ptr").UnsafePointer(), nil
 		}
 	}
-	return nil, fmt.Errorf("a %T of DuckDB's driver does not have DuckDB's own %s in its field %s", of, reflect.TypeFor[T](),
+	return nil, fmt.Errorf("a %T of DuckDB's driver does not have DuckDB's own %s in its field %s", of,
+		reflect.TypeFor[T](),
 		field)
 }
 
