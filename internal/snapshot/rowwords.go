@@ -165,8 +165,7 @@ func wordSQL(c *contract.Column) string {
 			texts, words = append(texts, duckdb.QuoteText(code.Code)), append(words, fmt.Sprint(w.text(code.Code)))
 		}
 		word = fmt.Sprintf("coalesce(map([%s], [%s]::UBIGINT[])[%s], %s)", strings.Join(texts, ", "),
-			strings.Join(words, ", "),
-			name, md5(name))
+			strings.Join(words, ", "), name, md5(name))
 	default:
 		word = md5(name)
 	}
