@@ -131,7 +131,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/activity.graphqls" "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/cost.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/development.graphqls" "schema/effect.graphqls" "schema/finding.graphqls" "schema/jsonstat.graphqls" "schema/query.graphqls" "schema/shortfall.graphqls" "schema/survey.graphqls"
+//go:embed "schema/activity.graphqls" "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/cost.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/development.graphqls" "schema/effect.graphqls" "schema/finding.graphqls" "schema/jsonstat.graphqls" "schema/plan_effect.graphqls" "schema/query.graphqls" "schema/shortfall.graphqls" "schema/survey.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -155,6 +155,7 @@ var sources = []*ast.Source{
 	{Name: "schema/effect.graphqls", Input: sourceData("schema/effect.graphqls"), BuiltIn: false},
 	{Name: "schema/finding.graphqls", Input: sourceData("schema/finding.graphqls"), BuiltIn: false},
 	{Name: "schema/jsonstat.graphqls", Input: sourceData("schema/jsonstat.graphqls"), BuiltIn: false},
+	{Name: "schema/plan_effect.graphqls", Input: sourceData("schema/plan_effect.graphqls"), BuiltIn: false},
 	{Name: "schema/query.graphqls", Input: sourceData("schema/query.graphqls"), BuiltIn: false},
 	{Name: "schema/shortfall.graphqls", Input: sourceData("schema/shortfall.graphqls"), BuiltIn: false},
 	{Name: "schema/survey.graphqls", Input: sourceData("schema/survey.graphqls"), BuiltIn: false},
@@ -589,6 +590,8 @@ func (ec *executionContext) childFields_Cohort(ctx context.Context, field graphq
 		return ec.fieldContext_Cohort_turnover(ctx, field)
 	case "jsonStat":
 		return ec.fieldContext_Cohort_jsonStat(ctx, field)
+	case "planEffect":
+		return ec.fieldContext_Cohort_planEffect(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Cohort", field.Name)
 }
@@ -1147,6 +1150,96 @@ func (ec *executionContext) childFields_PlanEdge(ctx context.Context, field grap
 		return ec.fieldContext_PlanEdge_cursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PlanEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanEffect(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "overall":
+		return ec.fieldContext_PlanEffect_overall(ctx, field)
+	case "effects":
+		return ec.fieldContext_PlanEffect_effects(ctx, field)
+	case "byStart":
+		return ec.fieldContext_PlanEffect_byStart(ctx, field)
+	case "pretrends":
+		return ec.fieldContext_PlanEffect_pretrends(ctx, field)
+	case "first":
+		return ec.fieldContext_PlanEffect_first(ctx, field)
+	case "mean":
+		return ec.fieldContext_PlanEffect_mean(ctx, field)
+	case "areas":
+		return ec.fieldContext_PlanEffect_areas(ctx, field)
+	case "started":
+		return ec.fieldContext_PlanEffect_started(ctx, field)
+	case "warnings":
+		return ec.fieldContext_PlanEffect_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanEffect", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanEffectAt(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "yearsSinceStart":
+		return ec.fieldContext_PlanEffectAt_yearsSinceStart(ctx, field)
+	case "effect":
+		return ec.fieldContext_PlanEffectAt_effect(ctx, field)
+	case "simultaneous":
+		return ec.fieldContext_PlanEffectAt_simultaneous(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanEffectAt", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanEffectOfStart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "year":
+		return ec.fieldContext_PlanEffectOfStart_year(ctx, field)
+	case "areas":
+		return ec.fieldContext_PlanEffectOfStart_areas(ctx, field)
+	case "effect":
+		return ec.fieldContext_PlanEffectOfStart_effect(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanEffectOfStart", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanEffectRobustness(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "effect":
+		return ec.fieldContext_PlanEffectRobustness_effect(ctx, field)
+	case "yearsBefore":
+		return ec.fieldContext_PlanEffectRobustness_yearsBefore(ctx, field)
+	case "largestBefore":
+		return ec.fieldContext_PlanEffectRobustness_largestBefore(ctx, field)
+	case "magnitudes":
+		return ec.fieldContext_PlanEffectRobustness_magnitudes(ctx, field)
+	case "curvatures":
+		return ec.fieldContext_PlanEffectRobustness_curvatures(ctx, field)
+	case "breakdownMagnitude":
+		return ec.fieldContext_PlanEffectRobustness_breakdownMagnitude(ctx, field)
+	case "breakdownCurvature":
+		return ec.fieldContext_PlanEffectRobustness_breakdownCurvature(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanEffectRobustness", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanEffectUnderBound(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bound":
+		return ec.fieldContext_PlanEffectUnderBound_bound(ctx, field)
+	case "effect":
+		return ec.fieldContext_PlanEffectUnderBound_effect(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanEffectUnderBound", field.Name)
+}
+
+func (ec *executionContext) childFields_PretrendTest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "statistic":
+		return ec.fieldContext_PretrendTest_statistic(ctx, field)
+	case "degreesOfFreedom":
+		return ec.fieldContext_PretrendTest_degreesOfFreedom(ctx, field)
+	case "pValue":
+		return ec.fieldContext_PretrendTest_pValue(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PretrendTest", field.Name)
 }
 
 func (ec *executionContext) childFields_Reach(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

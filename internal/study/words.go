@@ -202,6 +202,16 @@ const (
 	RegressionModelLogit RegressionModel = "LOGIT"
 )
 
+// Areas that those in which a plan started are compared with.
+type PlanControls string
+
+const (
+	// Areas without a plan, and those where it starts later, until it does.
+	PlanControlsNotYetStarted PlanControls = "NOT_YET_STARTED"
+	// Areas without a plan alone.
+	PlanControlsNeverStarted PlanControls = "NEVER_STARTED"
+)
+
 // The law's criteria as they stood.
 type RuleSet string
 
