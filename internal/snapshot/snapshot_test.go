@@ -30,7 +30,7 @@ import (
 )
 
 // pinnedFingerprint is of seed 1 at scale 0.01 in the default world.
-const pinnedFingerprint = "c6a674be7fd68c111b94a99ea044ab93da4194d6540124bf68f85d6c7e82fd08"
+const pinnedFingerprint = "f33f3318321338d9ece4ca150f7453f7d77d42b239565c06f36f8e5b3313c6fd"
 
 var meta = snapshot.Meta{Name: "test", Title: "A test", Licence: "CC0-1.0", Citation: "none"}
 
