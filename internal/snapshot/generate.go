@@ -97,8 +97,9 @@ func syntheticMeta(o synth.Options) Meta {
 			100*synth.AreaEffect)
 	}
 	return Meta{
-		Name:      "synthetic-" + string(o.World),
-		Title:     fmt.Sprintf("Synthetic register of children, young people, adults and residents, %d-%d, %s", synth.First, synth.Last, world),
+		Name: "synthetic-" + string(o.World),
+		Title: fmt.Sprintf("Synthetic register of children, young people, adults and residents, %d-%d, %s", synth.First,
+			synth.Last, world),
 		Synthetic: true,
 		Licence:   "CC0-1.0",
 		Citation: fmt.Sprintf("Kvarter: synthetic register drawn from seed %d at scale %g, world %s. No row describes a "+
@@ -116,7 +117,8 @@ func syntheticMeta(o synth.Options) Meta {
 				Publisher: "Danmarks Statistik"},
 			{Title: "Ninth-grade marks, 25 October 2018, and examinations not sat, 12 January 2021",
 				Publisher: "Ministry of Education"},
-			{Title: "Ninth grade below 02 in Danish and mathematics, mean of 2016-19", Publisher: "Arbejderbevægelsens Erhvervsråd"},
+			{Title: "Ninth grade below 02 in Danish and mathematics, mean of 2016-19",
+				Publisher: "Arbejderbevægelsens Erhvervsråd"},
 		},
 		Generator: &Generator{Seed: o.Seed, Scale: o.Scale, World: string(o.World)},
 	}

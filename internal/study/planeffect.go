@@ -63,7 +63,8 @@ type PlanEffectUnderBound struct {
 
 func (q PlanEffectOf) needs(s *Study) ([]need, error) {
 	if len(s.Catalogue.Plans) == 0 {
-		return nil, fault.NotRecordedf("no plans are recorded in this data set, so there is no start to count from; it needs the " +
+		return nil, fault.NotRecordedf("no plans are recorded in this data set, so there is no start to count from; it " +
+			"needs the " +
 			"table plan, and area.plan_ids")
 	}
 	if err := stats.CheckLevel(q.Level); err != nil {
@@ -77,7 +78,8 @@ func (q PlanEffectOf) needs(s *Study) ([]need, error) {
 	if err != nil {
 		return nil, err
 	}
-	return q.Cohort.needs(s, cells.Observations{By: by, Indicators: []*contract.Indicator{i}, MaxCells: maxComparisonCells})
+	return q.Cohort.needs(s, cells.Observations{By: by, Indicators: []*contract.Indicator{i},
+		MaxCells: maxComparisonCells})
 }
 
 func (q PlanEffectOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*PlanEffect, error) {
@@ -101,12 +103,14 @@ func (q PlanEffectOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 	slices.Sort(years)
 	years = slices.Compact(years)
 	if len(years) < 2 {
-		return nil, fault.Invalidf("the cohort has observations in areas in %d years, and a change needs two; leave `years` out "+
+		return nil, fault.Invalidf("the cohort has observations in areas in %d years, and a change needs two; leave "+
+			"`years` out "+
 			"of its filter, or widen it", len(years))
 	}
 	for i, y := range years[1:] {
 		if y != years[i]+1 {
-			return nil, fault.Invalidf("the cohort has observations in areas in %d and in %d and in no year between; ask for years "+
+			return nil, fault.Invalidf("the cohort has observations in areas in %d and in %d and in no year between; ask for "+
+				"years "+
 				"that follow one another", years[i], y)
 		}
 	}
@@ -139,7 +143,8 @@ func (q PlanEffectOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%d observations outside the areas are left out.", int(outside)))
 	}
 	if leftOut > 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%d observations in areas with a plan whose start is not recorded are "+
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%d observations in areas with a plan whose start is not recorded "+
+			"are "+
 			"left out.", int(leftOut)))
 	}
 	return out, nil
