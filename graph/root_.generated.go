@@ -696,6 +696,8 @@ func (ec *executionContext) childFields_Dataset(ctx context.Context, field graph
 		return ec.fieldContext_Dataset_citation(ctx, field)
 	case "licence":
 		return ec.fieldContext_Dataset_licence(ctx, field)
+	case "planted":
+		return ec.fieldContext_Dataset_planted(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Dataset", field.Name)
 }
@@ -1228,6 +1230,28 @@ func (ec *executionContext) childFields_PlanEffectUnderBound(ctx context.Context
 		return ec.fieldContext_PlanEffectUnderBound_effect(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PlanEffectUnderBound", field.Name)
+}
+
+func (ec *executionContext) childFields_PlantedEffect(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "indicator":
+		return ec.fieldContext_PlantedEffect_indicator(ctx, field)
+	case "of":
+		return ec.fieldContext_PlantedEffect_of(ctx, field)
+	case "among":
+		return ec.fieldContext_PlantedEffect_among(ctx, field)
+	case "area":
+		return ec.fieldContext_PlantedEffect_area(ctx, field)
+	case "yearsSinceStart":
+		return ec.fieldContext_PlantedEffect_yearsSinceStart(ctx, field)
+	case "scale":
+		return ec.fieldContext_PlantedEffect_scale(ctx, field)
+	case "size":
+		return ec.fieldContext_PlantedEffect_size(ctx, field)
+	case "deviation":
+		return ec.fieldContext_PlantedEffect_deviation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlantedEffect", field.Name)
 }
 
 func (ec *executionContext) childFields_PretrendTest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -205,7 +205,7 @@ func TestWrongUse(t *testing.T) {
 		{"generate --seed -1", "a whole number from 0 to 18446744073709551615"},
 		{"generate --seed 1.5", "a whole number from 0 to 18446744073709551615"},
 		{"generate --seed 18446744073709551616", "a whole number from 0 to 18446744073709551615"},
-		{"generate --world flat", "known are area-effect, no-area-effect"},
+		{"generate --world flat", "known are area-effect, area-variation, no-area-effect"},
 		{"generate --world area-efect", "did you mean area-effect?"},
 		{"generate --data " + file, "is a file; a folder for data sets was expected"},
 		{"generate --data " + file + "/x", "not a directory"},

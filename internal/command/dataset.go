@@ -193,6 +193,7 @@ func dataset(info snapshot.Info, limits web.Limits) study.Dataset {
 	out := study.Dataset{Name: info.Name, Title: info.Title, Synthetic: info.Synthetic,
 		Fingerprint: info.Fingerprint, Years: info.Years,
 		Citation: info.Citation, Licence: info.Licence, Rows: []*study.TableRows{}, Sources: []*study.Source{},
+		Planted:    []*study.PlantedEffect{},
 		Disclosure: &study.DisclosurePolicy{Method: study.DisclosureMethodNone},
 		Limits: &study.Limits{Complexity: limits.Complexity, Depth: limits.Depth, Cells: limits.Cells,
 			TimeoutMs: limits.TimeoutMS, Tokens: limits.Tokens, Bytes: limits.Bytes}}
@@ -201,6 +202,14 @@ func dataset(info snapshot.Info, limits web.Limits) study.Dataset {
 			return nil
 		}
 		return &text
+	}
+	for _, p := range info.Planted {
+		e := &study.PlantedEffect{Indicator: p.Indicator, Of: study.PlantedOf(p.Of), Among: p.Among, Area: optional(p.Area),
+			YearsSinceStart: p.YearsSinceStart, Scale: study.PlantedScale(p.Scale), Size: p.Size}
+		if p.Deviation != 0 {
+			e.Deviation = &p.Deviation
+		}
+		out.Planted = append(out.Planted, e)
 	}
 	for _, t := range info.Tables {
 		out.Rows = append(out.Rows, &study.TableRows{Table: t.Name, Rows: int(t.Rows), Fingerprint: optional(t.Fingerprint)})

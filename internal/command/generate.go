@@ -34,8 +34,9 @@ var generate = command{
 				return nil
 			})
 		flags.Func("world",
-			"draw the world `no-area-effect|area-effect`: without an effect of the area on day care, or with "+
-				"a planted one; no-area-effect if not given", func(text string) error {
+			"draw the world `no-area-effect|area-effect|area-variation`: without an effect of the area on day care, with "+
+				"a planted one, or with areas that differ in day care and poverty, around none; no-area-effect if not given",
+			func(text string) error {
 				o.World = synth.Kind(text)
 				return synth.Known(o.World)
 			})

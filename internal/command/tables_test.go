@@ -28,7 +28,7 @@ var basic = map[string]string{
 }
 
 // whole is answered by every data set, whatever it holds.
-const whole = `{ dataset { name title years fingerprint rows { table rows } } variables { name } }`
+const whole = `{ dataset { name title years fingerprint rows { table rows } planted { indicator size } } variables { name parameters { id value } } }`
 
 // Each table of the contract alone, with those it must refer to, is imported and served, with the
 // required columns and with all. What it holds is answered; of the rest it is said that it is not

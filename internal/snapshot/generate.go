@@ -96,6 +96,9 @@ func syntheticMeta(o synth.Options) Meta {
 		world = fmt.Sprintf("with a planted effect of the area on day care at ages 1-2 of %.0f percentage points",
 			100*synth.AreaEffect)
 	}
+	if o.World == synth.AreaVariation {
+		world = "with areas that differ in day care and poverty, and none on average"
+	}
 	return Meta{
 		Name: "synthetic-" + string(o.World),
 		Title: fmt.Sprintf("Synthetic register of children, young people, adults and residents, %d-%d, %s", synth.First,
@@ -121,5 +124,6 @@ func syntheticMeta(o synth.Options) Meta {
 				Publisher: "Arbejderbevægelsens Erhvervsråd"},
 		},
 		Generator: &Generator{Seed: o.Seed, Scale: o.Scale, World: string(o.World)},
+		Planted:   o.Planted(),
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/kvarter/kvarter/internal/contract"
 	"github.com/kvarter/kvarter/internal/duckdb"
 	"github.com/kvarter/kvarter/internal/fault"
+	"github.com/kvarter/kvarter/internal/synth"
 )
 
 // Meta is what whoever makes a data set says about it.
@@ -37,6 +38,8 @@ type Meta struct {
 	Citation  string     `json:"citation"`
 	Sources   []Source   `json:"sources"`
 	Generator *Generator `json:"generator,omitempty"` // of a synthetic data set
+	// the effects of areas and plans that a synthetic data set was drawn with
+	Planted []synth.Planted `json:"planted,omitempty"`
 }
 
 // Source is a publication or register that the data come from or are calibrated against.

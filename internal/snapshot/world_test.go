@@ -126,7 +126,8 @@ var coherence = []law{
 func TestSmallWorldsAreCoherent(t *testing.T) {
 	for _, o := range []synth.Options{
 		{Seed: 3, Scale: 0.01, World: synth.NoAreaEffect}, {Seed: 3, Scale: 0.01, World: synth.WithAreaEffect},
-		{Seed: 4, Scale: 0.001, World: synth.NoAreaEffect}, {Seed: 5, Scale: 0.05, World: synth.NoAreaEffect},
+		{Seed: 4, Scale: 0.001, World: synth.NoAreaEffect},
+		{Seed: 3, Scale: 0.01, World: synth.AreaVariation}, {Seed: 5, Scale: 0.05, World: synth.NoAreaEffect},
 	} {
 		t.Run(fmt.Sprintf("seed=%d,scale=%g,%s", o.Seed, o.Scale, o.World), func(t *testing.T) {
 			g := generate(t, t.TempDir(), o)
@@ -297,9 +298,9 @@ func TestWorldsDifferInDayCareOnly(t *testing.T) {
 	}
 }
 
-// Day care is drawn with the stated probability, in and out of areas, in both worlds.
+// Day care is drawn with the stated probability, in and out of areas, in all worlds.
 func TestDayCareFollowsItsTruth(t *testing.T) {
-	for _, kind := range []synth.Kind{synth.NoAreaEffect, synth.WithAreaEffect} {
+	for _, kind := range []synth.Kind{synth.NoAreaEffect, synth.WithAreaEffect, synth.AreaVariation} {
 		o := synth.Options{Seed: 11, Scale: 0.05, World: kind}
 		g := generate(t, t.TempDir(), o)
 		world, err := synth.Generate(o)
@@ -308,7 +309,7 @@ func TestDayCareFollowsItsTruth(t *testing.T) {
 		}
 		truth := world.DayCare()
 		rows, err := g.db.Query(`
-			SELECT age, origin, parents_status, family_type, income_group, area_id IS NOT NULL, count(*), sum(enrolled::INT)
+			SELECT age, origin, parents_status, family_type, income_group, coalesce(area_id, ''), count(*), sum(enrolled::INT)
 			FROM child_year WHERE age BETWEEN 1 AND 5 AND year <> 2014 GROUP BY ALL`)
 		if err != nil {
 			t.Fatal(err)
@@ -318,7 +319,7 @@ func TestDayCareFollowsItsTruth(t *testing.T) {
 		for rows.Next() {
 			var c synth.Covariates
 			var n, enrolled float64
-			if err := rows.Scan(&c.Age, &c.Origin, &c.ParentsStatus, &c.FamilyType, &c.IncomeGroup, &c.InArea, &n,
+			if err := rows.Scan(&c.Age, &c.Origin, &c.ParentsStatus, &c.FamilyType, &c.IncomeGroup, &c.Area, &n,
 				&enrolled); err != nil {
 				t.Fatal(err)
 			}
@@ -327,7 +328,7 @@ func TestDayCareFollowsItsTruth(t *testing.T) {
 				t.Fatal(err)
 			}
 			in, older := 0, 0
-			if c.InArea {
+			if c.Area != "" {
 				in = 1
 			}
 			if c.Age > 2 {

@@ -162,6 +162,29 @@ type Dataset struct {
 	Citation string
 	// The licence of the data set.
 	Licence string
+	// The effects of areas and plans that a synthetic register was drawn with, those promised to be none
+	// included. Empty for other data sets.
+	Planted []*PlantedEffect
+}
+
+// An effect that a synthetic register was drawn with.
+type PlantedEffect struct {
+	// The indicator that it is an effect on.
+	Indicator string
+	// What has the effect.
+	Of PlantedOf
+	// Among whom: ages, of those who live in a supported area.
+	Among string
+	// The id of the area; nil unless it is the effect of one.
+	Area *string
+	// Of plans: years since the start of the area's first plan; the last one listed holds from then on.
+	YearsSinceStart *int
+	// What the size is added to.
+	Scale PlantedScale
+	// The size: of a probability 0.01 is a percentage point.
+	Size float64
+	// Of one area: the standard deviation that the sizes of all areas were drawn with, around 0; else nil.
+	Deviation *float64
 }
 
 // What one request may cost. A request over a limit is refused with its cost and the limit; nothing

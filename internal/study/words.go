@@ -113,6 +113,28 @@ const (
 	DisclosureMethodCellKey DisclosureMethod = "CELL_KEY"
 )
 
+// What has a planted effect.
+type PlantedOf string
+
+const (
+	// Living in a supported area, the same in all of them.
+	PlantedOfAreas PlantedOf = "AREAS"
+	// Living in one supported area.
+	PlantedOfArea PlantedOf = "AREA"
+	// A plan, on those who live in its areas, from the year of its start on.
+	PlantedOfPlans PlantedOf = "PLANS"
+)
+
+// What a planted effect is added to.
+type PlantedScale string
+
+const (
+	// The probability.
+	PlantedScaleProbability PlantedScale = "PROBABILITY"
+	// The natural logarithm of the odds.
+	PlantedScaleLogOdds PlantedScale = "LOG_ODDS"
+)
+
 // How those who took part are made comparable with the others. All but UNADJUSTED and
 // DIFFERENCE_IN_DIFFERENCES need that nothing outside the covariates drives both taking part and
 // the outcome.

@@ -6,10 +6,26 @@ package synth
 
 // AreaEffect is the planted effect of the area-effect world: what living in a supported area
 // adds to the probability of day care at ages 1-2, other things equal. Ages 3-5 have none, and
-// the default world has none at any age.
+// the other worlds have no average effect at any age.
 const AreaEffect = -0.05
 
 const areaEffectPPM = -50_000
+
+// DayCareDeviation and PovertyDeviation are by how much areas differ in the area-variation world: the
+// standard deviation, between areas and around 0, of what an area adds to the probability of day care at
+// ages 1-2, and to the log odds of poverty of its families.
+const (
+	DayCareDeviation = 0.04
+	PovertyDeviation = 0.3
+
+	dayCareDeviationPPM = 40_000
+	povertyDeviation    = 300
+)
+
+// planOnIdlePPM is the planted effect of the plans, in every world: what is added to the probability of an
+// area's residents aged 18-64 to be outside work and education, per million, by years since the start of
+// its first plan; the last holds from then on. On convictions plans have none.
+var planOnIdlePPM = [...]int{-10_000, -15_000, -20_000, -25_000, -30_000}
 
 // singleYears are the children of each year by age 0 to 6. Only their sums over ages 0-6, 1-2
 // and 3-5 are published; the split within them is smoothed, so that each cohort grows by a few

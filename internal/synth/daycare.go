@@ -13,14 +13,14 @@ type Covariates struct {
 	ParentsStatus string
 	FamilyType    string
 	IncomeGroup   string
-	InArea        bool // lives in a supported area: matters in the area-effect world only
+	Area          string // the id of the supported area, or "": matters in the worlds where it does
 }
 
 // DayCare is the truth behind the column enrolled: the conditional probability of day care. It
 // holds what was solved so that the published percentages come out.
 type DayCare struct {
-	intercept [2][5]int // by ages 1-2, 3-5 and by registered origin
-	effect    bool
+	intercept [2][5]int  // by ages 1-2, 3-5 and by registered origin
+	shift     [areas]int // of the probability at ages 1-2, per million
 }
 
 // DayCare returns the truth about day care in this world.
@@ -42,7 +42,11 @@ func (d DayCare) Probability(c Covariates) (float64, error) {
 			return 0, fault.Invalidf("no code %q%s", x.code, fault.Suggest(x.code, x.list))
 		}
 	}
-	return float64(d.ppm(c.Age, codes[0], codes[1], codes[2], codes[3], c.InArea)) / million, nil
+	area, err := areaOf(c.Area)
+	if err != nil {
+		return 0, err
+	}
+	return float64(d.ppm(c.Age, codes[0], codes[1], codes[2], codes[3], area)) / million, nil
 }
 
 // ageBand is 0 for ages 1-2 and 1 for ages 3-5.
@@ -60,10 +64,10 @@ func dayCareEta(age, parentsStatus, kind, incomeGroup int) int {
 		dayCareIncome[b][incomeGroup]
 }
 
-func (d DayCare) ppm(age, origin, parentsStatus, kind, incomeGroup int, inArea bool) int {
+func (d DayCare) ppm(age, origin, parentsStatus, kind, incomeGroup, area int) int {
 	p := logistic(d.intercept[ageBand(age)][origin] + dayCareEta(age, parentsStatus, kind, incomeGroup))
-	if d.effect && inArea && age <= 2 {
-		p = max(0, p+areaEffectPPM)
+	if area >= 0 && age <= 2 {
+		p = max(0, min(p+d.shift[area], million))
 	}
 	return p
 }
@@ -110,7 +114,7 @@ func (w *world) careForChildren() {
 				if age < 1 || age > 5 {
 					continue
 				}
-				p := w.dayCare.ppm(age, origin, int(f.parentsStatus[y]), int(f.kind[y]), int(f.incomeGroup[y]), f.area[y] >= 0)
+				p := w.dayCare.ppm(age, origin, int(f.parentsStatus[y]), int(f.kind[y]), int(f.incomeGroup[y]), int(f.area[y]))
 				if int(draws[i*5+age-1]) < p {
 					c.enrolled |= 1 << y
 				}
@@ -151,7 +155,7 @@ func (w *world) solveDayCare(draws []int32) {
 		{DayCareDanish1To2Percent, DayCareNonWestern1To2Percent},
 		{DayCareDanish3To4Percent, DayCareNonWestern3To4Percent},
 	}
-	w.dayCare.effect = w.effect
+	w.dayCare.shift = w.shift.dayCare
 	for b := range percent {
 		danishOrigin, nonWesternDescendant := solve(members[b][0], percent[b][0]), solve(members[b][4], percent[b][1])
 		for o := range w.dayCare.intercept[b] {

@@ -54,6 +54,7 @@ type family struct {
 	mother, father [years]uint8 // bits of traits
 	motherStatus   [years]uint8
 	fatherStatus   [years]uint8
+	idleWithout    [2]uint8     // of mother and father, a bit a year: neither work nor study if there were no plan
 	income, wealth [years]int32 // equivalised, DKK
 	student, poor  [years]bool
 	socialHousing  [years]bool // outside the areas

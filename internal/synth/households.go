@@ -575,14 +575,19 @@ func (w *world) thisYear(p *place, h *household, f *family, m *member, y int) pe
 	if row.group == group30 {
 		row.schooling = schoolingOf(row.education)
 	}
+	idleWithout := false
 	if row.group >= group18 && row.group <= group60 {
 		if isParent {
-			row.work = f.motherStatus[y]
+			row.work, idleWithout = f.motherStatus[y], f.idleWithout[mother]>>y&1 == 1
 			if m.role == father {
-				row.work = f.fatherStatus[y]
+				row.work, idleWithout = f.fatherStatus[y], f.idleWithout[father]>>y&1 == 1
 			}
 		} else {
-			row.work = m.workOf(model, row.education)
+			plan := 0
+			if p.area >= 0 {
+				plan = w.areas[p.area].planEffect(y)
+			}
+			row.work, idleWithout = m.workOf(model, row.education, plan)
 		}
 		row.support = bit(int(m.support) < supportPPM[row.work])
 	}
@@ -595,7 +600,8 @@ func (w *world) thisYear(p *place, h *household, f *family, m *member, y int) pe
 			}
 			shift = when(bits&convicted != 0, sentencedAgain)
 		}
-		row.convicted = bit(int(m.conviction) < logistic(model.convictedEta(row.work == idle)+shift))
+		// Plans have no effect on convictions, and so none through work.
+		row.convicted = bit(int(m.conviction) < logistic(model.convictedEta(idleWithout)+shift))
 	}
 	if row.group >= group15 {
 		mean := model.meanIncome(row.work, y, municipalities[p.municipality].region)

@@ -27,7 +27,7 @@ func (f *family) poorCell(y int) int {
 	return c
 }
 
-func (f *family) povertyEta(y int) int {
+func (w *world) povertyEta(f *family, y int) int {
 	e := povertyTrend[y] + povertyEducation*max(step(f.motherEducation), step(f.fatherEducation))
 	switch f.parentsStatus[y] {
 	case noneActive:
@@ -37,6 +37,9 @@ func (f *family) povertyEta(y int) int {
 	}
 	if f.kind[y] == motherAlone || f.kind[y] == fatherAlone {
 		e += povertyLone
+	}
+	if a := f.area[y]; a >= 0 {
+		e += w.shift.poverty[a]
 	}
 	return e + when(f.mobile && f.origin == danish, povertyMobileDanish) + when(f.student[y], povertyStudent)
 }
@@ -68,7 +71,7 @@ func (w *world) choosePoor() {
 		}
 	}
 	poorAt := func(i int32, y, c int) bool {
-		return int(w.draws[int(i)*years+y]) < logistic(c+w.families[i].povertyEta(y))
+		return int(w.draws[int(i)*years+y]) < logistic(c+w.povertyEta(&w.families[i], y))
 	}
 	var cut [poorCells]int
 	for cell, target := range w.poorTargets(children) {

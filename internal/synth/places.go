@@ -18,6 +18,7 @@ type area struct {
 	nonWestern   int // per mille of its children, aimed at
 	hardship     int // shifts work, schooling and convictions, thousandths of a logit
 	plans        []int
+	planStart    int // year of the first
 	divisions    int
 	dwellings    int
 	residents    [years]int // aimed at, until populate counts them
@@ -60,7 +61,7 @@ func (w *world) placeAreas() {
 	for i := range w.areas {
 		a := &w.areas[i]
 		n := int(names[i])
-		a.id = fmt.Sprintf("A%03d", i+1)
+		a.id = areaID(i)
 		a.name = nameFirst[n%len(nameFirst)] + nameLast[n/len(nameFirst)]
 		a.municipality = where[i]
 		u := s.below(1000)
@@ -112,6 +113,11 @@ func (w *world) placePlans(s *stream) {
 		p := plan{id: fmt.Sprintf("P%02d", k+1), name: "Helhedsplan for " + strings.Join(names, " og "), areas: of}
 		p.start = day(start, 1+s.below(12), 1)
 		p.startYear, p.endYear = start, start+4+s.below(2)
+		for _, i := range of {
+			if a := &w.areas[i]; a.planStart == 0 || start < a.planStart {
+				a.planStart = start
+			}
+		}
 		p.end = day(p.endYear, 12, 31)
 		w.plans = append(w.plans, p)
 	}

@@ -233,7 +233,7 @@ func TestProbabilityOfDayCare(t *testing.T) {
 			out := Covariates{Age: age, Origin: origin, ParentsStatus: "ONE_ACTIVE", FamilyType: "MOTHER_ALONE",
 				IncomeGroup: "Q2"}
 			in := out
-			in.InArea = true
+			in.Area = "A001"
 			if a, b := probability(without, out), probability(without, in); a != b || a < 0.5 || a >= 1 {
 				t.Errorf("%+v: %g outside, %g in an area, without an effect", out, a, b)
 			}

@@ -102,7 +102,7 @@ func when(has bool, effect int) int {
 }
 
 func (w *world) traits() {
-	mother, father := (*family).motherPresent, (*family).fatherPresent
+	motherAtHome, fatherAtHome := (*family).motherPresent, (*family).fatherPresent
 	type parent struct {
 		name                                    string
 		present                                 func(f *family, y int) bool
@@ -111,11 +111,11 @@ func (w *world) traits() {
 		psychiatric, drugs, alcohol, conviction [2][3]int
 	}
 	for _, p := range []parent{
-		{"mother", mother, func(f *family, y int) *uint8 { return &f.mother[y] },
+		{"mother", motherAtHome, func(f *family, y int) *uint8 { return &f.mother[y] },
 			func(f *family) int {
 				return step(f.motherEducation)
 			}, motherPsychiatric, motherDrugs, motherAlcohol, motherConvicted},
-		{"father", father, func(f *family, y int) *uint8 { return &f.father[y] },
+		{"father", fatherAtHome, func(f *family, y int) *uint8 { return &f.father[y] },
 			func(f *family) int {
 				return step(f.fatherEducation)
 			}, fatherPsychiatric, fatherDrugs, fatherAlcohol, fatherConvicted},
@@ -137,16 +137,16 @@ func (w *world) traits() {
 				when(has(f, y, drugs), drugsOnConviction) + when(has(f, y, alcohol), alcoholOnConvict) + w.hardship(f, y)
 		}, p.present, set(convicted))
 	}
-	w.work("mother", motherIdle, motherStudies, func(f *family, y int) int {
+	w.work("mother", mother, motherIdle, motherStudies, func(f *family, y int) int {
 		e := educationOnWork*step(f.motherEducation) + when(f.mother[y]&psychiatric != 0, illnessOnWork) +
 			when(f.mother[y]&(drugs|alcohol) != 0, abuseOnWork)
 		return e + when(First+y-int(f.youngest) < 3, infantOnMother) + w.hardship(f, y)
-	}, mother, func(f *family, y int) *uint8 { return &f.motherStatus[y] })
-	w.work("father", fatherIdle, fatherStudies, func(f *family, y int) int {
+	}, motherAtHome, func(f *family, y int) *uint8 { return &f.motherStatus[y] })
+	w.work("father", father, fatherIdle, fatherStudies, func(f *family, y int) int {
 		e := educationOnWork*step(f.fatherEducation) + when(f.father[y]&psychiatric != 0, illnessOnWork) +
 			when(f.father[y]&(drugs|alcohol) != 0, abuseOnWork)
 		return e + when(f.father[y]&convicted != 0, illnessOnWork/2) + w.hardship(f, y)
-	}, father, func(f *family, y int) *uint8 { return &f.fatherStatus[y] })
+	}, fatherAtHome, func(f *family, y int) *uint8 { return &f.fatherStatus[y] })
 
 	for i := range w.families {
 		f := &w.families[i]
@@ -166,7 +166,7 @@ func (w *world) hardship(f *family, y int) int {
 }
 
 // work draws a parent's work status: low draws neither work nor study, high draws study.
-func (w *world) work(parent string, idleShare, studyShare [2][3]int, eta etaFunc,
+func (w *world) work(parent string, role int, idleShare, studyShare [2][3]int, eta etaFunc,
 	present func(f *family, y int) bool, status func(f *family, y int) *uint8) {
 	w.draw(parent+" work", workRenewalPPM)
 	c := w.intercepts(idleShare, eta, present)
@@ -180,10 +180,18 @@ func (w *world) work(parent string, idleShare, studyShare [2][3]int, eta etaFunc
 				if int(f.arrived) == First+y {
 					unknown = statusUnknownArrivalPPM
 				}
-				switch u := int(w.draws[i*years+y]); {
-				case s.chance(unknown):
+				u, idlePPM := int(w.draws[i*years+y]), logistic(c[m][o]+eta(f, y))
+				unknownNow := s.chance(unknown)
+				if !unknownNow && u < idlePPM {
+					f.idleWithout[role] |= 1 << y
+				}
+				if a := f.area[y]; a >= 0 {
+					idlePPM = max(0, idlePPM+w.areas[a].planEffect(y))
+				}
+				switch {
+				case unknownNow:
 					*status(f, y) = unknownStatus
-				case u < logistic(c[m][o]+eta(f, y)):
+				case u < idlePPM:
 					*status(f, y) = idle
 				case u >= million-studyShare[m][o]:
 					*status(f, y) = inEducation

@@ -13,17 +13,22 @@ package synth
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/kvarter/kvarter/internal/fault"
 )
 
-// A Kind says which of the two worlds to generate. They differ in day care only.
+// A Kind says which world to generate: what living in a supported area adds by itself. In all of them the
+// plans have an effect, and those of activities are the same; Options.Planted and World.Effects have them.
 type Kind string
 
 const (
 	NoAreaEffect   Kind = "no-area-effect" // day care does not depend on the area
 	WithAreaEffect Kind = "area-effect"    // AreaEffect is added at ages 1-2 in supported areas
+	// AreaVariation: areas differ in day care at ages 1-2 and in poverty, around 0, by DayCareDeviation
+	// and PovertyDeviation
+	AreaVariation Kind = "area-variation"
 )
 
 // Options says what to generate.
@@ -42,11 +47,11 @@ type World struct {
 }
 
 type world struct {
-	seed   uint64
-	part   int
-	more   bool // parts follow
-	scale  int  // of the part, per million
-	effect bool
+	seed  uint64
+	part  int
+	more  bool // parts follow
+	scale int  // of the part, per million
+	shift shifts
 
 	sum               sums  // over the parts up to this one
 	persons0, family0 int32 // numbers in use by those before
@@ -123,7 +128,7 @@ func (o Options) largest() int {
 // drawPart draws a part; sum and care are those of the part before it.
 func drawPart(o Options, part int, sum sums, care DayCare) *World {
 	parts, scale := o.Parts(), o.perMillion()
-	w := &world{seed: o.Seed, part: part, more: part+1 < parts, effect: o.World == WithAreaEffect,
+	w := &world{seed: o.Seed, part: part, more: part+1 < parts, shift: shiftsOf(o.Seed, o.World),
 		scale: scale*(part+1)/parts - scale*part/parts,
 		sum:   sum, persons0: int32(sum.persons), family0: int32(sum.families), dayCare: care}
 	w.placeAreas()
@@ -166,9 +171,9 @@ func ValidScale(scale float64) error {
 
 // Known returns an Invalid fault that says which worlds there are, if the kind is none of them.
 func Known(k Kind) error {
-	if k != NoAreaEffect && k != WithAreaEffect {
-		return fault.Invalidf("no world %q%s", k, fault.Suggest(string(k),
-			[]string{string(NoAreaEffect), string(WithAreaEffect)}))
+	known := []string{string(NoAreaEffect), string(WithAreaEffect), string(AreaVariation)}
+	if !slices.Contains(known, string(k)) {
+		return fault.Invalidf("no world %q%s", k, fault.Suggest(string(k), known))
 	}
 	return nil
 }

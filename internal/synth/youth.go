@@ -77,23 +77,27 @@ func schoolingOf(education uint8) uint8 {
 	return moreSchooling
 }
 
-// workOf is the work status at 18-64 of one who is no parent in the register of children.
-func (m *member) workOf(model residentModel, education uint8) uint8 {
+// workOf is the work status at 18-64 of one who is no parent in the register of children, and whether it
+// would be neither work nor study without the plan, which adds plan to the probability of that.
+func (m *member) workOf(model residentModel, education uint8, plan int) (status uint8, idleWithout bool) {
 	shift := 0
 	if model.group == group18 {
 		shift = when(education == basicEducation, youngBasicOnIdle) + when(education != basicEducation, -youngBasicOnIdle)
 	}
 	model.hardship += shift
 	unknown, idlePPM, studies := model.workPPM(model.group == group30 && education == basicEducation)
-	switch u := int(m.work); {
+	u := int(m.work)
+	idleWithout = u < idlePPM
+	idlePPM = max(0, idlePPM+plan)
+	switch {
 	case u >= million-unknown:
-		return unknownStatus
+		return unknownStatus, idleWithout
 	case u < idlePPM:
-		return idle
+		return idle, idleWithout
 	case u < idlePPM+studies:
-		return inEducation
+		return inEducation, idleWithout
 	}
-	return employed
+	return employed, idleWithout
 }
 
 // youth is what the register has of a person under 25, but crime.
