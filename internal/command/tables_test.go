@@ -22,6 +22,8 @@ var basic = map[string]string{
 	"plan":          `{ plans { nodes { name start end } } }`,
 	"child_year":    `{ children { size { value } description } }`,
 	"resident_year": `{ residents { size { value } description } }`,
+	"youth_year":    `{ youth { size { value } description } }`,
+	"adult_year":    `{ adults { size { value } description } }`,
 	"activity":      `{ activityMapping(by: [TYPE]) { type activities { value } } }`,
 	"participant":   `{ targetGroup(type: LEISURE_JOB) { label participants { value } } }`,
 	"actor_survey":  `{ perceivedEffect(by: [THEME]) { theme respondents status } }`,
@@ -124,7 +126,7 @@ func alone(c *contract.Contract, table *contract.Table, all bool, selects map[st
 		if referred, _, ok := strings.Cut(column.References, "."); ok {
 			alone(c, c.Table(referred), all, selects)
 		}
-		columns = append(columns, value(column)+" AS "+`"`+column.Name+`"`)
+		columns = append(columns, value(table, column)+" AS "+`"`+column.Name+`"`)
 	}
 	row := strings.Join(columns, ", ")
 	selects[table.Name] = row
@@ -137,8 +139,19 @@ func alone(c *contract.Contract, table *contract.Table, all bool, selects map[st
 // groups are the columns of a row that stands for several persons.
 var groups = map[string]bool{"n": true, "gross_income_sd": true}
 
-// value writes a value of a column, so that all of a row go together.
-func value(c *contract.Column) string {
+// value writes a value of a column of the table, so that all of a row go together.
+func value(table *contract.Table, c *contract.Column) string {
+	age := table.Column("age")
+	switch {
+	case c == age && age.Min > 3:
+		return fmt.Sprint(age.Min)
+	case c.Name == "age_group" && age != nil:
+		for _, group := range c.Codes.Codes {
+			if float64(group.Range[0]) <= age.Min && age.Min <= float64(group.Range[1]) {
+				return "'" + group.Code + "'"
+			}
+		}
+	}
 	special := map[string]string{"year": "2016", "start_year": "2016", "end_year": "2016",
 		"start": "DATE '2014-01-01'", "end": "DATE '2018-01-01'",
 		"age": "3", "income_group": "NULL", "age_group": "'AGE_25_29'",

@@ -277,7 +277,8 @@ func TestAStructureThatBreaks(t *testing.T) {
 			[]string{"child_year", "hobby", "requires"}},
 		"another type": {edited(t, "convicted: {type: bool, optional: true, label: {da: Dømt",
 			"convicted: {type: int, optional: true, label: {da: Dømt", "when: {column: convicted, is: true}", "when: {column: "+
-				"convicted, from: 1}"), []string{"resident_year", "convicted", "BOOLEAN", "BIGINT"}},
+				"convicted, from: 1}", "CONVICTED: {tables: [resident_year, adult_year]", "CONVICTED: {tables: [resident_year]"),
+			[]string{"resident_year", "convicted", "BOOLEAN", "BIGINT"}},
 		"a code less": {edited(t,
 			"      - {code: \"851\", group: NORDJYLLAND, label: {da: \"Aalborg\", en: "+
 				"\"Aalborg\"}}\n", ""), []string{"child_year", "municipality", "851", "more like these"}},
