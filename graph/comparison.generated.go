@@ -2786,11 +2786,11 @@ func (ec *executionContext) _SensitivityBound_withCohort(ctx context.Context, fi
 			return obj.WithCohort, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_SensitivityBound_withCohort(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -2809,11 +2809,11 @@ func (ec *executionContext) _SensitivityBound_withOutcome(ctx context.Context, f
 			return obj.WithOutcome, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_SensitivityBound_withOutcome(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -4267,12 +4267,12 @@ func (ec *executionContext) _SensitivityBound(ctx context.Context, sel ast.Selec
 			}
 		case "withCohort":
 			out.Values[i] = ec._SensitivityBound_withCohort(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "withOutcome":
 			out.Values[i] = ec._SensitivityBound_withOutcome(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "adjusted":

@@ -31,6 +31,8 @@ func (a asker) argument(t *testing.T, arg *ast.ArgumentDefinition, indicator, me
 		return indicator
 	case named == "Measure":
 		return measure
+	case named == "RegressionModel":
+		return "LINEAR" // some figures are of a linear model alone
 	case !arg.Type.NonNull || arg.DefaultValue != nil:
 		return ""
 	case named == "Dimension" && arg.Type.Elem != nil:
@@ -210,7 +212,8 @@ func TestEveryFieldAnswersForEveryCohort(t *testing.T) {
 						}
 					}
 				}
-				if given == 0 {
+				// No plan of this world starts after its first year; see TestPlansEffect.
+				if given == 0 && f.Name != "planEffect" {
 					_, err := answers(cohorts[1], field(indicators[1][0], measures[1][0], dimensions[1][0]))
 					t.Errorf("%s.%s gives no figure at all: %v", table.Cohort, f.Name, err)
 				}

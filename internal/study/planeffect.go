@@ -114,6 +114,13 @@ func (q PlanEffectOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 				"that follow one another", years[i], y)
 		}
 	}
+	if last := years[len(years)-1]; !slices.ContainsFunc(areasOf(inside), func(area int) bool {
+		return starts[area] > years[0] && starts[area] <= last
+	}) {
+		return nil, fault.Invalidf("in none of the areas a plan started from %d to %d, so no year of the cohort is before "+
+			"a start "+
+			"and another after it; ask for more years", years[0]+1, last)
+	}
 	e, err := stats.EventStudyOf(years, inside, starts, stats.EventStudyOptions{Level: q.Level,
 		NotYetTreated: q.Controls == PlanControlsNotYetStarted})
 	if err != nil {

@@ -15,9 +15,10 @@ type Sensitivity struct {
 
 // SensitivityBound is what is left of an adjusted gap beside something Times as strong as a control.
 type SensitivityBound struct {
-	Control                        string
-	Times, WithCohort, WithOutcome float64
-	Adjusted                       *Estimate
+	Control                 string
+	Times                   float64
+	WithCohort, WithOutcome *float64 // nil where nothing can be so strong
+	Adjusted                *Estimate
 }
 
 // Selection is an adjusted gap under selection on what is not recorded, in units of that on the controls.
@@ -56,8 +57,8 @@ func (g *AdjustedGap) Sensitivity(part float64, times []float64) (*Sensitivity, 
 	out := &Sensitivity{PartialR2: s.PartialR2, Robustness: s.Value, RobustnessOfInterval: s.OfInterval, Part: s.Part,
 		Bounds: []*SensitivityBound{}, Warnings: notNil(s.Warnings)}
 	for _, b := range s.Bounds {
-		out.Bounds = append(out.Bounds, &SensitivityBound{Control: b.Control, Times: b.Times, WithCohort: b.WithGroup,
-			WithOutcome: b.WithOutcome, Adjusted: derived(b.Adjusted)})
+		out.Bounds = append(out.Bounds, &SensitivityBound{Control: b.Control, Times: b.Times, WithCohort: number(b.WithGroup),
+			WithOutcome: number(b.WithOutcome), Adjusted: derived(b.Adjusted)})
 	}
 	return out, nil
 }
