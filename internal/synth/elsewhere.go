@@ -110,13 +110,38 @@ func (w *world) groupYouth(s *stream, y int) {
 	w.groupSchool(s, rows, y)
 	w.groupWork(s, rows, y)
 	rows = w.groupCrime(s, rows, y)
-	w.youths[y] = make([]youthGroup, 0, len(rows))
+	w.youths[y] = merged(rows)
+}
+
+// merged are the rows, those alike in all but their number made one.
+func merged(rows []pseudo) []youthGroup {
+	list, place := make([]youthGroup, 0, len(rows)), make(map[youthGroup]int, len(rows))
 	for _, r := range rows {
-		if r.n == 1 {
-			r.absenceDeviation, r.markDeviation = nullShort, nullShort
+		g, n := r.youthGroup, r.n
+		if n == 1 {
+			g.absenceDeviation, g.markDeviation = nullShort, nullShort
 		}
-		w.youths[y] = append(w.youths[y], r.youthGroup)
+		g.n = 0
+		if i, ok := place[g]; ok {
+			list[i].n += n
+			continue
+		}
+		place[g] = len(list)
+		g.n = n
+		list = append(list, g)
 	}
+	for i := range list {
+		// Persons alike, each of whom was a row.
+		if g := &list[i]; g.n > 1 {
+			if g.absence != nullShort && g.absenceDeviation == nullShort {
+				g.absenceDeviation = 0
+			}
+			if g.mark != nullShort && g.markDeviation == nullShort {
+				g.markDeviation = 0
+			}
+		}
+	}
+	return list
 }
 
 // elsewhereModel is the model of those outside social housing.
