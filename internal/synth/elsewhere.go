@@ -339,6 +339,9 @@ func (w *world) groupCrime(s *stream, rows []pseudo, y int) []pseudo {
 		for i, r := range list {
 			all += int(r.n)
 			*part.of(&r.young), r.offence, r.firstOffence = 0, 0, 0
+			if r.parentsStatus == unknownParents {
+				continue // so few that a row of theirs would read as the total of the others
+			}
 			weights[i] = int(r.n) * logistic(offenceElsewhere+when(r.age > 14, offenceElsewhereAge*(int(r.age)-17))+
 				when(r.sex == 1, offendingGirl)+when(r.origin >= 3, offendingNonWestern)+
 				r.m.effect(offendingNoneActive, offendingBasic)) / 1_000
