@@ -137,7 +137,7 @@ func alone(c *contract.Contract, table *contract.Table, all bool, selects map[st
 }
 
 // groups are the columns of a row that stands for several persons.
-var groups = map[string]bool{"n": true, "gross_income_sd": true}
+var groups = map[string]bool{"n": true, "gross_income_sd": true, "absence_sd": true, "mean_mark_sd": true}
 
 // value writes a value of a column of the table, so that all of a row go together.
 func value(table *contract.Table, c *contract.Column) string {
@@ -154,7 +154,7 @@ func value(table *contract.Table, c *contract.Column) string {
 	}
 	special := map[string]string{"year": "2016", "start_year": "2016", "end_year": "2016",
 		"start": "DATE '2014-01-01'", "end": "DATE '2018-01-01'",
-		"age": "3", "income_group": "NULL", "age_group": "'AGE_25_29'",
+		"age": fmt.Sprint(math.Max(3, c.Min)), "income_group": "NULL", "age_group": "'AGE_25_29'",
 		"type": "'LEISURE_JOB'", "work_status": "NULL", "schooling": "NULL", "convicted": "NULL"}
 	if text, ok := special[c.Name]; ok {
 		return text

@@ -110,13 +110,38 @@ func (w *world) groupYouth(s *stream, y int) {
 	w.groupSchool(s, rows, y)
 	w.groupWork(s, rows, y)
 	rows = w.groupCrime(s, rows, y)
-	w.youths[y] = make([]youthGroup, 0, len(rows))
+	w.youths[y] = merged(rows)
+}
+
+// merged are the rows, those alike in all but their number made one.
+func merged(rows []pseudo) []youthGroup {
+	list, place := make([]youthGroup, 0, len(rows)), make(map[youthGroup]int, len(rows))
 	for _, r := range rows {
-		if r.n == 1 {
-			r.absenceDeviation, r.markDeviation = nullShort, nullShort
+		g, n := r.youthGroup, r.n
+		if n == 1 {
+			g.absenceDeviation, g.markDeviation = nullShort, nullShort
 		}
-		w.youths[y] = append(w.youths[y], r.youthGroup)
+		g.n = 0
+		if i, ok := place[g]; ok {
+			list[i].n += n
+			continue
+		}
+		place[g] = len(list)
+		g.n = n
+		list = append(list, g)
 	}
+	for i := range list {
+		// Persons alike, each of whom was a row.
+		if g := &list[i]; g.n > 1 {
+			if g.absence != nullShort && g.absenceDeviation == nullShort {
+				g.absenceDeviation = 0
+			}
+			if g.mark != nullShort && g.markDeviation == nullShort {
+				g.markDeviation = 0
+			}
+		}
+	}
+	return list
 }
 
 // elsewhereModel is the model of those outside social housing.
@@ -314,6 +339,9 @@ func (w *world) groupCrime(s *stream, rows []pseudo, y int) []pseudo {
 		for i, r := range list {
 			all += int(r.n)
 			*part.of(&r.young), r.offence, r.firstOffence = 0, 0, 0
+			if r.parentsStatus == unknownParents {
+				continue // so few that a row of theirs would read as the total of the others
+			}
 			weights[i] = int(r.n) * logistic(offenceElsewhere+when(r.age > 14, offenceElsewhereAge*(int(r.age)-17))+
 				when(r.sex == 1, offendingGirl)+when(r.origin >= 3, offendingNonWestern)+
 				r.m.effect(offendingNoneActive, offendingBasic)) / 1_000
