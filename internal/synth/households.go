@@ -606,7 +606,8 @@ func (w *world) thisYear(p *place, h *household, f *family, m *member, y int) pe
 	if row.group >= group15 {
 		mean := model.meanIncome(row.work, y, municipalities[p.municipality].region)
 		const variance = 5 // sixteenths: of three quarters of what lasts and a quarter of the year's own
-		log := (int(m.earning)*3+shock)*grossIncome.deviation/4_000 - grossIncome.deviation*grossIncome.deviation*variance/16_000
+		log := (int(m.earning)*3+shock)*grossIncome.deviation/4_000 -
+			grossIncome.deviation*grossIncome.deviation*variance/16_000
 		row.income = int32(mean * exponential(log) / million)
 	}
 	row.young = noYouth
