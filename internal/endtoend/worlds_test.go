@@ -173,3 +173,75 @@ func TestVerifyWantsTheWorldItNames(t *testing.T) {
 		t.Errorf("exit %d, %q; want exit 2 and …%s…", code, errs, want)
 	}
 }
+
+// What the plans change is found as it was planted, year by year, and where nothing was planted no year is told
+// from 0: intervals that hold for all years at once contain the truth that the data set states.
+func TestPlansEffect(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes the default data set at full scale if it is not there; run without -short")
+	}
+	t.Parallel()
+	const question = `{
+  dataset { planted { indicator of yearsSinceStart size } }
+  residents { on: planEffect(of: OUTSIDE_WORK_AND_EDUCATION) { ...all } none: planEffect(of: CONVICTED) { ...all } }
+}
+fragment all on PlanEffect { started effects { yearsSinceStart effect { value } simultaneous { value lower upper } } }`
+	type effect struct {
+		Started int
+		Effects []struct {
+			YearsSinceStart int
+			Simultaneous    interval
+		}
+	}
+	var answer struct {
+		Dataset struct {
+			Planted []struct {
+				Indicator, Of   string
+				YearsSinceStart int
+				Size            float64
+			}
+		}
+		Residents struct{ On, None effect }
+	}
+	text, err := json.Marshal(ask(t, world(t, "data", synth.NoAreaEffect), question))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		t.Fatal(err)
+	}
+	for indicator, got := range map[string]effect{"OUTSIDE_WORK_AND_EDUCATION": answer.Residents.On,
+		"CONVICTED": answer.Residents.None} {
+		planted := map[int]float64{}
+		for _, p := range answer.Dataset.Planted {
+			if p.Of == "PLANS" && p.Indicator == indicator {
+				planted[p.YearsSinceStart] = p.Size
+			}
+		}
+		if len(planted) == 0 || got.Started < 90 {
+			t.Fatalf("%s: planted is %v, started in %d areas", indicator, planted, got.Started)
+		}
+		after := 0
+		for _, e := range got.Effects {
+			i := e.Simultaneous
+			if i.Lower == nil { // the year that the others are compared with
+				continue
+			}
+			t.Logf("%s, %+d years: %+.4f (%+.4f to %+.4f), planted %+.4f", indicator, e.YearsSinceStart, *i.Value,
+				*i.Lower, *i.Upper, planted[e.YearsSinceStart])
+			if !i.contains(planted[e.YearsSinceStart]) {
+				t.Errorf("%s, %d years: the planted %g is not from %g to %g", indicator, e.YearsSinceStart,
+					planted[e.YearsSinceStart], *i.Lower, *i.Upper)
+			}
+			if e.YearsSinceStart >= 0 {
+				after++
+			}
+			if e.YearsSinceStart == 1 && indicator == "OUTSIDE_WORK_AND_EDUCATION" && i.contains(0) {
+				t.Errorf("%s: a year after the start %g to %g is not told from 0", indicator, *i.Lower, *i.Upper)
+			}
+		}
+		if after < 2 {
+			t.Errorf("%s has effects of %d years from the start on", indicator, after)
+		}
+	}
+}
