@@ -131,7 +131,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/activity.graphqls" "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/cost.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/development.graphqls" "schema/effect.graphqls" "schema/finding.graphqls" "schema/jsonstat.graphqls" "schema/plan_effect.graphqls" "schema/query.graphqls" "schema/shortfall.graphqls" "schema/survey.graphqls"
+//go:embed "schema/activity.graphqls" "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/cost.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/development.graphqls" "schema/effect.graphqls" "schema/finding.graphqls" "schema/gaps.graphqls" "schema/jsonstat.graphqls" "schema/plan_effect.graphqls" "schema/query.graphqls" "schema/shortfall.graphqls" "schema/survey.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -154,6 +154,7 @@ var sources = []*ast.Source{
 	{Name: "schema/development.graphqls", Input: sourceData("schema/development.graphqls"), BuiltIn: false},
 	{Name: "schema/effect.graphqls", Input: sourceData("schema/effect.graphqls"), BuiltIn: false},
 	{Name: "schema/finding.graphqls", Input: sourceData("schema/finding.graphqls"), BuiltIn: false},
+	{Name: "schema/gaps.graphqls", Input: sourceData("schema/gaps.graphqls"), BuiltIn: false},
 	{Name: "schema/jsonstat.graphqls", Input: sourceData("schema/jsonstat.graphqls"), BuiltIn: false},
 	{Name: "schema/plan_effect.graphqls", Input: sourceData("schema/plan_effect.graphqls"), BuiltIn: false},
 	{Name: "schema/query.graphqls", Input: sourceData("schema/query.graphqls"), BuiltIn: false},
@@ -614,6 +615,10 @@ func (ec *executionContext) childFields_Comparison(ctx context.Context, field gr
 		return ec.fieldContext_Comparison_adjusted(ctx, field)
 	case "segregation":
 		return ec.fieldContext_Comparison_segregation(ctx, field)
+	case "trend":
+		return ec.fieldContext_Comparison_trend(ctx, field)
+	case "breakdown":
+		return ec.fieldContext_Comparison_breakdown(ctx, field)
 	case "shortfall":
 		return ec.fieldContext_Comparison_shortfall(ctx, field)
 	}
@@ -958,6 +963,54 @@ func (ec *executionContext) childFields_Finding(ctx context.Context, field graph
 		return ec.fieldContext_Finding_section(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Finding", field.Name)
+}
+
+func (ec *executionContext) childFields_GapCell(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_GapCell_key(ctx, field)
+	case "gap":
+		return ec.fieldContext_GapCell_gap(ctx, field)
+	case "simultaneous":
+		return ec.fieldContext_GapCell_simultaneous(ctx, field)
+	case "pValue":
+		return ec.fieldContext_GapCell_pValue(ctx, field)
+	case "change":
+		return ec.fieldContext_GapCell_change(ctx, field)
+	case "simultaneousChange":
+		return ec.fieldContext_GapCell_simultaneousChange(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GapCell", field.Name)
+}
+
+func (ec *executionContext) childFields_GapRank(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_GapRank_key(ctx, field)
+	case "rank":
+		return ec.fieldContext_GapRank_rank(ctx, field)
+	case "best":
+		return ec.fieldContext_GapRank_best(ctx, field)
+	case "worst":
+		return ec.fieldContext_GapRank_worst(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GapRank", field.Name)
+}
+
+func (ec *executionContext) childFields_Gaps(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cells":
+		return ec.fieldContext_Gaps_cells(ctx, field)
+	case "looks":
+		return ec.fieldContext_Gaps_looks(ctx, field)
+	case "eachLevel":
+		return ec.fieldContext_Gaps_eachLevel(ctx, field)
+	case "ranks":
+		return ec.fieldContext_Gaps_ranks(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Gaps_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Gaps", field.Name)
 }
 
 func (ec *executionContext) childFields_LikertAnswer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

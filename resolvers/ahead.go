@@ -179,6 +179,10 @@ func (a *ahead) comparison(c *study.Comparison, selections ast.SelectionSet) {
 	for _, field := range a.fields(selections, "Comparison") {
 		args := field.ArgumentMap(a.op.Variables)
 		gap := study.GapOf{Comparison: c, Indicator: text(args["of"]), Level: number(args["level"])}
+		if field.Name == "breakdown" {
+			a.into.Foresee(study.GapsOf{GapOf: gap, By: text(args["by"])})
+			continue
+		}
 		by, errBy := texts(args["by"])
 		controls, errControls := texts(args["controls"])
 		if errBy != nil || errControls != nil {
@@ -197,6 +201,8 @@ func (a *ahead) comparison(c *study.Comparison, selections ast.SelectionSet) {
 				q.ClusterBy = &cluster
 			}
 			a.into.Foresee(q)
+		case "trend":
+			a.into.Foresee(study.GapsOf{GapOf: gap, By: "YEAR"})
 		case "shortfall":
 			a.into.Foresee(study.ShortfallOf{GapOf: gap, By: by})
 		case "segregation":

@@ -258,6 +258,9 @@ func TestEveryFieldAnswersForEveryCohort(t *testing.T) {
 						if to == "{setting: [REST]}" && part.Name == "segregation" {
 							continue // nobody there has an area
 						}
+						if to == "{sex: [MALE]}" && part.Type.Name() == "Gaps" {
+							continue // cohorts that overlap are refused
+						}
 						of(part, func(indicator, measure, dimension string) string {
 							return a.question(t, f, indicator, measure, dimension, to,
 								"{ "+a.question(t, part, indicator, measure, dimension, "", "")+" }")
