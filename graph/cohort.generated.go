@@ -25,6 +25,7 @@ type CohortResolver interface {
 	Breakdown(ctx context.Context, obj *study.Cohort, of string, by []string, level float64, orderBy *study.CellOrder, first *int, after *string) (*model.CellConnection, error)
 	Distribution(ctx context.Context, obj *study.Cohort, of string, by []string, level float64) ([]*study.Cell, error)
 	Trend(ctx context.Context, obj *study.Cohort, of string, by []string, level float64) ([]*study.Cell, error)
+	AreaShares(ctx context.Context, obj *study.Cohort, of string, level float64) (*study.AreaShares, error)
 	Compare(ctx context.Context, obj *study.Cohort, to map[string]any) (*study.Comparison, error)
 	BetweenAreas(ctx context.Context, obj *study.Cohort, of string, controls []string, unknown study.UnknownValues, level float64) (*study.BetweenAreas, error)
 	Development(ctx context.Context, obj *study.Cohort, of string, fixedIn *int, level float64) (*study.Development, error)
@@ -37,6 +38,28 @@ type CohortResolver interface {
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_Cohort_areaShares_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNIndicator2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg1
+	return args, nil
+}
 
 func (ec *executionContext) field_Cohort_betweenAreas_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -992,6 +1015,50 @@ func (ec *executionContext) fieldContext_Cohort_trend(ctx context.Context, field
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Cohort_trend_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Cohort_areaShares(ctx context.Context, field graphql.CollectedField, obj *study.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cohort_areaShares(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Cohort().AreaShares(ctx, obj, fc.Args["of"].(string), fc.Args["level"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *study.AreaShares) graphql.Marshaler {
+			return ec.marshalNAreaShares2ᚖgithubᚗcomᚋkvarterᚋkvarterᚋinternalᚋstudyᚐAreaShares(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Cohort_areaShares(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cohort",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AreaShares(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Cohort_areaShares_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -2052,6 +2119,44 @@ func (ec *executionContext) _Cohort(ctx context.Context, sel ast.SelectionSet, o
 					}
 				}()
 				res = ec._Cohort_trend(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "areaShares":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Cohort_areaShares(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

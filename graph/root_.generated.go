@@ -131,7 +131,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/activity.graphqls" "schema/area.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/cost.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/development.graphqls" "schema/effect.graphqls" "schema/finding.graphqls" "schema/gaps.graphqls" "schema/jsonstat.graphqls" "schema/plan_effect.graphqls" "schema/query.graphqls" "schema/shortfall.graphqls" "schema/survey.graphqls"
+//go:embed "schema/activity.graphqls" "schema/area.graphqls" "schema/area_shares.graphqls" "schema/cohort.graphqls" "schema/comparison.graphqls" "schema/contract.graphqls" "schema/cost.graphqls" "schema/dataset.graphqls" "schema/designation.graphqls" "schema/development.graphqls" "schema/effect.graphqls" "schema/finding.graphqls" "schema/gaps.graphqls" "schema/jsonstat.graphqls" "schema/plan_effect.graphqls" "schema/query.graphqls" "schema/shortfall.graphqls" "schema/survey.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -145,6 +145,7 @@ func sourceData(filename string) string {
 var sources = []*ast.Source{
 	{Name: "schema/activity.graphqls", Input: sourceData("schema/activity.graphqls"), BuiltIn: false},
 	{Name: "schema/area.graphqls", Input: sourceData("schema/area.graphqls"), BuiltIn: false},
+	{Name: "schema/area_shares.graphqls", Input: sourceData("schema/area_shares.graphqls"), BuiltIn: false},
 	{Name: "schema/cohort.graphqls", Input: sourceData("schema/cohort.graphqls"), BuiltIn: false},
 	{Name: "schema/comparison.graphqls", Input: sourceData("schema/comparison.graphqls"), BuiltIn: false},
 	{Name: "schema/contract.graphqls", Input: sourceData("schema/contract.graphqls"), BuiltIn: false},
@@ -351,6 +352,44 @@ func (ec *executionContext) childFields_AreaSet(ctx context.Context, field graph
 		return ec.fieldContext_AreaSet_estimate(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AreaSet", field.Name)
+}
+
+func (ec *executionContext) childFields_AreaShare(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "area":
+		return ec.fieldContext_AreaShare_area(ctx, field)
+	case "observed":
+		return ec.fieldContext_AreaShare_observed(ctx, field)
+	case "shrunken":
+		return ec.fieldContext_AreaShare_shrunken(ctx, field)
+	case "weight":
+		return ec.fieldContext_AreaShare_weight(ctx, field)
+	case "rank":
+		return ec.fieldContext_AreaShare_rank(ctx, field)
+	case "limits":
+		return ec.fieldContext_AreaShare_limits(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AreaShare", field.Name)
+}
+
+func (ec *executionContext) childFields_AreaShares(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "areas":
+		return ec.fieldContext_AreaShares_areas(ctx, field)
+	case "mean":
+		return ec.fieldContext_AreaShares_mean(ctx, field)
+	case "spread":
+		return ec.fieldContext_AreaShares_spread(ctx, field)
+	case "centre":
+		return ec.fieldContext_AreaShares_centre(ctx, field)
+	case "outside":
+		return ec.fieldContext_AreaShares_outside(ctx, field)
+	case "dispersion":
+		return ec.fieldContext_AreaShares_dispersion(ctx, field)
+	case "warnings":
+		return ec.fieldContext_AreaShares_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AreaShares", field.Name)
 }
 
 func (ec *executionContext) childFields_AreaShortfall(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -579,6 +618,8 @@ func (ec *executionContext) childFields_Cohort(ctx context.Context, field graphq
 		return ec.fieldContext_Cohort_distribution(ctx, field)
 	case "trend":
 		return ec.fieldContext_Cohort_trend(ctx, field)
+	case "areaShares":
+		return ec.fieldContext_Cohort_areaShares(ctx, field)
 	case "compare":
 		return ec.fieldContext_Cohort_compare(ctx, field)
 	case "betweenAreas":
@@ -963,6 +1004,32 @@ func (ec *executionContext) childFields_Finding(ctx context.Context, field graph
 		return ec.fieldContext_Finding_section(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Finding", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "level":
+		return ec.fieldContext_FunnelCount_level(ctx, field)
+	case "areas":
+		return ec.fieldContext_FunnelCount_areas(ctx, field)
+	case "expected":
+		return ec.fieldContext_FunnelCount_expected(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelCount", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelLimits(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "level":
+		return ec.fieldContext_FunnelLimits_level(ctx, field)
+	case "lower":
+		return ec.fieldContext_FunnelLimits_lower(ctx, field)
+	case "upper":
+		return ec.fieldContext_FunnelLimits_upper(ctx, field)
+	case "outside":
+		return ec.fieldContext_FunnelLimits_outside(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelLimits", field.Name)
 }
 
 func (ec *executionContext) childFields_GapCell(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

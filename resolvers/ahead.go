@@ -140,6 +140,8 @@ func (a *ahead) cohort(table *contract.Table, of graphql.CollectedField, area *s
 			if controls, err := texts(args["controls"]); err == nil {
 				a.into.Foresee(study.BetweenAreasOf{Cohort: c, Indicator: of, Controls: controls, Level: level})
 			}
+		case "areaShares":
+			a.into.Foresee(study.AreaSharesOf{Cohort: c, Indicator: of, Level: level})
 		case "planEffect":
 			a.into.Foresee(study.PlanEffectOf{Cohort: c, Indicator: of, Level: level})
 		case "compare":
