@@ -211,7 +211,8 @@ func (q EffectOf) check(s *Study, outcome *contract.Outcome) error {
 		return fault.Invalidf("%s makes no sense for %s; its outcomes are %s", outcome.Name, q.Activity, list)
 	}
 	switch q.Method {
-	case EffectMethodUnadjusted, EffectMethodExactMatching, EffectMethodDifferenceInDifferences:
+	case EffectMethodUnadjusted, EffectMethodExactMatching, EffectMethodDifferenceInDifferences,
+		EffectMethodEntropyBalancing:
 		if q.Trim != 0 {
 			return fault.Invalidf("trim goes by the propensity, which %s has not; leave it out, or ask IPW, MATCHING or "+
 				"DOUBLY_ROBUST", q.Method)
@@ -297,6 +298,8 @@ func (c *compared) adjust(ctx context.Context, q EffectOf, clustered bool, out *
 		o.Method = stats.PropensityMatching
 	case EffectMethodExactMatching:
 		o.Method, o.PropensityTerms = stats.ExactMatching, banded
+	case EffectMethodEntropyBalancing:
+		o.Method = stats.EntropyBalancing
 	case EffectMethodDoublyRobust:
 		o.Method = stats.AIPW
 		if c.outcome.IsIndicator() {

@@ -158,6 +158,9 @@ const (
 	EffectMethodDifferenceInDifferences EffectMethod = "DIFFERENCE_IN_DIFFERENCES"
 	// A regression of the outcome and the propensity together (AIPW); right if either is.
 	EffectMethodDoublyRobust EffectMethod = "DOUBLY_ROBUST"
+	// The others weighted, as evenly as can be, to the same means of all covariates as those who took
+	// part (Hainmueller 2012). Right if the propensity is a logit of them, or the outcome linear in them.
+	EffectMethodEntropyBalancing EffectMethod = "ENTROPY_BALANCING"
 )
 
 // What a person did between two years. Counted means: in the cohort and in the indicator's
