@@ -126,7 +126,7 @@ func TestFill(t *testing.T) {
 // A driver that is laid out otherwise than this program expects is an error that says so.
 func TestHandleOfAnotherDriver(t *testing.T) {
 	type another struct{ conn *sql.Conn }
-	for _, value := range []any{nil, 5, another{}, &another{}, struct{ connection int }{}} {
+	for _, value := range []any{nil, 5, another{conn: nil}, &another{}, struct{ connection int }{}} {
 		if handle, err := duckdb.HandleOf(value); err == nil || handle != nil ||
 			!strings.Contains(err.Error(), "field conn") {
 			t.Errorf("%T gives %v", value, err)

@@ -27,7 +27,6 @@ func (w placeWorld) String() string {
 }
 
 var (
-	categories  = [2]int{2, 3}
 	logits      = [2][3]float64{{-1.4, -.9, -.5}, {-.8, -.4, .1}} // of the outcome, by category
 	commonness  = [2][6]float64{{.2, .5, .6, -.3, 0, .1}, {.9, .6, .1, .2, -.2, -.8}}
 	sizes       = [2]struct{ median, spread float64 }{{70, .5}, {150, .8}} // of places, log-normal
@@ -338,13 +337,7 @@ func country() (a, b []Cell) {
 
 func BenchmarkClustered(b *testing.B) {
 	x, y := country()
-	places := func(cells []Cell) (out []Cell) {
-		for _, c := range byCluster(cells) {
-			out = append(out, c)
-		}
-		return out
-	}
-	totalX, totalY := places(x), places(y)
+	totalX, totalY := byCluster(x), byCluster(y)
 	families := func(cells []Cell, from int) (out []Cell) {
 		for _, c := range cells {
 			for range int(c.N) {

@@ -50,21 +50,6 @@ func (m symmetric) times(x []float64) []float64 {
 // form is x'Mx.
 func (m symmetric) form(x []float64) float64 { return dot(x, m.times(x)) }
 
-// timesEach is m·x of every x, where what is rounding beside the terms that it is the sum of is 0.
-func (m symmetric) timesEach(x [][]float64) [][]float64 {
-	out, size := make([][]float64, len(x)), make([]float64, m.k)
-	for i := range x {
-		out[i] = m.times(x[i])
-		for j := range size {
-			for l, v := range x[i] {
-				size[j] = math.Max(size[j], math.Abs(m.at(j, l)*v))
-			}
-		}
-	}
-	clearRounding(out, size)
-	return out
-}
-
 // clearRounding sets to 0 what is rounding beside the largest of the terms that it is the sum of.
 func clearRounding(sums [][]float64, size []float64) {
 	const share = 1e-12

@@ -279,8 +279,6 @@ var (
 	ageTo   = [...]int{6, 9, 12, 14, 17, 24, 29, 59, 64, 89}
 	// moveOutPPM a year by age group, deaths among the oldest included: 12-18 % of all.
 	moveOutPPM = [...]int{0, 110_000, 105_000, 100_000, 110_000, 270_000, 220_000, 120_000, 75_000, 85_000}
-	// turnSevenLeavesPPM of children leave the area in the year they turn seven.
-	turnSevenLeavesPPM = 120_000
 
 	// nonWesternByAge scales an area's share of non-Western children to each age group, percent.
 	nonWesternByAge = [...]int{100, 100, 100, 100, 98, 92, 90, 84, 55, 32}
