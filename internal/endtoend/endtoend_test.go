@@ -356,7 +356,7 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"serve", "--log", "xml"}, "text and json are known"},
 		{[]string{"serve", "--addr", "127.0.0.1:0", "--allow-host", "https://kvarter.example.org"},
 			"without https:// and path"},
-		{[]string{"generate", "--data", t.TempDir(), "--scale", "7"}, "scale"},
+		{[]string{"generate", "--data", t.TempDir(), "--scale", "700"}, "scale"},
 		{[]string{"generate", "--data", t.TempDir(), "--world", "flat"}, "no-area-effect"},
 		{[]string{"verify", "--data", "nowhere", "notebooks/none.ipynb"}, "none.ipynb"},
 	} {
