@@ -2,9 +2,12 @@ package snapshot
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kvarter/kvarter/internal/fault"
 )
 
 // scratchPrefix begins the names of scratch folders among the system's temporary ones.
@@ -32,12 +35,21 @@ func Scratch() (folder string, remove func() error, err error) {
 			return "", nil, err
 		}
 	}
-	if folder, err = os.MkdirTemp("", scratchPrefix); err != nil {
-		return "", nil, err
+	for {
+		if folder, err = os.MkdirTemp("", scratchPrefix); err != nil {
+			return "", nil, err
+		}
+		path := filepath.Join(folder, lockFile)
+		unlock, err := lock(path, "scratch")
+		if err == nil {
+			if _, err = os.Stat(path); err == nil {
+				return folder, func() error { unlock(); return os.RemoveAll(folder) }, nil
+			}
+			unlock()
+		}
+		// Until it was locked, another process may have taken it for one that was left behind.
+		if fault.KindOf(err) != fault.Unavailable && !errors.Is(err, fs.ErrNotExist) {
+			return "", nil, errors.Join(err, os.RemoveAll(folder))
+		}
 	}
-	unlock, err := lock(filepath.Join(folder, lockFile), "scratch")
-	if err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(folder))
-	}
-	return folder, func() error { unlock(); return os.RemoveAll(folder) }, nil
 }
