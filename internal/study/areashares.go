@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/stats"
@@ -84,6 +85,7 @@ func (q AreaSharesOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 	out := &AreaShares{Areas: make([]*AreaShare, len(list)), Mean: derived(shrunken.Mean), Spread: shrunken.Spread,
 		Centre: funnel.Centre, Outside: []*FunnelCount{}, Dispersion: number(funnel.Dispersion),
 		Warnings: append(notNil(shrunken.Warnings), funnel.Warnings...)}
+	out.Warnings = append(out.Warnings, "Observations of an area are taken as independent"+r.alike(q.Cohort))
 	for i, level := range funnel.Levels {
 		out.Outside = append(out.Outside, &FunnelCount{level, funnel.Outside[i], funnel.Expected[i]})
 	}
@@ -100,4 +102,21 @@ func (q AreaSharesOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%d observations outside the areas are left out.", outside))
 	}
 	return out, nil
+}
+
+// alike ends a warning that observations of the cohort are taken as independent.
+func (s *Study) alike(c *Cohort) string {
+	years := 0
+	for _, y := range s.Catalogue.Years(c.Table) {
+		if !slices.ContainsFunc(c.Filter.Conditions, func(f cells.Condition) bool {
+			return f.Dimension.Name == "YEAR" && (f.From != nil && y < *f.From || f.To != nil && y > *f.To)
+		}) {
+			years++
+		}
+	}
+	if years > 1 {
+		return fmt.Sprintf("; a person counts once in each of %d years, so intervals and limits are far too narrow: ask for "+
+			"one year.", years)
+	}
+	return "; those of one family are alike, so intervals and limits are somewhat narrow."
 }

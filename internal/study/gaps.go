@@ -60,9 +60,8 @@ func (q GapsOf) designOf(s *Study) (by *contract.Dimension, cluster []*contract.
 	table := q.Comparison.This.Table
 	switch {
 	case by.IsArea() || by.Name == "MUNICIPALITY":
-		return by, nil, "The places are those that are named, and observations within them are taken as independent; " +
-			"children of " +
-			"one family are alike, so the intervals are somewhat short.", nil
+		return by, nil, "The places are those that are named, and observations within them are taken as independent" +
+			s.alike(q.Comparison.This), nil
 	case !s.Catalogue.HasDimension(table, area):
 		return by, nil, "Areas are not recorded in this data set, and observations are taken as independent; those of one " +
 			"place " +
