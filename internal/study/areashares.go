@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/kvarter/kvarter/internal/cells"
 	"github.com/kvarter/kvarter/internal/stats"
@@ -106,15 +105,7 @@ func (q AreaSharesOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 
 // alike ends a warning that observations of the cohort are taken as independent.
 func (s *Study) alike(c *Cohort) string {
-	years := 0
-	for _, y := range s.Catalogue.Years(c.Table) {
-		if !slices.ContainsFunc(c.Filter.Conditions, func(f cells.Condition) bool {
-			return f.Dimension.Name == "YEAR" && (f.From != nil && y < *f.From || f.To != nil && y > *f.To)
-		}) {
-			years++
-		}
-	}
-	if years > 1 {
+	if years := s.spanned(c); years > 1 {
 		return fmt.Sprintf("; a person counts once in each of %d years, so intervals and limits are far too narrow: ask for "+
 			"one year.", years)
 	}

@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/kvarter/kvarter/internal/cells"
@@ -155,8 +156,8 @@ func (q ShareOf) needs(s *Study) ([]need, error) {
 	return q.Cohort.share(s, q.Indicator, nil, q.Level)
 }
 
-func (q ShareOf) answer(_ context.Context, _ *Request, tables []*cells.Table) (*Estimate, error) {
-	return share(tables[0].Total().Indicators[0], q.Level), nil
+func (q ShareOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Estimate, error) {
+	return share(tables[0].Total().Indicators[0], q.Level).warn(r.overYears(q.Cohort)), nil
 }
 
 // MeanOf asks for the mean of a measure over a cohort.
@@ -203,9 +204,11 @@ func (q BreakdownOf) needs(s *Study) ([]need, error) {
 
 func (q BreakdownOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Breakdown, error) {
 	table := ordered(tables[0], q.Order)
-	out := &Breakdown{Total: share(table.Total().Indicators[0], q.Level), Cells: r.shares(table, q.Level),
-		Names: make([]string, len(table.Cells))}
+	out := &Breakdown{Total: share(table.Total().Indicators[0], q.Level).warn(r.overYears(q.Cohort)),
+		Cells: r.shares(table, q.Level), Names: make([]string, len(table.Cells))}
+	warnings := r.overYears(q.Cohort, q.By...)
 	for i, c := range table.Cells {
+		out.Cells[i].Estimate.warn(warnings)
 		out.Names[i] = cellName(q.Cohort.Table, q.By, c)
 	}
 	return out, nil
@@ -261,5 +264,35 @@ func (q DistributionOf) needs(s *Study) ([]need, error) {
 }
 
 func (q DistributionOf) answer(_ context.Context, r *Request, tables []*cells.Table) ([]*Cell, error) {
-	return r.spread(tables[0], q.Level), nil
+	out := r.spread(tables[0], q.Level)
+	for _, c := range out {
+		c.Estimate.warn(r.overYears(q.Cohort, append(slices.Clone(q.By), q.Dimension)...))
+	}
+	return out, nil
+}
+
+// spanned is how many years of the data the cohort spans.
+func (s *Study) spanned(c *Cohort) (n int) {
+	for _, y := range s.Catalogue.Years(c.Table) {
+		if !slices.ContainsFunc(c.Filter.Conditions, func(f cells.Condition) bool {
+			return f.Dimension.Name == "YEAR" && (f.From != nil && y < *f.From || f.To != nil && y > *f.To)
+		}) {
+			n++
+		}
+	}
+	return n
+}
+
+// overYears warns of an interval of observations of several years that are taken as independent; by are the
+// dimensions that the figures are split by.
+func (s *Study) overYears(c *Cohort, by ...string) []string {
+	if slices.Contains(by, "YEAR") {
+		return nil
+	}
+	years := s.spanned(c)
+	if years < 2 {
+		return nil
+	}
+	return []string{fmt.Sprintf("The cohort spans %d years, in each of which a person counts once; observations are "+
+		"taken as independent, so the interval is too short. `trend`, or one year, gives intervals without that.", years)}
 }

@@ -108,6 +108,9 @@ func (q comparing) sides(ctx context.Context, s *Study, tables []*cells.Table) (
 	if err := unknowns(q.This.Table, dimensions, q.unknown, out); err != nil {
 		return nil, err
 	}
+	if q.clusterBy == nil && len(q.by) > 0 {
+		out.warnings = append(out.warnings, s.overYears(q.This)...)
+	}
 	if len(q.by) > 0 {
 		if err := out.notDetermined(q.of, q.by); err != nil {
 			return nil, err
@@ -134,7 +137,8 @@ func (q GapOf) answer(ctx context.Context, r *Request, tables []*cells.Table) (*
 	if err != nil {
 		return nil, err
 	}
-	return derived(stats.Gap(stats.Total(s.a), stats.Total(s.b), stats.Total(s.shared), q.Level)), nil
+	return derived(stats.Gap(stats.Total(s.a), stats.Total(s.b), stats.Total(s.shared), q.Level)).
+		warn(r.overYears(q.Comparison.This)), nil
 }
 
 // RatioOf asks for the ratio of the shares of two cohorts.
@@ -147,7 +151,11 @@ func (q RatioOf) answer(ctx context.Context, r *Request, tables []*cells.Table) 
 	if err != nil {
 		return nil, err
 	}
-	return ratio(s, q.Level)
+	e, err := ratio(s, q.Level)
+	if err != nil {
+		return nil, err
+	}
+	return e.warn(r.overYears(q.Comparison.This)), nil
 }
 
 // EquivalenceOf asks whether the shares of two cohorts are equal within a margin.
@@ -161,7 +169,12 @@ func (q EquivalenceOf) answer(ctx context.Context, r *Request, tables []*cells.T
 	if err != nil {
 		return nil, err
 	}
-	return equivalence(s, q.Margin, q.Level)
+	e, err := equivalence(s, q.Margin, q.Level)
+	if err != nil {
+		return nil, err
+	}
+	e.Gap.warn(r.overYears(q.Comparison.This))
+	return e, nil
 }
 
 // StandardisedOf asks for shares as they would be with the same composition.

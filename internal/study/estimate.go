@@ -31,6 +31,14 @@ func estimate(e stats.Estimate, unknown *int64) *Estimate {
 	return out
 }
 
+// warn adds warnings to an estimate that has an interval.
+func (e *Estimate) warn(warnings []string) *Estimate {
+	if e.Lower != nil {
+		e.Warnings = append(e.Warnings, warnings...)
+	}
+	return e
+}
+
 // number is null where a figure is undefined.
 func number(x float64) *float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {

@@ -76,12 +76,13 @@ func (q ShareTableOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 		status,
 		export.Column{Name: "warnings", Label: in(contract.Text{DA: "Advarsler", EN: "Warnings"}), Kind: export.Texts,
 			Absent: []string{}})
+	warnings := r.overYears(q.Cohort, q.By...)
 	for _, cell := range table.Cells {
 		var row []any
 		for d, key := range cell.Key {
 			row = append(row, codes[d][key])
 		}
-		s := share(cell.Indicators[0], q.Level)
+		s := share(cell.Indicators[0], q.Level).warn(warnings)
 		out.Rows = append(out.Rows, append(row, valueOf(s.Value), valueOf(s.Lower), valueOf(s.Upper),
 			valueOf(s.Numerator), valueOf(s.Denominator), valueOf(s.Unknown), string(s.Status), s.Warnings))
 	}
