@@ -2781,11 +2781,11 @@ func (ec *executionContext) _Sensitivity_robustnessOfInterval(ctx context.Contex
 			return obj.RobustnessOfInterval, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Sensitivity_robustnessOfInterval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -4422,7 +4422,7 @@ func (ec *executionContext) _Sensitivity(ctx context.Context, sel ast.SelectionS
 			}
 		case "robustnessOfInterval":
 			out.Values[i] = ec._Sensitivity_robustnessOfInterval(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "part":

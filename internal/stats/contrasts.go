@@ -90,6 +90,8 @@ func contrast(sides [][][]Cell, signs []float64, opts ContrastOptions) (*Contras
 			switch {
 			case m.total.N == 0:
 				why = "a group without observations has no mean"
+			case m.total.IsIndicator() && (m.total.Sum == 0 || m.total.Sum == m.total.N):
+				why = "of one of the groups nobody has it, or everybody: that is no certainty, and has no standard error"
 			case opts.Clustered:
 				parts[i], number[i] = weight*weight*covariance.at(i, i), float64(len(m.clusters))
 				clusters = math.Min(clusters, number[i])

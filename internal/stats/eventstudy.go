@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -55,6 +56,7 @@ func EventStudyOf(periods []int, cells []Cell, starts map[int]int, opts EventStu
 			units[i].Cluster = cluster
 		}
 	}
+	units, alone := withoutSingleStarts(periods, units)
 	r, err := StaggeredEffects(periods, units, GroupTimeOptions{Level: opts.Level, Universal: true,
 		NotYetTreated: opts.NotYetTreated, Clustered: opts.Clusters != nil})
 	if err != nil {
@@ -62,6 +64,16 @@ func EventStudyOf(periods []int, cells []Cell, starts map[int]int, opts EventStu
 	}
 	out := &EventStudy{Effects: r.ByExposure(), ByStart: r.ByGroup(), Pretrends: r.Pretrends, Areas: r.Units,
 		Warnings: r.Warnings, JudgedFrom: periods[0] - r.groups[0]}
+	if alone > 0 {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("areas left out, as the only ones of their start: %d; one area "+
+			"tells "+
+			"nothing about how areas differ", alone))
+	}
+	if r.Units < fewForPretrends {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("with %s areas the test of trends before the start, which goes by "+
+			"χ², "+
+			"rejects too often", formatCount(r.Units)))
+	}
 	for _, g := range r.group {
 		out.Treated += float64(oneIf(g >= 0))
 	}
@@ -80,6 +92,26 @@ func EventStudyOf(periods []int, cells []Cell, starts map[int]int, opts EventStu
 		out.Warnings = append(out.Warnings, "how effects stand under other trends is not told: "+err.Error())
 	}
 	return out, nil
+}
+
+// fewForPretrends is the number of areas below which the χ² of the pre-trends is warned of.
+const fewForPretrends = 40
+
+// withoutSingleStarts leaves out the areas that started when no other did: an effect of a start that is one area
+// would have the variance of its controls alone.
+func withoutSingleStarts(periods []int, units []PanelUnit) (kept []PanelUnit, alone int) {
+	starts := map[int]int{}
+	for _, u := range units {
+		starts[u.First]++
+	}
+	for _, u := range units {
+		if u.First > periods[0] && u.First <= periods[len(periods)-1] && starts[u.First] == 1 {
+			alone++
+			continue
+		}
+		kept = append(kept, u)
+	}
+	return kept, alone
 }
 
 // AreaPanel makes units of areas for StaggeredEffects: the outcome of an area in a period is the mean of its

@@ -97,11 +97,18 @@ func (q AreaSharesOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 		}
 		out.Areas[i] = area
 	}
+	if len(list) < fewAreas {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%d areas are few: how much areas differ is hardly told, and the "+
+			"interval of their mean is too narrow.", len(list)))
+	}
 	if outside > 0 {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%d observations outside the areas are left out.", outside))
 	}
 	return out, nil
 }
+
+// fewAreas is the number below which what areas have in common is warned of.
+const fewAreas = 20
 
 // alike ends a warning that observations of the cohort are taken as independent.
 func (s *Study) alike(c *Cohort) string {

@@ -108,6 +108,10 @@ func (q comparing) sides(ctx context.Context, s *Study, tables []*cells.Table) (
 	if err := unknowns(q.This.Table, dimensions, q.unknown, out); err != nil {
 		return nil, err
 	}
+	if side := out.settledSide(); side != "" && len(q.by) > 0 {
+		out.warnings = append(out.warnings, "Of "+side+" cohort all or none have the indicator. That is no certainty, but "+
+			"intervals here take it as one and are too narrow; that of `gap` does not.")
+	}
 	if q.clusterBy == nil && len(q.by) > 0 {
 		out.warnings = append(out.warnings, s.overYears(q.This)...)
 	}
@@ -334,6 +338,22 @@ func notTheOutcome(table *contract.Table, d *contract.Dimension, i *contract.Ind
 			d.Name, i.Name)
 	}
 	return nil
+}
+
+// settledSide names the cohort of which all or none have the indicator, where the other's observations differ; else it
+// is empty: where nothing varies on either side, intervals are of another kind.
+func (s *sides) settledSide() string {
+	settled := func(side []stats.Cell) bool {
+		t := stats.Total(side)
+		return t.N > 0 && (t.Sum == 0 || t.Sum == t.N)
+	}
+	switch a, b := settled(s.a), settled(s.b); {
+	case a && !b:
+		return "this"
+	case b && !a:
+		return "the other"
+	}
+	return ""
 }
 
 // notDetermined reports dimensions whose every cell is all or none of the indicator, though cells

@@ -28,6 +28,7 @@ type Gaps struct {
 
 	estimates []stats.Estimate
 	level     float64
+	overTime  bool
 }
 
 // GapCell is one of several gaps; Change is since the first year.
@@ -101,7 +102,7 @@ func (q GapsOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*G
 	if err != nil {
 		return nil, err
 	}
-	out := &Gaps{Cells: []*GapCell{}, Warnings: []string{}, level: q.Level}
+	out := &Gaps{Cells: []*GapCell{}, Warnings: []string{}, level: q.Level, overTime: by.Name == "YEAR"}
 	if why != "" {
 		out.Warnings = append(out.Warnings, why)
 	}
@@ -149,6 +150,9 @@ func (q GapsOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*G
 		return nil, err
 	}
 	out.Warnings, out.estimates = append(out.Warnings, gaps.Warnings...), gaps.Estimates
+	if len(cluster) == 0 {
+		independently(gaps, a, b, q.Level)
+	}
 	for i, k := range keys {
 		cell := &GapCell{Key: r.key([]*contract.Dimension{by}, cells.Cell{Key: []int32{k}}), Gap: derived(gaps.Estimates[i])}
 		if all := gaps.Simultaneous; all != nil {
@@ -173,9 +177,29 @@ func (q GapsOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*G
 	return out, nil
 }
 
-// Ranks are the places in the order of the gaps; nil where fewer than two have an interval.
+// independently gives gaps of independent observations the score intervals of single gaps, which hold also where
+// nobody has the indicator; for all at once at the level at which one is as wide.
+func independently(gaps *stats.Contrasts, a, b [][]stats.Cell, level float64) {
+	of := func(i int, level float64) stats.Estimate {
+		other := b[0]
+		if len(b) > 1 {
+			other = b[i]
+		}
+		return stats.Gap(stats.Total(a[i]), stats.Total(other), stats.Cell{}, level)
+	}
+	for i := range gaps.Estimates {
+		gaps.Estimates[i] = of(i, level)
+		if all := gaps.Simultaneous; all != nil {
+			all.Estimates[i] = of(i, all.Each)
+			all.Estimates[i].Level = level
+		}
+	}
+}
+
+// Ranks are the places in the order of the gaps; nil where fewer than two have an interval, and of years, in which
+// the places are the same.
 func (g *Gaps) Ranks() ([]*GapRank, error) {
-	if g.Looks < 2 {
+	if g.Looks < 2 || g.overTime {
 		return nil, nil
 	}
 	ranks, err := stats.RankIntervals(g.estimates, g.level)
@@ -196,8 +220,10 @@ func (g *Gaps) Ranks() ([]*GapRank, error) {
 func (s *Study) byKey(table *cells.Table) map[int32][]stats.Cell {
 	out := map[int32][]stats.Cell{}
 	for i, c := range s.statsCells(table, 1) {
-		key := table.Cells[i].Key[0]
-		out[key] = append(out[key], c)
+		if c.N > 0 { // whose value is unknown is in no share
+			key := table.Cells[i].Key[0]
+			out[key] = append(out[key], c)
+		}
 	}
 	return out
 }

@@ -1,6 +1,9 @@
 package study
 
 import (
+	"fmt"
+	"math"
+
 	"github.com/kvarter/kvarter/internal/fault"
 	"github.com/kvarter/kvarter/internal/stats"
 )
@@ -8,9 +11,10 @@ import (
 // Sensitivity says how strong something unrecorded would have to be to take a part of an adjusted gap away.
 // Strengths are partial R², 0 to 1.
 type Sensitivity struct {
-	PartialR2, Robustness, RobustnessOfInterval, Part float64
-	Bounds                                            []*SensitivityBound
-	Warnings                                          []string
+	PartialR2, Robustness, Part float64
+	RobustnessOfInterval        *float64 // nil where the gap has no interval
+	Bounds                      []*SensitivityBound
+	Warnings                    []string
 }
 
 // SensitivityBound is what is left of an adjusted gap beside something Times as strong as a control.
@@ -54,9 +58,18 @@ func (g *AdjustedGap) Sensitivity(part float64, times []float64) (*Sensitivity, 
 	if err != nil {
 		return nil, err
 	}
-	out := &Sensitivity{PartialR2: s.PartialR2, Robustness: s.Value, RobustnessOfInterval: s.OfInterval, Part: s.Part,
-		Bounds: []*SensitivityBound{}, Warnings: notNil(s.Warnings)}
+	out := &Sensitivity{PartialR2: s.PartialR2, Robustness: s.Value, Part: s.Part, Bounds: []*SensitivityBound{},
+		Warnings: notNil(s.Warnings)}
+	known := g.Adjusted.Lower != nil
+	if known {
+		out.RobustnessOfInterval = number(s.OfInterval)
+	} else {
+		out.Warnings = append(out.Warnings, withoutIntervals)
+	}
 	for _, b := range s.Bounds {
+		if !known {
+			b.Adjusted.SE, b.Adjusted.Lower, b.Adjusted.Upper = math.NaN(), math.NaN(), math.NaN()
+		}
 		out.Bounds = append(out.Bounds, &SensitivityBound{Control: b.Control, Times: b.Times, WithCohort: number(b.WithGroup),
 			WithOutcome: number(b.WithOutcome), Adjusted: derived(b.Adjusted)})
 	}
@@ -73,6 +86,11 @@ func (g *AdjustedGap) Selection(maxR2Ratio float64) (*Selection, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, x := range []*float64{&o.Adjusted, &o.OtherRoot} {
+		if math.Abs(*x) > 1 {
+			*x = math.NaN() // no difference of shares
+		}
+	}
 	return &Selection{CrudeR2: o.ShortR2, ControlsR2: o.LongR2, MaxR2: o.MaxR2, Delta: number(o.Delta),
 		Adjusted: number(o.Adjusted), OtherRoot: number(o.OtherRoot)}, nil
 }
@@ -88,11 +106,40 @@ func (g *AdjustedGap) Attribution() (*Attribution, error) {
 	}
 	out := &Attribution{Crude: derived(a.Crude), Adjusted: derived(a.Adjusted), Total: derived(a.Total),
 		Controls: []*ControlPart{}, Warnings: notNil(a.Warnings)}
+	known := g.Adjusted.Lower != nil
+	if !known {
+		out.Warnings = append(out.Warnings, withoutIntervals)
+	}
+	// The gaps themselves are those of the adjusted gap, with the intervals that it has.
+	out.Adjusted = g.Adjusted
+	for _, e := range []*Estimate{out.Crude, out.Total} {
+		e.without(known)
+	}
 	for _, p := range a.Parts {
 		out.Controls = append(out.Controls, &ControlPart{Control: p.Control, Part: derived(p.Part),
 			ShareOfTotal: number(p.Share)})
+		out.Controls[len(out.Controls)-1].Part.without(known)
+	}
+	if n := g.Clusters; n != nil && *n < fewClusters && known {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%d clusters are few: intervals of the parts go by their number "+
+			"alone, "+
+			"and may be too narrow.", *n))
 	}
 	return out, nil
+}
+
+// withoutIntervals is said where a gap has none.
+const withoutIntervals = "The adjusted gap has no interval, for the reason that it gives, and nothing made of it " +
+	"has one."
+
+// fewClusters is the number below which intervals that go by it are warned of.
+const fewClusters = 40
+
+// without takes the interval from an estimate where there is to be none.
+func (e *Estimate) without(known bool) {
+	if !known {
+		e.Lower, e.Upper, e.StandardError = nil, nil, nil
+	}
 }
 
 // linear reports a gap of another model than what the field is defined for.
