@@ -100,9 +100,9 @@ type PlanEdge struct {
 	Cursor string `json:"cursor"`
 }
 
-// Kvarter answers questions about housing areas and cohorts of children.
+// Kvarter answers questions about housing areas and cohorts of people.
 //
-// A question is asked of a cohort (`children` or `residents`, narrowed by a filter). Every answer
+// A question is asked of a cohort (`children`, `youth`, `adults` or `residents`, narrowed by a filter). Every answer
 // carries its number of observations, its interval and what a careful reader should know.
 type Query struct {
 }

@@ -57,6 +57,12 @@ func EventStudyOf(periods []int, cells []Cell, starts map[int]int, opts EventStu
 		}
 	}
 	units, alone := withoutSingleStarts(periods, units)
+	if alone > 0 && !slices.ContainsFunc(units, func(u PanelUnit) bool {
+		return u.First > periods[0] && u.First <= periods[len(periods)-1]
+	}) {
+		return nil, fault.Invalidf("no two areas share a start (%d areas have one of their own), and one area tells nothing "+
+			"about how areas differ; take more areas", alone)
+	}
 	r, err := StaggeredEffects(periods, units, GroupTimeOptions{Level: opts.Level, Universal: true,
 		NotYetTreated: opts.NotYetTreated, Clustered: opts.Clusters != nil})
 	if err != nil {

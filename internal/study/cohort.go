@@ -178,8 +178,14 @@ func (q MeanOf) needs(s *Study) ([]need, error) {
 	return q.Cohort.needs(s, cells.Observations{Measures: []*contract.Measure{m}, MaxCells: s.Cells})
 }
 
-func (q MeanOf) answer(_ context.Context, _ *Request, tables []*cells.Table) (*Estimate, error) {
-	return mean(tables[0].Measures[0], tables[0].Total().Measures[0], q.Level), nil
+func (q MeanOf) answer(_ context.Context, r *Request, tables []*cells.Table) (*Estimate, error) {
+	m := tables[0].Measures[0]
+	out := mean(m, tables[0].Total().Measures[0], q.Level).warn(r.overYears(q.Cohort))
+	if c := q.Cohort.Table.Column(m.Column); c != nil && c.Min >= 0 && out.Lower != nil && *out.Lower < 0 {
+		out.warn([]string{"The interval reaches below 0, where " + m.Name + " cannot be: observations are too few for " +
+			"Student's t, and its upper end is not to be relied on either."})
+	}
+	return out, nil
 }
 
 // BreakdownOf asks for the share of a cohort with an indicator, by dimensions.

@@ -103,23 +103,26 @@ func (q PlanEffectOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 	slices.Sort(years)
 	years = slices.Compact(years)
 	if len(years) < 2 {
-		return nil, fault.Invalidf("the cohort has observations in areas in %d years, and a change needs two; leave "+
-			"`years` out "+
-			"of its filter, or widen it", len(years))
+		return nil, fault.Invalidf("the cohort has observations in areas in %d years, and a change needs two; widen `years`, "+
+			"or take areas into the filter", len(years))
 	}
 	for i, y := range years[1:] {
 		if y != years[i]+1 {
 			return nil, fault.Invalidf("the cohort has observations in areas in %d and in %d and in no year between; ask for "+
-				"years "+
-				"that follow one another", years[i], y)
+				"years that follow one another", years[i], y)
 		}
 	}
 	if last := years[len(years)-1]; !slices.ContainsFunc(areasOf(inside), func(area int) bool {
 		return starts[area] > years[0] && starts[area] <= last
 	}) {
 		return nil, fault.Invalidf("in none of the areas a plan started from %d to %d, so no year of the cohort is before "+
-			"a start "+
-			"and another after it; ask for more years", years[0]+1, last)
+			"a start and another after it; ask for more years", years[0]+1, last)
+	}
+	if q.Controls == PlanControlsNeverStarted && !slices.ContainsFunc(areasOf(inside), func(area int) bool {
+		return starts[area] == 0
+	}) {
+		return nil, fault.Invalidf("every area of the cohort has a plan, so that none is left to compare with; ask " +
+			"`controls: NOT_YET_STARTED`")
 	}
 	e, err := stats.EventStudyOf(years, inside, starts, stats.EventStudyOptions{Level: q.Level,
 		NotYetTreated: q.Controls == PlanControlsNotYetStarted})

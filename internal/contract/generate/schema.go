@@ -49,6 +49,15 @@ func enums(c *contract.Contract) []enum {
 		}
 		seen[d.Type] = true
 		e := enum{name: d.Type, description: d.Definition.EN}
+		var alike []string
+		for _, other := range c.Dimensions {
+			if other.Type == d.Type {
+				alike = append(alike, other.Name)
+			}
+		}
+		if len(alike) > 1 { // what one of them is says nothing of the others
+			e.description = "The codes of " + strings.Join(alike, ", ") + "."
+		}
 		for _, code := range d.Codes {
 			e.values = append(e.values, value{code.Code, code.Label.EN + "."})
 		}
