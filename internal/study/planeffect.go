@@ -103,8 +103,8 @@ func (q PlanEffectOf) answer(_ context.Context, r *Request, tables []*cells.Tabl
 	slices.Sort(years)
 	years = slices.Compact(years)
 	if len(years) < 2 {
-		return nil, fault.Invalidf("the cohort has observations in areas in %d years, and a change needs two; widen `years`, "+
-			"or take areas into the filter", len(years))
+		return nil, fault.Invalidf("the cohort has observations in areas in %d years, and a change needs two; widen "+
+			"`years`, or take areas into the filter", len(years))
 	}
 	for i, y := range years[1:] {
 		if y != years[i]+1 {
